@@ -1,0 +1,1 @@
+"""From a job's raw answer to a validated result set."""

@@ -1,0 +1,51 @@
+"""Analytics sources: where a finished job's raw results come from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from ingest.executors.base import Executor, ExecutorContext, NoSettings
+from ingest.findings import Finding
+
+
+class AnalyticsSource(ABC):
+    """Gives the raw results of succeeded jobs; made for one run.
+
+    Settings is a dataclass whose fields are made with ingest.setting_fields.setting; the section
+    [analytics.<name>] is read into it.
+    """
+
+    name: ClassVar[str]
+    Settings: ClassVar[type[Any]] = NoSettings
+
+    def __init__(self, settings: Any, context: ExecutorContext) -> None:
+        """Nothing is connected here."""
+        self.settings = settings
+        self.context = context
+
+    @staticmethod
+    def check(settings: Any, context: ExecutorContext) -> Iterable[Finding]:
+        """What `ingest check` finds wrong without fetching."""
+        return ()
+
+    @abstractmethod
+    def fetch(self, ulid: str) -> bytes:
+        """JSON records or CSV as parse_analytics reads them. Raises AnalyticsError."""
+
+    def close(self) -> None:
+        """Let go of everything; called once, also after an error."""
+
+
+class ExecutorSource(AnalyticsSource):
+    """The source that an executor brings along: its own fetch()."""
+
+    name: ClassVar[str] = "executor"
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def fetch(self, ulid: str) -> bytes:
+        """The raw results that the executor holds for a job."""
+        return self._executor.fetch(ulid)

@@ -1,0 +1,104 @@
+"""Raw analytics answers to rows: JSON records and CSV; nothing is judged here but the form."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ingest.errors import AnalyticsError
+
+COLUMNS = ("element_label", "timestamp_year", "value")
+
+
+class RawRow(NamedTuple):
+    """One row as it was found; line is its line in a CSV, or its number (from 1) in an array."""
+
+    line: int
+    element_label: Any
+    timestamp_year: Any
+    value: Any
+
+
+def parse_rows(raw: bytes) -> list[RawRow]:
+    """The rows of an analytics answer, in order.
+
+    raw: a JSON array of records, or UTF-8 CSV with a header; columns element_label,
+    timestamp_year, value in any order, further ones are ignored.
+    Raises AnalyticsError: not UTF-8, truncated or otherwise broken JSON, missing columns.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise AnalyticsError(f"the results are not UTF-8 text (byte {exc.start + 1})") from exc
+    if text.lstrip()[:1] in ("[", "{"):
+        return list(_json_rows(text))
+    return list(_csv_rows(text))
+
+
+def _json_rows(text: str) -> Iterator[RawRow]:
+    try:
+        records = json.loads(text)
+    except json.JSONDecodeError as exc:
+        place = f"line {exc.lineno}, column {exc.colno}"
+        raise AnalyticsError(
+            f"the results are broken or cut-off JSON: {exc.msg} ({place}, {len(text)} characters)"
+        ) from exc
+    if not isinstance(records, list):
+        keys = ", ".join(list(records)[:5])
+        raise AnalyticsError(f"the results are a JSON object ({keys}), not an array of records")
+    for number, record in enumerate(records, 1):
+        try:
+            yield RawRow(number, record["element_label"], record["timestamp_year"], record["value"])
+        except (KeyError, TypeError):
+            raise AnalyticsError(_record_problem(number, record)) from None
+
+
+def _record_problem(number: int, record: Any) -> str:
+    if not isinstance(record, dict):
+        return f"record {number} of the results is no object: {record!r:.60}"
+    missing = [column for column in COLUMNS if column not in record]
+    has = ", ".join(map(str, record))
+    return f"record {number} of the results has no {', '.join(missing)} (it has {has})"
+
+
+def _csv_rows(text: str) -> Iterator[RawRow]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        positions = _positions(header)
+        width = len(header)
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != width:
+                # told with the other bad rows, not raised: on_bad_rows decides
+                yield RawRow(reader.line_num, ShortRow(len(cells), width), None, None)
+                continue
+            yield RawRow(reader.line_num, *(cells[position] for position in positions))
+    except csv.Error as exc:
+        raise AnalyticsError(
+            f"the results are broken or cut-off CSV: {exc} (line {reader.line_num})"
+        ) from exc
+
+
+class ShortRow(NamedTuple):
+    """Stands in place of the cells of a CSV row that has another number of them than the header."""
+
+    found: int
+    expected: int
+
+
+def _positions(header: list[str]) -> list[int]:
+    names = [name.strip() for name in header]
+    if not any(names):
+        raise AnalyticsError("the results are empty: not even a header was found")
+    missing = [column for column in COLUMNS if column not in names]
+    if missing:
+        raise AnalyticsError(
+            f"the results lack the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}: "
+            f"the header is {','.join(header)!r:.120}, needed are {','.join(COLUMNS)}"
+        )
+    return [names.index(column) for column in COLUMNS]

@@ -1,0 +1,128 @@
+"""Rows to a result set: types, ranges, duplicates; a bad row is told or counted, never lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ingest.analytics.metrics import Metric, ResultSet
+from ingest.analytics.parse import RawRow, ShortRow, parse_rows
+from ingest.errors import AnalyticsError
+
+FIRST_YEAR, LAST_YEAR = 1900, 2300
+SHOWN_ROWS = 5
+
+
+def parse_analytics(
+    raw: bytes, *, on_bad_rows: str = "fail", element_labels: Sequence[str] = ()
+) -> ResultSet:
+    """The result set in one analytics answer, sorted by label and year.
+
+    raw: JSON array of records or UTF-8 CSV, columns element_label, timestamp_year, value.
+    on_bad_rows: "fail" raises for any bad row, "skip" drops and counts them in the notes.
+    element_labels: keep these labels alone; all where empty.
+    Raises AnalyticsError (with the first five offending rows): missing column, non-finite value,
+    year outside 1900-2300, the same (label, year) twice with different values, no row at all.
+    """
+    rows = parse_rows(raw)
+    if element_labels:
+        wanted = frozenset(element_labels)
+        rows = [
+            row
+            for row in rows
+            if not isinstance(row.element_label, str) or row.element_label in wanted
+        ]
+    return validate_rows(rows, on_bad_rows=on_bad_rows)
+
+
+def validate_rows(rows: Iterable[RawRow], *, on_bad_rows: str = "fail") -> ResultSet:
+    """The result set that rows hold; see parse_analytics for arguments and errors."""
+    values: dict[tuple[str, int], float] = {}
+    problems: list[tuple[int, str]] = []
+    repeated = 0
+    for row in rows:
+        try:
+            metric = _metric(row)
+        except ValueError as exc:
+            problems.append((row.line, str(exc)))
+            continue
+        key = (metric.element_label, metric.timestamp_year)
+        if key not in values:
+            values[key] = metric.value
+        elif values[key] == metric.value:
+            repeated += 1
+        else:
+            problems.append((row.line, _contradiction(key, values[key], metric.value)))
+    if problems and on_bad_rows == "fail":
+        raise AnalyticsError(_bad_rows_message(problems))
+    notes = [f"{len(problems)} bad rows dropped: {_bad_rows(problems)}"] if problems else []
+    if repeated:
+        notes.append(f"{repeated} repeated rows with the same value kept once")
+    if not values:
+        reason = f"; all were bad: {_bad_rows(problems)}" if problems else ""
+        raise AnalyticsError(f"the results hold no metric{reason}")
+    metrics = [Metric(*key, value) for key, value in sorted(values.items())]
+    return ResultSet(metrics, tuple(notes))
+
+
+def _metric(row: RawRow) -> Metric:
+    """The metric in a row. Raises ValueError that says what is wrong with it."""
+    _, label, year, value = row
+    if type(label) is str and type(year) is int and type(value) is float:  # by far the most
+        clean = label and label == label.strip()
+        if clean and FIRST_YEAR <= year <= LAST_YEAR and math.isfinite(value):
+            return Metric(label, year, value + 0.0)
+    if isinstance(label, ShortRow):
+        raise ValueError(f"{label.found} cells instead of {label.expected}")
+    if not isinstance(label, str) or not label.strip():
+        raise ValueError(f"element_label {label!r} is no text")
+    return Metric(label.strip(), _year(year), _value(value))
+
+
+def _year(year: Any) -> int:
+    number = _number(year, "timestamp_year")
+    if not number.is_integer():
+        raise ValueError(f"timestamp_year {year!r} is no whole year")
+    if not FIRST_YEAR <= number <= LAST_YEAR:
+        raise ValueError(f"timestamp_year {year!r} is not within {FIRST_YEAR}-{LAST_YEAR}")
+    return int(number)
+
+
+def _value(value: Any) -> float:
+    number = _number(value, "value")
+    if not math.isfinite(number):
+        raise ValueError(f"value {value!r} is not finite")
+    return number + 0.0  # makes -0.0 the same number as 0.0, in the digest too
+
+
+def _number(value: Any, column: str) -> float:
+    if isinstance(value, float):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError as exc:
+            raise ValueError(f"{column} {value!r:.30} is too large for a number") from exc
+    if isinstance(value, str):
+        try:
+            # float() also reads "1_000", which no analytics answer means as a number
+            return float(value if "_" not in value else "?")
+        except ValueError:
+            pass
+    raise ValueError(f"{column} {value!r:.60} is no number")
+
+
+def _contradiction(key: tuple[str, int], first: float, second: float) -> str:
+    return f"{key[0]!r} {key[1]} stands twice, with {first!r} and {second!r}"
+
+
+def _bad_rows_message(problems: Sequence[tuple[int, str]]) -> str:
+    plural = "s" if len(problems) > 1 else ""
+    return f"{len(problems)} bad row{plural} in the results: {_bad_rows(problems)}"
+
+
+def _bad_rows(problems: Sequence[tuple[int, str]]) -> str:
+    shown = "; ".join(f"line {line}: {problem}" for line, problem in problems[:SHOWN_ROWS])
+    more = len(problems) - SHOWN_ROWS
+    return f"{shown}; and {more} more" if more > 0 else shown

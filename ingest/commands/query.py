@@ -1,0 +1,104 @@
+"""`ingest query`: SQL on the results, read-only."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+import sys
+from contextlib import closing
+from itertools import islice
+
+import click
+
+from ingest.commands.context import database_path, study_options
+from ingest.commands.words import table
+from ingest.database.files import open_for_reading
+from ingest.errors import QueryError
+
+_TABLE_ROWS = 200
+
+
+@click.command()
+@click.argument("sql")
+@study_options
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, all rows")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of objects, all rows")
+@click.option("--limit", default=_TABLE_ROWS, show_default=True, help="Most rows in a table")
+def query(
+    sql: str,
+    study_path: str | None,
+    database: str | None,
+    overrides: tuple[str, ...],
+    as_csv: bool,
+    as_json: bool,
+    limit: int,
+) -> None:
+    """Run an SQL query on the results; `-` reads it from standard input. Nothing can be changed.
+
+    Tables: metrics (run_id, country, scenario, ulid, element_label, timestamp_year, value),
+    latest_metrics, job_results, validation_runs, countries, scenarios.
+
+    \b
+    Examples:
+      ingest query "SELECT * FROM latest_metrics WHERE country = 'KEN' LIMIT 5"
+      ingest query "SELECT scenario, sum(value) FROM latest_metrics
+                    WHERE element_label = 'Healthy Years Lived' GROUP BY scenario" --csv
+    """
+    if sql == "-":
+        sql = sys.stdin.read()
+    with closing(open_for_reading(database_path(study_path, database))) as connection:
+        try:
+            cursor = connection.execute(sql)
+            _print(cursor, as_csv, as_json, limit)
+        except (sqlite3.Error, sqlite3.Warning) as exc:
+            raise QueryError(_explain(exc)) from exc
+
+
+def _print(cursor: sqlite3.Cursor, as_csv: bool, as_json: bool, limit: int) -> None:
+    columns = [column[0] for column in cursor.description or ()]
+    if as_json:
+        rows = (dict(zip(columns, row, strict=True)) for row in cursor)
+        click.echo("[" + ",\n ".join(json.dumps(row, default=_blob) for row in rows) + "]")
+    elif as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(cursor)
+    else:
+        shown = [[_cell(value) for value in row] for row in islice(cursor, limit)]
+        numbers = [
+            name
+            for position, name in enumerate(columns)
+            if shown and all(_looks_numeric(row[position]) for row in shown)
+        ]
+        if columns:
+            click.echo(table(shown, columns, right=numbers))
+        if cursor.fetchone() is not None:
+            message = f"(the first {limit:,} rows; all of them: --csv, --json or --limit)"
+            click.echo(message, err=True)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _looks_numeric(cell: str) -> bool:
+    try:
+        float(cell or "0")
+    except ValueError:
+        return False
+    return True
+
+
+def _blob(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _explain(error: Exception) -> str:
+    """One line for an error of SQLite."""
+    text = " ".join(str(error).split())
+    if "readonly database" in text or "read-only" in text:
+        return "this connection is read-only; nothing was changed."
+    return f"SQL: {text}"

@@ -1,0 +1,263 @@
+"""`ingest run`: run what has to run, and keep every result."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import click
+
+from ingest.commands.context import StudyContext, load_context, study_options
+from ingest.commands.plan import (
+    nothing_to_do,
+    plan_as_json,
+    sample,
+    selection_options,
+    show_plan,
+)
+from ingest.commands.progress import progress_display
+from ingest.commands.words import code_line, count, duration, show_findings, some
+from ingest.database.read import read_failure_causes
+from ingest.database.records import RunStatus
+from ingest.errors import InterruptedRunError
+from ingest.executor_setup import Backend, choose_backend
+from ingest.plan import Plan
+from ingest.planning import Selection
+from ingest.runner import RunReport, ValidationRunner
+
+JOBS_FAILED = 1
+
+
+@click.command()
+@study_options
+@selection_options
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop")
+@click.option("--executor", "-x", metavar="NAME", help="Where jobs run; default: local")
+@click.option("--max-in-flight", metavar="N", help="Jobs submitted and not finished, at most")
+@click.option("--submit-rate", metavar="N/TIME", help="Submissions per span of time: 50/1s, 10/1m")
+@click.option("--retries", metavar="N", help="Further attempts after a fault that can pass")
+@click.option("--job-timeout", metavar="SECONDS", help="Stop a job that runs longer")
+@click.option("--wait", is_flag=True, help="Wait for another run on this database to end")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON")
+@click.option("--quiet", "-q", is_flag=True, help="Errors and warnings only")
+@click.option("--verbose", "-v", is_flag=True, help="Tell of every job")
+@click.option("--log-file", metavar="FILE", help="Append a log of every job to FILE")
+def run(
+    study_path: str | None,
+    database: str | None,
+    overrides: tuple[str, ...],
+    countries: tuple[str, ...],
+    scenarios: tuple[str, ...],
+    force: bool,
+    only_failed: bool,
+    dry_run: bool,
+    wait: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    log_file: str | None,
+    **options: str | None,
+) -> None:
+    """Run every country x scenario whose inputs changed, and store the results.
+
+    A combination runs when it never succeeded, when the model, its scenario, the code or the
+    environment changed, when a success has no metrics, or with --force. Stopped or killed at any
+    moment, the next `ingest run` goes on where it was.
+
+    \b
+    Examples:
+      ingest run
+      ingest run --countries KEN,UGA --scenarios 'asthma_*'
+      ingest run --only-failed --retries 5
+      ingest run --dry-run
+    """
+    context = load_context(study_path, database, (*overrides, *_option_overrides(options)))
+    selection = Selection(countries, scenarios, force, only_failed)
+    backend = choose_backend(context.settings, context.plugins)
+    quiet = quiet or as_json
+    _log_to(log_file, verbose)
+    if dry_run:
+        _show_dry_run(context, selection, as_json)
+        return
+    with progress_display(quiet=quiet) as show_progress:
+        runner = ValidationRunner(
+            context.study,
+            context.database,
+            context.git,
+            selection,
+            plugins=context.plugins,
+            on_progress=show_progress,
+        )
+        with context.database.writing(wait=wait):
+            _tell_migration(context)
+            plan = runner.plan()
+            show_findings([*context.findings, *runner.findings])
+            if not quiet:
+                _show_head(context, backend, plan)
+            report = None
+            if plan.to_run:
+                with _stopping(runner, context.settings.run.executor):
+                    report = runner.execute(plan, backend)
+            else:
+                runner.close_leftovers(plan)
+    _show_report(context, plan, report, as_json, quiet)
+
+
+_OPTION_SETTINGS = {
+    "executor": "run.executor",
+    "max_in_flight": "run.max_in_flight",
+    "submit_rate": "run.submit_rate",
+    "retries": "run.retries",
+    "job_timeout": "run.job_timeout_s",
+    "rerun_triggers": "run.rerun_triggers",
+}
+
+
+def _option_overrides(options: dict[str, str | None]) -> list[str]:
+    """Options as the settings they override."""
+    return [
+        f"{_OPTION_SETTINGS[name]}={value}" for name, value in options.items() if value is not None
+    ]
+
+
+def _log_to(log_file: str | None, verbose: bool) -> None:
+    """Send the run's log to stderr (warnings; everything when verbose) and to a file."""
+    logger = logging.getLogger("ingest")
+    logger.setLevel(logging.DEBUG)
+    logger.handlers.clear()
+    to_stderr = _EchoHandler(logging.DEBUG if verbose else logging.WARNING)
+    logger.addHandler(to_stderr)
+    if log_file is not None:
+        to_file = logging.FileHandler(log_file, encoding="utf-8")
+        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(to_file)
+
+
+class _EchoHandler(logging.Handler):
+    """Writes to whatever stderr is at the time, so that a live display stays whole."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
+
+
+def _show_dry_run(context: StudyContext, selection: Selection, as_json: bool) -> None:
+    runner = ValidationRunner(
+        context.study, context.database, context.git, selection, plugins=context.plugins
+    )
+    plan = runner.plan()
+    show_findings([*context.findings, *runner.findings])
+    if as_json:
+        click.echo(json.dumps(plan_as_json(plan, context), indent=2))
+    else:
+        show_plan(plan, context)
+
+
+def _tell_migration(context: StudyContext) -> None:
+    copy = context.database.set_aside
+    if copy is not None:
+        click.echo(f"The database's schema was brought up to date; before it: {copy}", err=True)
+
+
+def _show_head(context: StudyContext, backend: Backend, plan: Plan) -> None:
+    """Study, code and plan, a line each."""
+    study, settings = context.study, context.settings
+    size = f"{len(study.countries):,} countries x {count(len(study.scenarios), 'scenario')}"
+    total = len(study.countries) * len(study.scenarios)
+    click.echo(f"Study  {settings.name} · {size} = {total:,} · {settings.run.executor}", err=True)
+    click.echo(f"Code   {code_line(context.git)}", err=True)
+    if not plan.to_run:
+        return
+    for number, (reason, group) in enumerate(plan.by_reason().items()):
+        head = "Plan  " if number == 0 else "      "
+        click.echo(f"{head} {len(group):,} to run: {reason.text} ({sample(group)})", err=True)
+    if plan.up_to_date:
+        click.echo(f"       {len(plan.up_to_date):,} up to date", err=True)
+
+
+@contextmanager
+def _stopping(runner: ValidationRunner, executor: str) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) stops the run in order, the second ends it at once."""
+    requested = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal requested
+        if requested:
+            os._exit(InterruptedRunError.exit_code)
+        requested = True
+        runner.request_stop()
+        click.echo("Stopping; what has finished is kept. Once more ends it at once.", err=True)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show_report(
+    context: StudyContext, plan: Plan, report: RunReport | None, as_json: bool, quiet: bool
+) -> None:
+    """The closing summary, and the exit code."""
+    if report is None:
+        if as_json:
+            click.echo(json.dumps({"run_id": None, "up_to_date": len(plan.up_to_date)}, indent=2))
+        elif not quiet:
+            click.echo(nothing_to_do(plan, context))
+        return
+    with context.database.reading() as connection:
+        causes = read_failure_causes(connection, report.run_id) if report.failed_jobs else []
+    context.database.close()
+    if as_json:
+        click.echo(json.dumps(_report_as_json(report, plan, causes), indent=2))
+    elif not quiet:
+        _show_summary(report, causes)
+    if report.status is RunStatus.INTERRUPTED:
+        left = report.total_jobs - report.successful_jobs - report.failed_jobs
+        raise InterruptedRunError(
+            f"run {report.run_id} was stopped with {count(left, 'job')} left. "
+            "Go on with: ingest run"
+        )
+    if report.failed_jobs:
+        raise SystemExit(JOBS_FAILED)
+
+
+def _show_summary(report: RunReport, causes: list[dict[str, Any]]) -> None:
+    seen = f"{report.known_result_sets:,} seen before"
+    click.echo(
+        f"Run {report.run_id} {_ending(report)} in {duration(report.elapsed_s)}: "
+        f"{report.successful_jobs:,} succeeded, {report.failed_jobs:,} failed, "
+        f"{report.values:,} values ({count(report.new_result_sets, 'new result set')}, {seen})"
+    )
+    for cause in causes:
+        jobs = cause["jobs"]
+        click.echo(f"  {len(jobs):,} x {cause['error_kind']}: {cause['error']}  [{some(jobs)}]")
+    if report.changed_results:
+        changed = count(report.changed_results, "combination")
+        click.echo(f"Changed: {changed} gave other numbers than before")
+    if report.failed_jobs:
+        click.echo(f"  ingest status {report.run_id} --failed     every failure in full")
+        click.echo("  ingest run --only-failed     try the failed ones again")
+    click.echo("  ingest status                the last runs")
+    click.echo(f'  ingest query "SELECT * FROM metrics WHERE run_id = {report.run_id} LIMIT 5"')
+
+
+def _ending(report: RunReport) -> str:
+    if report.status is RunStatus.INTERRUPTED:
+        return "was interrupted"
+    return "was taken up again and finished" if report.is_resumed else "finished"
+
+
+def _report_as_json(report: RunReport, plan: Plan, causes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        **vars(report),
+        "status": report.status.value,
+        "up_to_date": len(plan.up_to_date),
+        "failures": causes,
+    }

@@ -1,0 +1,143 @@
+"""`ingest status`: the last runs, or one run with its jobs and failures."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import click
+
+from ingest.commands.context import database_path, study_options
+from ingest.commands.words import count, duration, local_time, some, table
+from ingest.database.files import open_for_reading
+from ingest.database.read import read_failure_causes, read_jobs, read_run, read_runs
+from ingest.errors import ConfigError
+
+
+@click.command()
+@click.argument("run", required=False, metavar="[RUN]")
+@study_options
+@click.option("--limit", "-n", default=10, show_default=True, help="How many runs to list")
+@click.option("--jobs", is_flag=True, help="List every job of the run")
+@click.option("--failed", is_flag=True, help="List the jobs that failed, with their whole errors")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+def status(
+    run: str | None,
+    study_path: str | None,
+    database: str | None,
+    overrides: tuple[str, ...],
+    limit: int,
+    jobs: bool,
+    failed: bool,
+    as_json: bool,
+) -> None:
+    """Show the last runs, or one RUN (its number, or `latest`): counts, failures by cause, jobs.
+
+    \b
+    Examples:
+      ingest status
+      ingest status latest
+      ingest status 7 --failed
+      ingest status 7 --jobs --json
+    """
+    if run is None and (jobs or failed):
+        run = "latest"
+    with closing(open_for_reading(database_path(study_path, database))) as connection:
+        if run is None:
+            runs = read_runs(connection, limit)
+            click.echo(json.dumps(runs, indent=2) if as_json else _runs_table(runs))
+            return
+        chosen = _find_run(connection, run)
+        causes = read_failure_causes(connection, chosen["run_id"])
+        listed = read_jobs(connection, chosen["run_id"], only_failed=failed and not jobs)
+        if as_json:
+            details = {"jobs": listed} if jobs or failed else {}
+            click.echo(json.dumps({**chosen, "failures": causes, **details}, indent=2))
+            return
+        _show_run(chosen, causes)
+        if failed:
+            _show_failed(listed)
+        elif jobs:
+            click.echo(_jobs_table(listed))
+
+
+def _find_run(connection: sqlite3.Connection, name: str) -> dict[str, Any]:
+    runs = read_runs(connection, 1)
+    if not runs:
+        raise ConfigError("there is no run in this database yet. Make one with: ingest run")
+    if name == "latest":
+        return runs[0]
+    found = read_run(connection, int(name)) if name.isdecimal() else None
+    if found is None:
+        newest = runs[0]["run_id"]
+        raise ConfigError(f"no run {name!r} in this database; the newest is {newest}")
+    return found
+
+
+def _runs_table(runs: list[dict[str, Any]]) -> str:
+    if not runs:
+        return "No run yet. Make one with: ingest run"
+    rows = [
+        (
+            run["run_id"],
+            local_time(run["timestamp"]),
+            _commit(run),
+            run["status"],
+            f"{run['successful_jobs']:,}",
+            f"{run['failed_jobs']:,}",
+            f"{run['total_jobs']:,}",
+            duration(run["duration_s"]) if run["duration_s"] is not None else "",
+            run["executor"],
+        )
+        for run in runs
+    ]
+    headers = ("run", "started", "commit", "status", "ok", "failed", "jobs", "took", "executor")
+    return table(rows, headers, right=("run", "ok", "failed", "jobs", "took"))
+
+
+def _commit(run: dict[str, Any]) -> str:
+    dirty = f" + {count(len(run['dirty_files']), 'file')}" if run["dirty_files"] else ""
+    return str(run["git_commit"])[:7] + dirty
+
+
+def _show_run(run: dict[str, Any], causes: list[dict[str, Any]]) -> None:
+    took = f", took {duration(run['duration_s'])}" if run["duration_s"] is not None else ""
+    click.echo(
+        f"Run {run['run_id']} {run['status']}, started {local_time(run['timestamp'])}{took}, "
+        f"commit {_commit(run)}, {run['executor']}"
+    )
+    left = run["total_jobs"] - run["successful_jobs"] - run["failed_jobs"]
+    unfinished = f", {left:,} not finished" if left else ""
+    click.echo(
+        f"{count(run['total_jobs'], 'job')}: {run['successful_jobs']:,} succeeded, "
+        f"{run['failed_jobs']:,} failed{unfinished}; {run['up_to_date_jobs']:,} were up to date"
+    )
+    for cause in causes:
+        jobs = cause["jobs"]
+        click.echo(f"  {len(jobs):,} x {cause['error_kind']}: {cause['error']}  [{some(jobs)}]")
+
+
+def _show_failed(jobs: list[dict[str, Any]]) -> None:
+    for job in jobs:
+        click.echo(f"\n{job['country']} / {job['scenario']}  {job['job_status']}  {job['ulid']}")
+        for line in f"{job['error_kind']}: {job['error']}".splitlines():
+            click.echo(f"    {line}")
+
+
+def _jobs_table(jobs: list[dict[str, Any]]) -> str:
+    rows = [
+        (
+            job["scenario"],
+            job["country"],
+            job["job_status"],
+            job["attempts"],
+            "" if job["duration_s"] is None else f"{job['duration_s']:.2f}",
+            job["reason"],
+            (job["error"] or job["notes"] or "").partition("\n")[0],
+        )
+        for job in jobs
+    ]
+    headers = ("scenario", "country", "status", "attempts", "seconds", "reason", "note")
+    return table(rows, headers, right=("attempts", "seconds"))

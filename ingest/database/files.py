@@ -1,0 +1,187 @@
+"""Opening the database file: its form, bringing it up to date, and the writer's lock."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from sqlite_utils import Database
+
+from ingest.database.schema import MIGRATION_SET, migrations
+from ingest.errors import (
+    DatabaseBusyError,
+    DatabaseError,
+    DatabaseMissingError,
+    NewerSchemaError,
+    OriginalSchemaError,
+)
+
+_READ_TIMEOUT_S = 30.0
+_ORIGINAL_TABLES = {"validation_runs", "job_results", "metrics"}
+
+
+class DatabaseForm(StrEnum):
+    """What a file is: empty and current may be written, older after a migration."""
+
+    EMPTY = "empty"
+    CURRENT = "current"
+    OLDER = "older"
+    NEWER = "newer"
+    ORIGINAL = "original"
+    FOREIGN = "foreign"
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, attached files included.
+
+    Raises DatabaseMissingError, DatabaseError (not an SQLite file).
+    """
+    if not path.exists():
+        raise DatabaseMissingError(f"there is no database {path} yet. Make one with: ingest run")
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    try:
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=_READ_TIMEOUT_S, check_same_thread=False
+        )
+        connection.execute("PRAGMA query_only = 1")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as exc:
+        raise DatabaseError(f"{path} cannot be read as a database: {exc}") from exc
+    return connection
+
+
+def database_form(connection: sqlite3.Connection) -> DatabaseForm:
+    """What form the database behind a connection has."""
+    tables = dict(connection.execute("SELECT name, type FROM sqlite_master"))
+    if migrations.migrations_table in tables:
+        applied = {
+            name
+            for (name,) in connection.execute(
+                f"SELECT name FROM [{migrations.migrations_table}] WHERE migration_set = ?",
+                [MIGRATION_SET],
+            )
+        }
+        known = {migration.name for migration in migrations._migrations}
+        if applied - known:
+            return DatabaseForm.NEWER
+        return DatabaseForm.CURRENT if applied == known else DatabaseForm.OLDER
+    if not tables:
+        return DatabaseForm.EMPTY
+    if set(tables) >= _ORIGINAL_TABLES and tables["metrics"] == "table":
+        return DatabaseForm.ORIGINAL
+    return DatabaseForm.FOREIGN
+
+
+def refuse_unusable(form: DatabaseForm, path: Path) -> None:
+    """Raise the DatabaseError that tells why a file of this form is not for us, if so."""
+    if form is DatabaseForm.ORIGINAL:
+        raise OriginalSchemaError(
+            f"{path} has the original three-table form and is left as it is. Bring it in with: "
+            f"ingest import {path} --database NEW.db"
+        )
+    if form is DatabaseForm.NEWER:
+        raise NewerSchemaError(
+            f"{path} was written by a later version of ingest; nothing was changed. "
+            "Update with: pip install --upgrade ingest"
+        )
+    if form is DatabaseForm.FOREIGN:
+        raise DatabaseError(f"{path} is a database of something else; name another --database")
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A read-only connection to a database of the current form.
+
+    Raises DatabaseError: missing, foreign, original or newer form, or older (to be migrated).
+    """
+    connection = connect_read_only(path)
+    try:
+        form = database_form(connection)
+        refuse_unusable(form, path)
+        if form is DatabaseForm.OLDER:
+            raise DatabaseError(
+                f"{path} has an older schema. It is brought up to date, after a copy is set aside, "
+                "by the next: ingest run"
+            )
+        if form is DatabaseForm.EMPTY:
+            raise DatabaseMissingError(f"{path} is empty. Fill it with: ingest run")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_for_writing(path: Path) -> tuple[Database, Path | None]:
+    """The database, created or migrated to the current form, and the copy set aside if migrated.
+
+    Raises DatabaseError as refuse_unusable does; the file is then as it was.
+    """
+    if path.exists() and path.stat().st_size > 0:
+        with closing(connect_read_only(path)) as connection:
+            form = database_form(connection)
+            refuse_unusable(form, path)
+            copy = _set_aside(connection, path) if form is DatabaseForm.OLDER else None
+    else:
+        copy = None
+        if not path.parent.is_dir():
+            raise DatabaseError(f"there is no folder {path.parent} for the database {path.name}")
+    try:
+        connection = sqlite3.connect(path, timeout=_READ_TIMEOUT_S)
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        db = Database(connection)
+        migrations.apply(db)
+    except sqlite3.Error as exc:
+        raise DatabaseError(f"{path} cannot be opened for writing: {exc}") from exc
+    return db, copy
+
+
+def _set_aside(connection: sqlite3.Connection, path: Path) -> Path:
+    """A copy of the database as it is, beside it."""
+    applied = connection.execute(
+        f"SELECT count(*) FROM [{migrations.migrations_table}] WHERE migration_set = ?",
+        [MIGRATION_SET],
+    ).fetchone()[0]
+    copy = path.with_name(f"{path.name}.v{applied}.bak")
+    with closing(sqlite3.connect(copy)) as target:
+        connection.backup(target)
+    return copy
+
+
+@contextmanager
+def writer_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold the one writer's lock of a database; it ends with the process, however that ends.
+
+    wait: wait for the other writer instead of refusing.
+    Raises DatabaseBusyError with the pid of the process that holds it.
+    """
+    lock_path = path.with_name(path.name + ".lock")
+    lock = FileLock(lock_path, timeout=-1 if wait else 0)
+    try:
+        lock.acquire()
+    except Timeout as exc:
+        pid = _holder(lock_path)
+        who = f"process {pid}" if pid else "another process"
+        raise DatabaseBusyError(
+            f"{who} is writing to {path} already; readers may go on. "
+            "Wait for it with --wait, or name another --database",
+            pid,
+        ) from exc
+    except OSError as exc:
+        raise DatabaseError(f"{lock_path} cannot be written: {exc.strerror}") from exc
+    try:
+        lock_path.write_text(f"{os.getpid()}\n")
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(lock_path: Path) -> int | None:
+    try:
+        return int(lock_path.read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,213 @@
+"""Everything that is read out of the database, on read-only connections."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, LifoQueue
+from typing import Any
+
+from ingest.database.files import open_for_reading
+from ingest.database.records import OpenRun, RunRecord, RunStatus
+from ingest.inputs import ContentLookup, Inputs, InputSet
+from ingest.plan import (
+    Combination,
+    StoredFailure,
+    StoredState,
+    StoredSuccess,
+    UnfinishedJob,
+)
+
+Row = Mapping[str, Any]
+
+
+class ReadConnections:
+    """A small pool of read-only connections to one database, for any number of threads."""
+
+    def __init__(self, path: Path, size: int = 4) -> None:
+        self._path = path
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue(size)
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """Borrow a connection; afterwards it goes back, or is closed when the pool is full."""
+        try:
+            connection = self._idle.get_nowait()
+        except Empty:
+            connection = open_for_reading(self._path)
+            connection.row_factory = sqlite3.Row
+        try:
+            yield connection
+        finally:
+            if self._idle.full():
+                connection.close()
+            else:
+                self._idle.put_nowait(connection)
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+
+
+def read_stored_state(connection: sqlite3.Connection, content: ContentLookup) -> StoredState:
+    """What planning needs: newest success, newest failure and unfinished job of combinations.
+
+    content: looks up an input that was kept, for as long as the state is used.
+    """
+    input_sets = {
+        set_id: InputSet(*rest)
+        for set_id, *rest in connection.execute(
+            """SELECT input_set_id, scenario, model_digest, scenario_digest, code_digest,
+                      environment, query_digest FROM input_sets"""
+        )
+    }
+    return StoredState(
+        successes=_read_successes(connection, input_sets),
+        failures=_read_failures(connection),
+        unfinished=_read_unfinished(connection),
+        content=content,
+    )
+
+
+def _read_successes(
+    connection: sqlite3.Connection, input_sets: Mapping[int, InputSet]
+) -> dict[Combination, StoredSuccess]:
+    # SQLite takes the other columns from the row that has the maximum
+    rows = connection.execute(
+        """SELECT j.country, j.scenario, max(j.run_id), r.git_commit,
+                  j.result_set_id IS NOT NULL, j.input_set_id, j.document_digest
+             FROM job_results AS j JOIN validation_runs AS r ON r.run_id = j.run_id
+            WHERE j.job_status = 'success' GROUP BY j.country, j.scenario"""
+    )
+    successes = {}
+    for country, scenario, run_id, commit, has_metrics, set_id, document_digest in rows:
+        inputs = Inputs(input_sets[set_id], document_digest) if set_id and document_digest else None
+        success = StoredSuccess(run_id, commit, bool(has_metrics), inputs)
+        successes[Combination(country, scenario)] = success
+    return successes
+
+
+def _read_failures(connection: sqlite3.Connection) -> dict[Combination, StoredFailure]:
+    rows = connection.execute(
+        """SELECT country, scenario, run_id, job_status FROM (
+               SELECT country, scenario, max(run_id) AS run_id, job_status
+                 FROM job_results GROUP BY country, scenario)
+            WHERE job_status IN ('failed', 'timeout', 'cancelled')"""
+    )
+    return {
+        Combination(country, scenario): StoredFailure(run_id, status)
+        for country, scenario, run_id, status in rows
+    }
+
+
+def _read_unfinished(connection: sqlite3.Connection) -> dict[Combination, UnfinishedJob]:
+    rows = connection.execute(
+        """SELECT country, scenario, run_id, input_digest, reason FROM job_results
+            WHERE job_status IN ('submitted', 'running') ORDER BY run_id"""
+    )
+    return {
+        Combination(country, scenario): UnfinishedJob(run_id, digest, reason or "")
+        for country, scenario, run_id, digest, reason in rows
+    }
+
+
+def read_input(connection: sqlite3.Connection, digest: str) -> Any:
+    """Parsed content of an input that was kept, None otherwise."""
+    row = connection.execute("SELECT content FROM inputs WHERE digest = ?", [digest]).fetchone()
+    return json.loads(row[0]) if row else None
+
+
+def read_open_run(connection: sqlite3.Connection) -> OpenRun | None:
+    """The newest run, when it was cut off before all its jobs had ended."""
+    row = connection.execute(
+        """SELECT run_id, status, timestamp, git_commit, git_branch, dirty_files, study, executor,
+                  ingest_version, up_to_date_jobs
+             FROM validation_runs ORDER BY run_id DESC LIMIT 1"""
+    ).fetchone()
+    if row is None or row[1] not in (RunStatus.RUNNING, RunStatus.INTERRUPTED):
+        return None
+    run_id, status, timestamp, commit, branch, dirty, *rest = row
+    record = RunRecord(timestamp, commit, branch or "", tuple(json.loads(dirty or "[]")), *rest)
+    unfinished, finished = {}, set()
+    for country, scenario, digest, is_open in connection.execute(
+        """SELECT country, scenario, input_digest, job_status IN ('submitted', 'running')
+             FROM job_results WHERE run_id = ?""",
+        [run_id],
+    ):
+        if is_open:
+            unfinished[Combination(country, scenario)] = digest
+        else:
+            finished.add(Combination(country, scenario))
+    return OpenRun(run_id, RunStatus(status), record, unfinished, frozenset(finished))
+
+
+def read_runs(connection: sqlite3.Connection, limit: int = 10) -> list[dict[str, Any]]:
+    """The newest runs, newest first; duration_s is None while a run goes on."""
+    return _read_runs(connection, "ORDER BY run_id DESC LIMIT ?", limit)
+
+
+def read_run(connection: sqlite3.Connection, run_id: int) -> dict[str, Any] | None:
+    """One run with the fields of read_runs(), None where there is none of that id."""
+    return next(iter(_read_runs(connection, "WHERE run_id = ?", run_id)), None)
+
+
+def _read_runs(connection: sqlite3.Connection, rest: str, value: int) -> list[dict[str, Any]]:
+    rows = connection.execute(
+        f"""SELECT run_id, timestamp, finished_at, git_commit, dirty_files, status, executor, study,
+                   total_jobs, successful_jobs, failed_jobs, up_to_date_jobs,
+                   (julianday(finished_at) - julianday(timestamp)) * 86400 AS duration_s
+              FROM validation_runs {rest}""",
+        [value],
+    )
+    runs = [_as_dict(rows, row) for row in rows]
+    for run in runs:
+        run["dirty_files"] = json.loads(run["dirty_files"] or "[]")
+    return runs
+
+
+def read_jobs(
+    connection: sqlite3.Connection, run_id: int, *, only_failed: bool = False
+) -> list[dict[str, Any]]:
+    """The jobs of one run, sorted by scenario and country."""
+    condition = "AND job_status IN ('failed', 'timeout', 'cancelled')" if only_failed else ""
+    rows = connection.execute(
+        f"""SELECT country, scenario, ulid, job_status, submitted_at, completed_at, attempts,
+                   duration_s, reason, error_kind, error, notes, input_digest, result_set_id
+              FROM job_results WHERE run_id = ? {condition} ORDER BY scenario, country""",
+        [run_id],
+    )
+    return [_as_dict(rows, row) for row in rows]
+
+
+def read_failure_causes(connection: sqlite3.Connection, run_id: int) -> list[dict[str, Any]]:
+    """Failed jobs of one run grouped by kind and first line of the error, the largest first."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for job in read_jobs(connection, run_id, only_failed=True):
+        kind = job["error_kind"] or job["job_status"]
+        message = (job["error"] or "").partition("\n")[0]
+        empty = {"error_kind": kind, "error": message, "jobs": []}
+        group = groups.setdefault((kind, message), empty)
+        group["jobs"].append(f"{job['country']} / {job['scenario']}")
+    return sorted(groups.values(), key=lambda group: -len(group["jobs"]))
+
+
+def read_changed_results(connection: sqlite3.Connection, run_id: int) -> int:
+    """How many successes of a run gave other numbers than the success before them."""
+    row = connection.execute(
+        """SELECT count(*) FROM job_results AS j WHERE j.run_id = ? AND j.job_status = 'success'
+              AND j.result_set_id <> (
+                  SELECT b.result_set_id FROM job_results AS b
+                   WHERE b.country = j.country AND b.scenario = j.scenario
+                     AND b.run_id < j.run_id AND b.job_status = 'success'
+                   ORDER BY b.run_id DESC LIMIT 1)""",
+        [run_id],
+    ).fetchone()
+    return int(row[0])
+
+
+def _as_dict(cursor: sqlite3.Cursor, row: Any) -> dict[str, Any]:
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}

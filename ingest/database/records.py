@@ -1,0 +1,114 @@
+"""What goes into the database and comes out of it, as frozen dataclasses, checked when made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ingest.analytics.metrics import ResultSet
+from ingest.errors import DatabaseError
+from ingest.inputs import Inputs
+from ingest.plan import Combination, Reason
+
+ULID_LENGTH = 26
+
+
+class RunStatus(StrEnum):
+    """Status of a run: completed when every job succeeded, failed when one or more did not."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class JobStatus(StrEnum):
+    """Status of a job, on the way (submitted, running) or final."""
+
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended."""
+        return self not in (JobStatus.SUBMITTED, JobStatus.RUNNING)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What is known of a run when it starts; timestamp is ISO 8601 in UTC."""
+
+    timestamp: str
+    git_commit: str
+    git_branch: str
+    dirty_files: tuple[str, ...]
+    study: str
+    executor: str
+    ingest_version: str
+    up_to_date_jobs: int = 0
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job as it is intended, stored before it is submitted."""
+
+    combination: Combination
+    ulid: str
+    job_name: str
+    inputs: Inputs
+    reason: Reason
+
+    def __post_init__(self) -> None:
+        if not (self.combination.country and self.combination.scenario):
+            raise DatabaseError(f"a job needs a country and a scenario, not {self.combination}")
+        if len(self.ulid) != ULID_LENGTH:
+            raise DatabaseError(f"job {self.combination}: {self.ulid!r} is no ULID")
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """How a job ended. A success has a result set, anything else an error and none.
+
+    error's first line says what happened; duration_s counts from the start of its execution.
+    """
+
+    combination: Combination
+    job_status: JobStatus
+    completed_at: str
+    attempts: int
+    duration_s: float | None = None
+    result_set: ResultSet | None = None
+    error_kind: str | None = None
+    error: str | None = None
+    notes: Sequence[str] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.job_status.is_final:
+            raise DatabaseError(f"job {self.combination}: {self.job_status} is no final status")
+        if (self.job_status is JobStatus.SUCCESS) != bool(self.result_set):
+            raise DatabaseError(f"job {self.combination}: metrics go with a success, and only then")
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """Where a job's metrics are; is_new is False when the same numbers were stored before."""
+
+    result_set_id: int
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that was cut off: what it was for, and which of its jobs have not ended."""
+
+    run_id: int
+    status: RunStatus
+    record: RunRecord
+    unfinished: dict[Combination, str]
+    """Input digest of each job without a final status."""
+    finished: frozenset[Combination]

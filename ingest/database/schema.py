@@ -1,0 +1,161 @@
+"""The schema as numbered migrations with sqlite-utils; a released one never changes."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+MIGRATION_SET = "ingest"
+migrations = Migrations(MIGRATION_SET)
+
+_FINAL = "'success', 'failed', 'timeout', 'cancelled'"
+
+
+@migrations(name="m001_runs_jobs_and_metrics")
+def _m001_runs_jobs_and_metrics(db: Database) -> None:
+    """Runs, jobs and metrics in compact form, behind the names of the read contract."""
+    _create_run_tables(db)
+    _create_result_tables(db)
+    _create_job_results(db)
+    db.table("countries").create(
+        {"iso3": str, "name": str, "region": str, "income_group": str}, pk="iso3", not_null={"name"}
+    )
+    db.table("scenarios").create(
+        {"name": str, "label": str, "description": str, "file": str}, pk="name"
+    )
+    db.create_view("metrics", _METRICS_VIEW)
+
+
+def _create_run_tables(db: Database) -> None:
+    db.execute(
+        """CREATE TABLE validation_runs (
+            run_id INTEGER PRIMARY KEY AUTOINCREMENT,
+            timestamp TEXT NOT NULL,
+            git_commit TEXT NOT NULL,
+            status TEXT NOT NULL
+                CHECK (status IN ('running', 'completed', 'failed', 'interrupted')),
+            total_jobs INTEGER NOT NULL DEFAULT 0,
+            successful_jobs INTEGER NOT NULL DEFAULT 0,
+            failed_jobs INTEGER NOT NULL DEFAULT 0,
+            up_to_date_jobs INTEGER NOT NULL DEFAULT 0,
+            finished_at TEXT,
+            git_branch TEXT,
+            dirty_files TEXT,
+            study TEXT,
+            executor TEXT,
+            ingest_version TEXT
+        )"""
+    )
+    db.execute(
+        """CREATE TABLE inputs (
+            digest TEXT PRIMARY KEY,
+            kind TEXT NOT NULL,
+            content TEXT NOT NULL
+        ) WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE input_sets (
+            input_set_id INTEGER PRIMARY KEY,
+            scenario TEXT NOT NULL,
+            model_digest TEXT NOT NULL,
+            scenario_digest TEXT NOT NULL,
+            code_digest TEXT NOT NULL,
+            environment TEXT NOT NULL,
+            query_digest TEXT NOT NULL,
+            UNIQUE (scenario, model_digest, scenario_digest, code_digest, environment, query_digest)
+        )"""
+    )
+
+
+def _create_result_tables(db: Database) -> None:
+    db.execute(
+        """CREATE TABLE result_sets (
+            result_set_id INTEGER PRIMARY KEY,
+            digest TEXT NOT NULL UNIQUE,
+            row_count INTEGER NOT NULL,
+            first_year INTEGER NOT NULL,
+            last_year INTEGER NOT NULL
+        )"""
+    )
+    db.execute(
+        """CREATE TABLE elements (
+            element_id INTEGER PRIMARY KEY,
+            element_label TEXT NOT NULL UNIQUE
+        )"""
+    )
+    db.execute(
+        """CREATE TABLE metric_values (
+            result_set_id INTEGER NOT NULL REFERENCES result_sets (result_set_id),
+            element_id INTEGER NOT NULL REFERENCES elements (element_id),
+            timestamp_year INTEGER NOT NULL,
+            value REAL NOT NULL,
+            PRIMARY KEY (result_set_id, element_id, timestamp_year)
+        ) WITHOUT ROWID"""
+    )
+
+
+def _create_job_results(db: Database) -> None:
+    db.execute(
+        f"""CREATE TABLE job_results (
+            run_id INTEGER NOT NULL REFERENCES validation_runs (run_id),
+            country TEXT NOT NULL,
+            scenario TEXT NOT NULL,
+            ulid TEXT NOT NULL,
+            job_status TEXT NOT NULL CHECK (job_status IN ('submitted', 'running', {_FINAL})),
+            submitted_at TEXT,
+            completed_at TEXT,
+            job_name TEXT,
+            external_id TEXT,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            duration_s REAL,
+            reason_kind TEXT,
+            reason TEXT,
+            error_kind TEXT,
+            error TEXT,
+            notes TEXT,
+            input_digest TEXT,
+            document_digest TEXT,
+            input_set_id INTEGER REFERENCES input_sets (input_set_id),
+            result_set_id INTEGER REFERENCES result_sets (result_set_id),
+            PRIMARY KEY (run_id, country, scenario)
+        )"""
+    )
+    db.execute("CREATE INDEX job_results_combination ON job_results (country, scenario, run_id)")
+    db.execute("CREATE INDEX job_results_result_set ON job_results (result_set_id)")
+    db.create_view("latest_results", _LATEST_RESULTS_VIEW)
+
+
+_METRICS_VIEW = """
+SELECT job_results.run_id, job_results.country, job_results.scenario, job_results.ulid,
+       elements.element_label, metric_values.timestamp_year, metric_values.value
+  FROM job_results
+  JOIN metric_values ON metric_values.result_set_id = job_results.result_set_id
+  JOIN elements ON elements.element_id = metric_values.element_id
+"""
+
+# The newest success of each combination: the state as of now.
+_LATEST_RESULTS_VIEW = """
+SELECT job_results.*
+  FROM job_results
+ WHERE job_results.job_status = 'success'
+   AND job_results.run_id = (
+       SELECT max(newest.run_id) FROM job_results AS newest
+        WHERE newest.country = job_results.country
+          AND newest.scenario = job_results.scenario
+          AND newest.job_status = 'success')
+"""
+
+
+@migrations(name="m002_latest_metrics")
+def _m002_latest_metrics(db: Database) -> None:
+    """The metrics of the state as of now, for queries that do not care about runs."""
+    db.create_view("latest_metrics", _LATEST_METRICS_VIEW)
+
+
+_LATEST_METRICS_VIEW = """
+SELECT latest_results.run_id, latest_results.country, latest_results.scenario,
+       elements.element_label, metric_values.timestamp_year, metric_values.value
+  FROM latest_results
+  JOIN metric_values ON metric_values.result_set_id = latest_results.result_set_id
+  JOIN elements ON elements.element_id = metric_values.element_id
+"""

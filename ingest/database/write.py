@@ -1,0 +1,276 @@
+"""Everything that changes the database; each function leaves it whole, whatever happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlite_utils import Database
+
+from ingest.analytics.metrics import ResultSet
+from ingest.country import Country
+from ingest.database.records import (
+    JobOutcome,
+    JobRecord,
+    JobStatus,
+    RunRecord,
+    RunStatus,
+    StoredResult,
+)
+from ingest.errors import DatabaseError
+from ingest.inputs import InputSet
+from ingest.plan import Combination
+from ingest.scenario import Scenario
+
+
+def insert_run(db: Database, record: RunRecord, jobs: Sequence[JobRecord]) -> int:
+    """A new run with its intended jobs, in one transaction; returns the run's id."""
+    with db.atomic():
+        row = {
+            "timestamp": record.timestamp,
+            "git_commit": record.git_commit,
+            "status": RunStatus.RUNNING.value,
+            "total_jobs": len(jobs),
+            "up_to_date_jobs": record.up_to_date_jobs,
+            "git_branch": record.git_branch,
+            "dirty_files": json.dumps(record.dirty_files),
+            "study": record.study,
+            "executor": record.executor,
+            "ingest_version": record.ingest_version,
+        }
+        run_id = db.table("validation_runs").insert(row).last_pk
+        assert isinstance(run_id, int)
+        set_ids = {shared: _input_set_id(db, shared) for shared in _shared(jobs)}
+        db.conn.executemany(
+            """INSERT INTO job_results (run_id, country, scenario, ulid, job_name, job_status,
+                   reason_kind, reason, input_digest, document_digest, input_set_id)
+               VALUES (?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?)""",
+            (
+                (
+                    run_id,
+                    *job.combination,
+                    job.ulid,
+                    job.job_name,
+                    job.reason.kind.value,
+                    job.reason.text,
+                    job.inputs.digest,
+                    job.inputs.document_digest,
+                    set_ids[job.inputs.shared],
+                )
+                for job in jobs
+            ),
+        )
+    return run_id
+
+
+def _shared(jobs: Sequence[JobRecord]) -> dict[InputSet, None]:
+    return dict.fromkeys(job.inputs.shared for job in jobs)
+
+
+def _input_set_id(db: Database, shared: InputSet) -> int:
+    columns = tuple(vars(shared))
+    where = " AND ".join(f"{column} = ?" for column in columns)
+    values = tuple(vars(shared).values())
+    found = db.conn.execute(f"SELECT input_set_id FROM input_sets WHERE {where}", values).fetchone()
+    if found:
+        return int(found[0])
+    marks = ", ".join("?" for _ in columns)
+    cursor = db.conn.execute(
+        f"INSERT INTO input_sets ({', '.join(columns)}) VALUES ({marks})", values
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def keep_inputs(db: Database, contents: Mapping[str, tuple[str, str]]) -> None:
+    """Keep the content of inputs by digest, so that a later run can name what changed."""
+    with db.atomic():
+        db.conn.executemany(
+            "INSERT OR IGNORE INTO inputs (digest, kind, content) VALUES (?, ?, ?)",
+            ((digest, kind, content) for digest, (kind, content) in contents.items()),
+        )
+
+
+def keep_countries(db: Database, countries: Sequence[Country]) -> None:
+    """Keep names and groups of countries; a group not known before becomes a column."""
+    rows = [{"iso3": c.iso3, "name": c.name, **c.groups} for c in countries]
+    with db.atomic():
+        db.table("countries").upsert_all(rows, pk="iso3", alter=True)
+
+
+def keep_scenarios(db: Database, scenarios: Sequence[Scenario]) -> None:
+    """Keep labels and descriptions of scenarios."""
+    rows = [
+        {"name": s.name, "label": s.label, "description": s.description, "file": s.file}
+        for s in scenarios
+    ]
+    with db.atomic():
+        db.table("scenarios").upsert_all(rows, pk="name")
+
+
+def update_ulids(db: Database, run_id: int, jobs: Iterable[tuple[Combination, str, str]]) -> None:
+    """Give jobs a new ULID and job name for a further attempt, before it is submitted."""
+    with db.atomic():
+        db.conn.executemany(
+            """UPDATE job_results SET ulid = ?, job_name = ?, external_id = NULL,
+                   job_status = 'submitted'
+               WHERE run_id = ? AND country = ? AND scenario = ?""",
+            ((ulid, name, run_id, *combination) for combination, ulid, name in jobs),
+        )
+
+
+def mark_submitted(
+    db: Database, run_id: int, jobs: Iterable[tuple[Combination, str, str | None]]
+) -> None:
+    """Keep when jobs were submitted and under which external id: (combination, time, id)."""
+    with db.atomic():
+        db.conn.executemany(
+            """UPDATE job_results SET submitted_at = coalesce(submitted_at, ?), external_id = ?
+               WHERE run_id = ? AND country = ? AND scenario = ?""",
+            ((when, external_id, run_id, *combination) for combination, when, external_id in jobs),
+        )
+
+
+def mark_running(db: Database, run_id: int, combinations: Iterable[Combination]) -> None:
+    """Keep that jobs have begun."""
+    with db.atomic():
+        db.conn.executemany(
+            """UPDATE job_results SET job_status = 'running'
+               WHERE run_id = ? AND country = ? AND scenario = ? AND job_status = 'submitted'""",
+            ((run_id, *combination) for combination in combinations),
+        )
+
+
+class ElementIds:
+    """The element ids of labels, remembered for as long as they are certainly stored."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._ids: dict[str, int] = {}
+
+    def of(self, labels: Iterable[str]) -> dict[str, int]:
+        """The id of each label, new labels inserted; call within a transaction."""
+        for label in labels:
+            if label not in self._ids:
+                self._ids[label] = self._find_or_insert(label)
+        return self._ids
+
+    def _find_or_insert(self, label: str) -> int:
+        connection = self._db.conn
+        found = connection.execute(
+            "SELECT element_id FROM elements WHERE element_label = ?", [label]
+        ).fetchone()
+        if found:
+            return int(found[0])
+        cursor = connection.execute("INSERT INTO elements (element_label) VALUES (?)", [label])
+        return int(cursor.lastrowid or 0)
+
+    def forget(self) -> None:
+        """After a rollback: what was inserted is not there."""
+        self._ids.clear()
+
+
+def insert_result_set(db: Database, elements: ElementIds, result_set: ResultSet) -> StoredResult:
+    """Store a result set unless the same numbers are stored already; within a transaction."""
+    connection = db.conn
+    found = connection.execute(
+        "SELECT result_set_id FROM result_sets WHERE digest = ?", [result_set.digest]
+    ).fetchone()
+    if found:
+        return StoredResult(int(found[0]), is_new=False)
+    years = result_set.years()
+    if years is None:
+        raise DatabaseError("a result set without metrics is not stored")
+    cursor = connection.execute(
+        "INSERT INTO result_sets (digest, row_count, first_year, last_year) VALUES (?, ?, ?, ?)",
+        [result_set.digest, len(result_set), *years],
+    )
+    set_id = int(cursor.lastrowid or 0)
+    ids = elements.of(result_set.element_labels)
+    connection.executemany(
+        "INSERT INTO metric_values VALUES (?, ?, ?, ?)",
+        [(set_id, ids[label], year, value) for label, year, value in result_set.metrics],
+    )
+    return StoredResult(set_id, is_new=True)
+
+
+def finish_job(
+    db: Database, elements: ElementIds, run_id: int, outcome: JobOutcome
+) -> StoredResult | None:
+    """A job's metrics, its final state and the run's counters, all in one transaction."""
+    try:
+        with db.atomic():
+            stored = None
+            if outcome.result_set is not None:
+                stored = insert_result_set(db, elements, outcome.result_set)
+            _update_outcome(db, run_id, outcome, stored)
+            counter = "successful" if outcome.job_status is JobStatus.SUCCESS else "failed"
+            db.conn.execute(
+                f"UPDATE validation_runs SET {counter}_jobs = {counter}_jobs + 1 WHERE run_id = ?",
+                [run_id],
+            )
+            return stored
+    except BaseException:
+        elements.forget()
+        raise
+
+
+def _update_outcome(
+    db: Database, run_id: int, outcome: JobOutcome, stored: StoredResult | None
+) -> None:
+    cursor = db.conn.execute(
+        """UPDATE job_results SET job_status = ?, completed_at = ?, attempts = ?, duration_s = ?,
+               error_kind = ?, error = ?, notes = ?, result_set_id = ?
+           WHERE run_id = ? AND country = ? AND scenario = ?
+             AND job_status IN ('submitted', 'running')""",
+        [
+            outcome.job_status.value,
+            outcome.completed_at,
+            outcome.attempts,
+            outcome.duration_s,
+            outcome.error_kind,
+            outcome.error,
+            "\n".join(outcome.notes) or None,
+            stored.result_set_id if stored else None,
+            run_id,
+            *outcome.combination,
+        ],
+    )
+    if cursor.rowcount != 1:
+        raise DatabaseError(f"run {run_id} has no unfinished job {outcome.combination}")
+
+
+def set_run_status(db: Database, run_id: int, status: RunStatus, finished_at: str | None) -> None:
+    """Set a run's status and recount its jobs."""
+    with db.atomic():
+        db.conn.execute(
+            """UPDATE validation_runs SET status = ?, finished_at = ?,
+                   total_jobs = (SELECT count(*) FROM job_results AS j
+                                  WHERE j.run_id = validation_runs.run_id),
+                   successful_jobs = (SELECT count(*) FROM job_results AS j
+                                       WHERE j.run_id = validation_runs.run_id
+                                         AND j.job_status = 'success'),
+                   failed_jobs = (SELECT count(*) FROM job_results AS j
+                                   WHERE j.run_id = validation_runs.run_id
+                                     AND j.job_status IN ('failed', 'timeout', 'cancelled'))
+               WHERE run_id = ?""",
+            [status.value, finished_at, run_id],
+        )
+
+
+def close_open_run(db: Database, run_id: int, finished_at: str, why: str) -> None:
+    """End a run that was cut off and will not be taken up: its unfinished jobs are cancelled."""
+    with db.atomic():
+        db.conn.execute(
+            """UPDATE job_results SET job_status = 'cancelled', completed_at = ?,
+                   error_kind = 'run cut off', error = ?
+               WHERE run_id = ? AND job_status IN ('submitted', 'running')""",
+            [finished_at, why, run_id],
+        )
+        set_run_status(db, run_id, RunStatus.INTERRUPTED, finished_at)
+
+
+def settle(db: Database) -> None:
+    """Fold the write-ahead log into the file and refresh the statistics of the query planner."""
+    db.conn.execute("PRAGMA analysis_limit = 1000")
+    db.conn.execute("ANALYZE")
+    db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,60 @@
+"""The plugins that come along, made of the same hooks as anyone else's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ingest.analytics.metrics import ResultSet
+from ingest.executors.base import Executor
+from ingest.executors.local import LocalExecutor
+from ingest.findings import Finding, warning
+from ingest.json_files import read_json
+from ingest.markers import hookimpl
+from ingest.plan import Combination
+from ingest.settings import Settings
+from ingest.study import find_scenario_files
+
+
+class ScenarioFiles:
+    """Scenarios are the *.json files that study.scenarios names."""
+
+    @hookimpl(trylast=True)
+    def ingest_discover_scenarios(self, settings: Settings) -> Sequence[Path]:
+        """The files in the folders and globs of study.scenarios."""
+        return find_scenario_files(settings)
+
+
+class CountriesFile:
+    """Countries are in the JSON file that study.countries names."""
+
+    @hookimpl(trylast=True)
+    def ingest_load_countries(self, settings: Settings) -> Any:
+        """The JSON document; None for a file of another kind."""
+        file = settings.study.countries
+        return read_json(settings.root / file, file) if file.endswith(".json") else None
+
+
+class LocalExecutorPlugin:
+    """The local executor."""
+
+    @hookimpl
+    def ingest_register_executors(self) -> Sequence[type[Executor]]:
+        """LocalExecutor alone."""
+        return [LocalExecutor]
+
+
+class ExpectedLabels:
+    """Warns when a label that analytics.element_labels asks for is not in the results."""
+
+    @hookimpl
+    def ingest_check_metrics(
+        self, settings: Settings, combination: Combination, result_set: ResultSet
+    ) -> Sequence[Finding]:
+        """A warning for each missing label."""
+        missing = set(settings.analytics.element_labels) - set(result_set.element_labels)
+        return [
+            warning("missing-label", str(combination), f"no metric labelled {label!r}")
+            for label in sorted(missing)
+        ]

@@ -1,0 +1,1 @@
+"""Executors: the places where jobs run. base.py holds their contract."""

@@ -1,0 +1,234 @@
+"""The local executor: the study's model on this machine, in worker processes that live on."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from ingest.errors import AnalyticsError, BackendError, ConfigError
+from ingest.executors.base import (
+    Executor,
+    ExecutorContext,
+    Job,
+    JobFault,
+    JobState,
+    JobUpdate,
+    Submission,
+)
+from ingest.executors.local_worker import Answer
+from ingest.executors.model_call import describe_exit
+from ingest.executors.worker_process import WorkerProcess
+from ingest.findings import Finding, error
+from ingest.setting_fields import setting
+
+# Jobs a worker holds: the one it works on, and the next, so that it never waits for the runner.
+_JOBS_A_WORKER = 2
+_START_TIMEOUT_S = 300.0
+_NOTHING_SET = (
+    "executors.local needs entry_point (a Python function) or command (a program): write e.g.\n"
+    '[executors.local]\nentry_point = "model:simulate"'
+)
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """[executors.local]: the study's model on this machine."""
+
+    entry_point: str | None = setting(
+        None, 'the model as "module:function"; gets the document, yields (label, year, value)'
+    )
+    command: tuple[str, ...] = setting(
+        (), "the model as a program and arguments with {document} and {result} for the files"
+    )
+    workers: int = setting(0, "worker processes; 0 stands for one a core", minimum=0)
+
+
+class LocalExecutor(Executor):
+    """Runs jobs in worker processes; a job that crashes its worker fails alone."""
+
+    name: ClassVar[str] = "local"
+    pushes: ClassVar[bool] = True
+    Settings: ClassVar[type[LocalSettings]] = LocalSettings
+
+    def __init__(self, settings: LocalSettings, context: ExecutorContext) -> None:
+        super().__init__(settings, context)
+        self._settings = settings
+        self._root = context.root.resolve()
+        self._count = settings.workers or available_cores()
+        self._waiting: deque[Job] = deque()
+        self._documents: dict[str, Job] = {}
+        self._workers: list[WorkerProcess] = []
+        self._results: dict[str, bytes] = {}
+        self._selector = selectors.DefaultSelector()
+
+    @staticmethod
+    def check(settings: LocalSettings, context: ExecutorContext) -> list[Finding]:
+        """Whether the entry point's module file or the command's program is there."""
+        where = "executors.local"
+        if not settings.command and settings.entry_point is None:
+            return [error("no-model-code", where, _NOTHING_SET.splitlines()[0])]
+        if settings.command and settings.entry_point is not None:
+            message = "set either entry_point or command, not both"
+            return [error("bad-value", where, message)]
+        if settings.command and not _program_exists(settings.command[0], context.root):
+            message = f"command: no program {settings.command[0]!r} on this machine"
+            return [error("no-program", where, message)]
+        return []
+
+    @property
+    def worker_count(self) -> int:
+        """How many worker processes run side by side."""
+        return self._count
+
+    def start(self) -> None:
+        """Start the workers and wait until the first has loaded the model.
+
+        Raises ConfigError when the model cannot be loaded, BackendError when no worker starts.
+        """
+        if not self._settings.command and self._settings.entry_point is None:
+            raise ConfigError(_NOTHING_SET)
+        for _ in range(self._count):
+            self._start_worker()
+        self._wait_until_ready(self._workers[0])
+
+    def _start_worker(self) -> None:
+        try:
+            worker = WorkerProcess(self._root, self._settings.entry_point, self._settings.command)
+        except OSError as exc:
+            raise BackendError(f"cannot start a worker process: {exc}") from exc
+        self._workers.append(worker)
+        self._selector.register(worker.answers_fd, selectors.EVENT_READ, worker)
+
+    def _wait_until_ready(self, worker: WorkerProcess) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(worker.answers_fd, selectors.EVENT_READ)
+            while not worker.ready:
+                if not selector.select(_START_TIMEOUT_S):
+                    message = f"the model was not loaded within {_START_TIMEOUT_S:.0f} s"
+                    raise BackendError(message)
+                list(self._answers_of(worker))
+
+    def submit(self, jobs: Sequence[Job]) -> Iterator[Submission]:
+        """Queue jobs for the workers."""
+        for job in jobs:
+            self._waiting.append(job)
+            yield Submission(job.ulid)
+
+    def poll(self, ulids: Sequence[str], wait_s: float) -> list[JobUpdate]:
+        """Keep the workers busy; what they have finished, waiting for it up to wait_s."""
+        updates = self._dispatch()
+        for key, _ in self._selector.select(0 if updates else max(0.0, wait_s)):
+            updates += self._answers_of(key.data)
+        return updates + self._dispatch()
+
+    def _dispatch(self) -> list[JobUpdate]:
+        """Give waiting jobs to workers; tells which jobs have begun."""
+        begun = []
+        for depth in range(1, _JOBS_A_WORKER + 1):
+            for worker in self._workers:
+                if self._waiting and len(worker.ulids) < depth:
+                    job = self._waiting.popleft()
+                    self._documents[job.ulid] = job
+                    worker.give(job.ulid, job.document)
+                    if len(worker.ulids) == 1:
+                        begun.append(JobUpdate(job.ulid, JobState.RUNNING))
+        return begun
+
+    def _answers_of(self, worker: WorkerProcess) -> Iterator[JobUpdate]:
+        for answer in worker.read_answers():
+            if answer is None:
+                yield from self._bury(worker)
+                return
+            kind, body = answer
+            if kind is Answer.READY:
+                worker.ready = True
+            elif kind is Answer.CANNOT_START:
+                raise ConfigError(body.decode())
+            else:
+                yield from self._finished(worker, kind, body)
+
+    def _finished(self, worker: WorkerProcess, kind: Answer, body: bytes) -> Iterator[JobUpdate]:
+        ulid = worker.ulids.popleft()
+        del self._documents[ulid]
+        if kind is Answer.RESULT:
+            self._results[ulid] = body
+            yield JobUpdate(ulid, JobState.SUCCEEDED)
+        else:
+            fault = JobFault("model error", _with_output(body.decode(), worker.last_output()))
+            yield JobUpdate(ulid, JobState.FAILED, fault)
+        if worker.ulids:
+            yield JobUpdate(worker.ulids[0], JobState.RUNNING)
+
+    def _bury(self, worker: WorkerProcess) -> Iterator[JobUpdate]:
+        """A worker has ended by itself: its job failed, the next one goes back, another starts."""
+        status = worker.wait()
+        output = worker.last_output()
+        if not worker.ready:
+            self._remove(worker)
+            message = f"a worker process {describe_exit(status)} before it was ready"
+            raise BackendError(_with_output(message, output))
+        failed = worker.ulids.popleft() if worker.ulids else None
+        self._replace(worker)
+        if failed is not None:
+            del self._documents[failed]
+            message = _with_output(f"the worker process {describe_exit(status)}", output)
+            yield JobUpdate(failed, JobState.FAILED, JobFault("worker crashed", message, True))
+
+    def _replace(self, worker: WorkerProcess) -> None:
+        """Put a new worker in the place of one that is gone; jobs it still held wait again."""
+        self._waiting.extendleft(self._documents.pop(ulid) for ulid in reversed(worker.ulids))
+        self._remove(worker)
+        self._start_worker()
+
+    def _remove(self, worker: WorkerProcess) -> None:
+        self._selector.unregister(worker.answers_fd)
+        self._workers.remove(worker)
+        worker.close()
+
+    def fetch(self, ulid: str) -> bytes:
+        """The result of a succeeded job, handed out once."""
+        try:
+            return self._results.pop(ulid)
+        except KeyError as exc:
+            raise AnalyticsError(f"no result of job {ulid} is held here any more") from exc
+
+    def cancel(self, ulids: Sequence[str]) -> Mapping[str, str]:
+        """Stop jobs: waiting ones are dropped, the worker of a running one is killed."""
+        chosen = set(ulids)
+        self._waiting = deque(job for job in self._waiting if job.ulid not in chosen)
+        outputs = {}
+        for worker in list(self._workers):
+            if worker.ulids and worker.ulids[0] in chosen:
+                worker.kill()
+                outputs[worker.ulids[0]] = worker.last_output()
+                del self._documents[worker.ulids.popleft()]
+                self._replace(worker)
+                self._waiting = deque(job for job in self._waiting if job.ulid not in chosen)
+        return outputs
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in list(self._workers):
+            self._remove(worker)
+        self._selector.close()
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _program_exists(program: str, root: Path) -> bool:
+    return shutil.which(program) is not None or (root / program).is_file()
+
+
+def _with_output(message: str, output: str) -> str:
+    return f"{message}\n{output}" if output else message

@@ -1,0 +1,117 @@
+"""Calling a study's model on one document: a Python entry point, or a command in any language."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import operator
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+EntryPoint = Callable[[Any], Iterable[tuple[str, int, float]]]
+DOCUMENT_PLACEHOLDER, RESULT_PLACEHOLDER = "{document}", "{result}"
+
+
+class ModelError(Exception):
+    """The model failed on one document; str(error) is one line."""
+
+
+def load_entry_point(entry_point: str, root: Path) -> EntryPoint:
+    """The function that "module:function" names, found with the study's folder first on sys.path.
+
+    Raises ModelError: not of that form, no such module or function, or an error while importing.
+    """
+    module_name, colon, function_name = entry_point.partition(":")
+    if not (module_name and colon and function_name):
+        raise ModelError(f'entry_point {entry_point!r} is not of the form "module:function"')
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as exc:
+        summary = error_summary(exc, root)
+        raise ModelError(f"entry_point {entry_point!r} cannot be imported: {summary}") from exc
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise ModelError(f"entry_point {entry_point!r}: {module_name} has no {function_name}()")
+    return function  # type: ignore[no-any-return]  # its signature is the study's promise
+
+
+def call_entry_point(function: EntryPoint, document: bytes, root: Path) -> bytes:
+    """What the entry point yields for one document, as a JSON array of records.
+
+    Raises ModelError: an exception in the model (type, message, place), or a yield of wrong form.
+    """
+    try:
+        records = [
+            {
+                "element_label": label,
+                "timestamp_year": operator.index(year) if not isinstance(year, float) else year,
+                "value": float(value),
+            }
+            for label, year, value in function(json.loads(document))
+        ]
+        return json.dumps(records).encode()
+    except Exception as exc:
+        traceback.print_exc()
+        raise ModelError(error_summary(exc, root)) from exc
+
+
+def error_summary(error: BaseException, root: Path) -> str:
+    """Type, message and the innermost place in the study's own files, on one line."""
+    message = " ".join(str(error).split())
+    summary = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(root) and "site-packages" not in path.parts:
+            return f"{summary} ({path.relative_to(root)}:{frame.lineno})"
+    return summary
+
+
+def run_command(command: Sequence[str], document: bytes, root: Path) -> bytes:
+    """The result file that a command writes for one document, CSV or JSON as it is.
+
+    command: program and arguments; {document} and {result} in them become the files' paths.
+    It runs in the study's folder; what it prints goes to this process's own output.
+    Raises ModelError: no such program, an exit status other than 0, no result file.
+    """
+    with TemporaryDirectory(prefix="ingest-") as folder:
+        document_path, result_path = Path(folder, "document.json"), Path(folder, "result.csv")
+        document_path.write_bytes(document)
+        paths = {DOCUMENT_PLACEHOLDER: str(document_path), RESULT_PLACEHOLDER: str(result_path)}
+        arguments = [_filled(argument, paths) for argument in command]
+        try:
+            status = subprocess.run(
+                arguments, cwd=root, stdin=subprocess.DEVNULL, check=False
+            ).returncode
+        except OSError as exc:
+            raise ModelError(f"command {arguments[0]!r} cannot be run: {exc.strerror}") from exc
+        if status != 0:
+            raise ModelError(f"command {arguments[0]!r} {describe_exit(status)}")
+        if not result_path.exists():
+            raise ModelError(f"command {arguments[0]!r} wrote no result to {RESULT_PLACEHOLDER}")
+        return result_path.read_bytes()
+
+
+def _filled(argument: str, paths: dict[str, str]) -> str:
+    for placeholder, path in paths.items():
+        argument = argument.replace(placeholder, path)
+    return argument
+
+
+def describe_exit(status: int) -> str:
+    """A process's end in words: "exited with status 3" or "was killed by SIGSEGV"."""
+    if status >= 0:
+        return f"exited with status {status}"
+    import signal
+
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"was killed by {name}"

@@ -1,0 +1,85 @@
+"""Strict reading and canonical writing of JSON: nothing is guessed, nothing is lost silently."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import ConfigError
+
+
+class JsonFileError(ConfigError):
+    """A JSON file cannot be used; where names file, line and column, reason what is wrong there."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where = where
+        self.reason = reason
+        super().__init__(f"{where}: {reason}")
+
+
+class _DuplicateKeyError(ValueError):
+    pass
+
+
+def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _DuplicateKeyError(f"the key {key!r} stands twice in one object")
+            seen.add(key)
+    return result
+
+
+def _no_constant(name: str) -> Any:
+    raise _DuplicateKeyError(f"{name} is not a JSON number")
+
+
+def parse_json(text: str, where: str) -> Any:
+    """The value that a JSON text holds.
+
+    Raises JsonFileError: invalid JSON (with line and column), a key twice in one object, NaN.
+    """
+    try:
+        return json.loads(
+            text, object_pairs_hook=_object_without_duplicates, parse_constant=_no_constant
+        )
+    except json.JSONDecodeError as exc:
+        place = f"{where}, line {exc.lineno}, column {exc.colno}"
+        raise JsonFileError(place, f"invalid JSON: {exc.msg}") from exc
+    except _DuplicateKeyError as exc:
+        raise JsonFileError(where, str(exc)) from exc
+    except RecursionError as exc:
+        raise JsonFileError(where, "nested too deeply to read") from exc
+
+
+def read_json(path: Path, where: str) -> Any:
+    """The value in a UTF-8 JSON file, where is how messages name it.
+
+    Raises JsonFileError: unreadable file, not UTF-8, or not strict JSON.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as exc:
+        raise JsonFileError(where, f"cannot be read: {exc.strerror}") from exc
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = raw.count(b"\n", 0, exc.start) + 1
+        column = exc.start - raw.rfind(b"\n", 0, exc.start)
+        place = f"{where}, line {line}, column {column}"
+        raise JsonFileError(place, f"byte 0x{raw[exc.start]:02x} is not UTF-8") from exc
+    return parse_json(text, where)
+
+
+def canonical_json(value: Any) -> str:
+    """The one text for a JSON value: keys sorted, no blanks, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def sha256_text(text: str) -> str:
+    """SHA-256 of a text's UTF-8 bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,204 @@
+"""Which job to submit, watch, stop or try again next: a plain state machine without a clock.
+
+Time comes in as seconds from any monotonic clock; nothing here waits, sends or stores. So any
+order of answers, faults and delays can be played through it, and gives the same decisions again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Generic, TypeVar
+
+from ingest.errors import ConfigError
+
+Key = TypeVar("Key", bound=Hashable)
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most count in any span of span_s seconds."""
+
+    count: int
+    span_s: float
+
+
+def parse_rate(text: str) -> Rate:
+    """The rate that a text like "50/1s", "10/m" or "600/1h" means. Raises ConfigError."""
+    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d*\.?\d*)\s*(ms|s|m|h)\s*", text)
+    span = float(match[2] or 1) * _UNITS_S[match[3]] if match and match[2] != "." else 0.0
+    if match is None or int(match[1]) < 1 or span <= 0:
+        raise ConfigError(f"submit rate {text!r}: write a number per span of time, e.g. 50/1s")
+    return Rate(int(match[1]), span)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits that hold for a run; rate None means as fast as the executor takes jobs."""
+
+    max_in_flight: int = 100
+    rate: Rate | None = None
+    job_timeout_s: float = 3600.0
+    retries: int = 2
+    retry_delay_s: float = 1.0
+    retry_delay_max_s: float = 300.0
+    poll_interval_s: float = 0.0
+    poll_interval_max_s: float = 30.0
+
+
+class Phase(Enum):
+    """Where a job is in its life."""
+
+    WAITING = auto()
+    SUBMITTED = auto()
+    RUNNING = auto()
+    ENDED = auto()
+
+
+@dataclass
+class _Job:
+    phase: Phase = Phase.WAITING
+    attempts: int = 0
+    not_before: float = 0.0
+    running_since: float = 0.0
+
+
+class Scheduler(Generic[Key]):
+    """The life of every job of a run, and what is due at a given time."""
+
+    def __init__(
+        self, keys: Iterable[Key], limits: Limits, jitter: Callable[[], float] = lambda: 0.5
+    ) -> None:
+        """jitter gives numbers from 0 to 1 that spread further attempts out in time."""
+        self._limits = limits
+        self._jitter = jitter
+        self._jobs = {key: _Job() for key in keys}
+        self._waiting = deque(self._jobs)
+        self._delayed: list[Key] = []
+        self._in_flight: dict[Key, None] = {}
+        self._submit_times: deque[float] = deque()
+        self._ended = 0
+        self._next_poll = 0.0
+        self._poll_interval = limits.poll_interval_s
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every job has ended."""
+        return self._ended == len(self._jobs)
+
+    @property
+    def in_flight(self) -> list[Key]:
+        """Jobs submitted and not ended, in order of submission."""
+        return list(self._in_flight)
+
+    @property
+    def running(self) -> int:
+        """How many jobs are known to be running."""
+        return sum(1 for key in self._in_flight if self._jobs[key].phase is Phase.RUNNING)
+
+    def attempts(self, key: Key) -> int:
+        """How often a job was submitted."""
+        return self._jobs[key].attempts
+
+    def running_s(self, key: Key, now: float) -> float | None:
+        """How long a job has been running, None when it was never seen to."""
+        job = self._jobs[key]
+        return now - job.running_since if job.phase is Phase.RUNNING else None
+
+    def take_submissions(self, now: float) -> list[Key]:
+        """The jobs to submit now; they count as submitted from here on."""
+        due = [key for key in self._delayed if self._jobs[key].not_before <= now]
+        if due:
+            self._delayed = [key for key in self._delayed if key not in set(due)]
+            self._waiting.extendleft(reversed(due))
+        room = min(
+            self._limits.max_in_flight - len(self._in_flight),
+            len(self._waiting),
+            self._allowance(now),
+        )
+        taken = [self._waiting.popleft() for _ in range(room)]
+        for key in taken:
+            job = self._jobs[key]
+            job.phase = Phase.SUBMITTED
+            job.attempts += 1
+            self._in_flight[key] = None
+        if self._limits.rate:
+            self._submit_times.extend([now] * len(taken))
+        return taken
+
+    def _allowance(self, now: float) -> int:
+        rate = self._limits.rate
+        if rate is None:
+            return len(self._waiting)
+        while self._submit_times and self._submit_times[0] <= now - rate.span_s:
+            self._submit_times.popleft()
+        return rate.count - len(self._submit_times)
+
+    def poll_is_due(self, now: float) -> bool:
+        """Whether it is time to ask about the jobs in flight."""
+        return bool(self._in_flight) and now >= self._next_poll
+
+    def polled(self, now: float, *, moved: bool) -> None:
+        """The jobs in flight were asked about; the interval grows while nothing moves."""
+        limits = self._limits
+        grown = limits.poll_interval_s if moved else self._poll_interval * 1.5
+        self._poll_interval = min(grown, max(limits.poll_interval_max_s, limits.poll_interval_s))
+        self._next_poll = now + self._poll_interval
+
+    def began(self, key: Key, now: float) -> None:
+        """A job was seen running; its time-out counts from the first time."""
+        job = self._jobs[key]
+        if job.phase is Phase.SUBMITTED:
+            job.phase = Phase.RUNNING
+            job.running_since = now
+
+    def overdue(self, now: float) -> list[Key]:
+        """Jobs that have been running for longer than the time-out."""
+        timeout = self._limits.job_timeout_s
+        return [
+            key
+            for key in self._in_flight
+            if self._jobs[key].phase is Phase.RUNNING
+            and now - self._jobs[key].running_since >= timeout
+        ]
+
+    def failed(self, key: Key, now: float, *, can_pass: bool) -> bool:
+        """An attempt failed. True: it will be tried again later; False: no attempt is left."""
+        job = self._jobs[key]
+        if not can_pass or job.attempts > self._limits.retries:
+            return False
+        del self._in_flight[key]
+        delay = self._limits.retry_delay_s * 2 ** (job.attempts - 1)
+        delay = min(delay, self._limits.retry_delay_max_s) * (0.5 + self._jitter())
+        job.phase = Phase.WAITING
+        job.not_before = now + delay
+        self._delayed.append(key)
+        return True
+
+    def ended(self, key: Key) -> None:
+        """A job has ended, well or not."""
+        self._in_flight.pop(key, None)
+        self._jobs[key].phase = Phase.ENDED
+        self._ended += 1
+
+    def wait_s(self, now: float, at_most: float) -> float:
+        """Seconds until something is due by itself, at most the given number."""
+        due = [now + at_most]
+        if self._delayed:
+            due.append(min(self._jobs[key].not_before for key in self._delayed))
+        for key in self._in_flight:
+            if self._jobs[key].phase is Phase.RUNNING:
+                due.append(self._jobs[key].running_since + self._limits.job_timeout_s)
+        if self._in_flight and self._limits.poll_interval_s:
+            due.append(self._next_poll)
+        rate = self._limits.rate
+        room = len(self._in_flight) < self._limits.max_in_flight
+        if self._waiting and room and rate and self._submit_times:
+            full = len(self._submit_times) >= rate.count
+            due.append(self._submit_times[0] + rate.span_s if full else now)
+        return max(0.0, min(due) - now)

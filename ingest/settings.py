@@ -1,0 +1,285 @@
+"""Every setting of a study: name, default, one sentence; read from ingest.toml, INGEST_* and --set.
+
+Later sources win: default, ingest.toml, INGEST_<SECTION>_<KEY>, --set section.key=value, option.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import ConfigError, StudyError
+from ingest.findings import Finding, error, has_errors, warning
+from ingest.setting_fields import FromText, read_section, setting
+from ingest.suggest import did_you_mean
+
+STUDY_FILE = "ingest.toml"
+RERUN_TRIGGERS = ("input", "code", "environment", "commit")
+ENVIRONMENT_PREFIX = "INGEST_"
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """[study]: the files a study is made of; paths are relative to ingest.toml."""
+
+    name: str = setting("", "name of the study; the folder's name where empty")
+    model: str = setting("model.json", "the model document")
+    scenarios: tuple[str, ...] = setting(
+        ("scenarios",), "folders or glob patterns of scenario files; a name is a file's stem"
+    )
+    countries: str = setting("countries.json", "the countries file")
+    code: tuple[str, ...] = setting(
+        ("*.py",), "glob patterns of the files whose change means a re-run (reason: code)"
+    )
+    code_version: str | None = setting(
+        None, "the model code's version or image as a text, instead of the files of `code`"
+    )
+    environment: str = setting(
+        "standard", "name of the environment the jobs run in; a change means a re-run"
+    )
+    unmatched_paths: str = setting(
+        "error", "what a path that matches nothing is", choices=("error", "warning")
+    )
+    plugins: str | None = setting(None, "folder of plugin files (*.py) to load")
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """[run]: how jobs are submitted, watched and repeated."""
+
+    executor: str = setting("local", "where jobs run: `local` or the name a plugin registers")
+    max_in_flight: int = setting(100, "jobs submitted and not yet finished, at most", minimum=1)
+    submit_rate: str | None = setting(
+        None,
+        "submissions in a span of time, at most (`50/1s`, `10/1m`); the executor's own if unset",
+    )
+    poll_interval_s: float = setting(
+        1.0,
+        "seconds between two questions after a job's state, growing while nothing moves",
+        above=0,
+    )
+    poll_interval_max_s: float = setting(
+        30.0, "largest value the poll interval grows to, in seconds", above=0
+    )
+    job_timeout_s: float = setting(3600.0, "a job running longer than this is stopped", above=0)
+    retries: int = setting(
+        2,
+        "further attempts at a job after a fault that can pass (a crash, a lost connection)",
+        minimum=0,
+    )
+    retry_delay_s: float = setting(
+        1.0, "seconds before the first further attempt; doubled, with jitter, each time", minimum=0
+    )
+    rerun_triggers: tuple[str, ...] = setting(
+        ("input", "code", "environment"),
+        "what makes a combination run again",
+        choices=RERUN_TRIGGERS,
+    )
+
+
+@dataclass(frozen=True)
+class AnalyticsSettings:
+    """[analytics]: where a job's metrics come from and how strict they are read."""
+
+    source: str = setting(
+        "executor", "where metrics are fetched: `executor` (what it brings) or a plugin's source"
+    )
+    element_labels: tuple[str, ...] = setting((), "keep these labels alone; all labels where empty")
+    on_bad_rows: str = setting(
+        "fail",
+        "a bad row fails the job, or is dropped, counted and recorded",
+        choices=("fail", "skip"),
+    )
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """[database]: the SQLite file."""
+
+    path: str = setting("validation_results.db", "the results database, relative to ingest.toml")
+
+
+@dataclass(frozen=True)
+class ToleranceSettings:
+    """[tolerance]: a change is what moves by more than atol + rtol * |before|."""
+
+    rtol: float = setting(1e-6, "relative tolerance", minimum=0)
+    atol: float = setting(1e-9, "absolute tolerance, in the label's own unit", minimum=0)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one study; root is the folder that holds ingest.toml."""
+
+    root: Path
+    study: StudySettings = StudySettings()
+    run: RunSettings = RunSettings()
+    analytics: AnalyticsSettings = AnalyticsSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    tolerance: ToleranceSettings = ToleranceSettings()
+    tolerance_labels: Mapping[str, ToleranceSettings] = field(default_factory=dict)
+    executors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    analytics_sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The study's name; its folder's name where none is written."""
+        return self.study.name or self.root.resolve().name
+
+    @property
+    def database_path(self) -> Path:
+        """Where the results database lies."""
+        return self.root / self.database.path
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "study": StudySettings,
+    "run": RunSettings,
+    "analytics": AnalyticsSettings,
+    "database": DatabaseSettings,
+    "tolerance": ToleranceSettings,
+}
+
+
+def load_settings(
+    study_file: Path, environ: Mapping[str, str], overrides: Sequence[str] = ()
+) -> tuple[Settings, list[Finding]]:
+    """The settings of a study and the warnings about them.
+
+    environ: where INGEST_* variables are looked up. overrides: "section.key=value" texts.
+    Raises ConfigError (no such file), StudyError (every wrong key and value at once).
+    """
+    raw = _read_toml(study_file)
+    findings = _apply_environment(raw, environ)
+    for override in overrides:
+        _apply_override(raw, override)
+    settings, more = _settings_from(raw, study_file)
+    findings += more
+    if has_errors(findings):
+        raise StudyError(findings)
+    return settings, findings
+
+
+def _read_toml(study_file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(study_file.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        folder = study_file.parent.resolve()
+        raise ConfigError(
+            f"no {study_file.name} in {folder}. "
+            "Name a study with --study FOLDER, or write a first one: ingest init DIR"
+        ) from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{study_file} cannot be read: {exc}") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(f"{study_file} is not valid TOML: {exc}") from exc
+
+
+def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, list[Finding]]:
+    where = study_file.name
+    known = (*SECTIONS, "executors")
+    findings = [
+        error("unknown-key", where, f"unknown section [{key}].{did_you_mean(key, known)}")
+        for key in raw
+        if key not in known
+    ]
+    not_tables = [key for key in known if not isinstance(raw.get(key, {}), dict)]
+    if not_tables:
+        findings += [error("bad-value", where, f"{key}: a table is needed") for key in not_tables]
+        return Settings(study_file.parent), findings
+    labels = _take_tables(raw, "tolerance").get("labels", {})
+    sources = _take_tables(raw, "analytics")
+    sections = {}
+    for name, section in SECTIONS.items():
+        sections[name], more = read_section(section, raw.get(name, {}), name, where)
+        findings += more
+    label_tolerances = {}
+    for label, values in labels.items():
+        if not isinstance(values, dict):
+            message = f'tolerance.labels."{label}": a table with rtol, atol is needed'
+            findings.append(error("bad-value", where, message))
+            continue
+        base = {"rtol": sections["tolerance"].rtol, "atol": sections["tolerance"].atol}
+        label_tolerances[label], more = read_section(
+            ToleranceSettings, base | values, f'tolerance.labels."{label}"', where
+        )
+        findings += more
+    executors = raw.get("executors", {})
+    for name, values in executors.items():
+        if not isinstance(values, dict):
+            findings.append(error("bad-value", where, f"executors.{name}: a table is needed"))
+    settings = Settings(
+        study_file.parent,
+        **sections,
+        tolerance_labels=label_tolerances,
+        executors=executors,
+        analytics_sources=sources,
+    )
+    return settings, findings
+
+
+def _take_tables(raw: dict[str, Any], section: str) -> dict[str, dict[str, Any]]:
+    """The tables within a section, taken out of it: [tolerance.labels], [analytics.<source>]."""
+    values = raw.get(section, {})
+    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    raw[section] = {key: value for key, value in values.items() if key not in tables}
+    return tables
+
+
+def _apply_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> list[Finding]:
+    """Set what INGEST_<SECTION>_<KEY> variables say; a warning for each that names nothing."""
+    targets = {
+        _variable(section, key): (section, key)
+        for section, cls in SECTIONS.items()
+        for key in cls.__dataclass_fields__
+    }
+    targets |= {"INGEST_DATABASE": ("database", "path"), "INGEST_EXECUTOR": ("run", "executor")}
+    findings = []
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OTHER_VARIABLES:
+            continue
+        if variable in targets:
+            section, key = targets[variable]
+            raw.setdefault(section, {})[key] = FromText(text)
+        elif match := _executor_variable(variable, raw.get("executors", {})):
+            name, key = match
+            raw.setdefault("executors", {}).setdefault(name, {})[key] = FromText(text)
+        else:
+            message = f"names no setting and is ignored.{did_you_mean(variable, targets)}"
+            findings.append(warning("unknown-variable", variable, message))
+    return findings
+
+
+# Read by the command line itself, before there are settings.
+OTHER_VARIABLES = frozenset({"INGEST_STUDY"})
+
+
+def _variable(*names: str) -> str:
+    return ENVIRONMENT_PREFIX + "_".join(names).upper().replace("-", "_")
+
+
+def _executor_variable(variable: str, executors: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Executor and key of INGEST_EXECUTORS_<NAME>_<KEY>, the longest executor name first."""
+    for name in sorted({"local", *executors}, key=len, reverse=True):
+        prefix = _variable("executors", name) + "_"
+        if variable.startswith(prefix):
+            return name, variable.removeprefix(prefix).lower()
+    return None
+
+
+def _apply_override(raw: dict[str, Any], override: str) -> None:
+    """Set what a --set option says."""
+    match = re.fullmatch(r"([\w-]+(?:\.[\w-]+)+)\s*=\s*(.*)", override, flags=re.DOTALL)
+    if match is None:
+        raise ConfigError(f"--set {override!r}: write section.key=value, e.g. run.max_in_flight=50")
+    *sections, key = match[1].split(".")
+    target = raw
+    for section in sections:
+        target = target.setdefault(section, {})
+        if not isinstance(target, dict):
+            raise ConfigError(f"--set {override!r}: {section} is not a section")
+    target[key] = FromText(match[2])

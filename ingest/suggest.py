@@ -1,0 +1,19 @@
+"""The nearest known word to one that is not known, for error messages."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word closest to the given one, or None when none is close."""
+    folded = {candidate.casefold(): candidate for candidate in known}
+    matches = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.55)
+    return folded[matches[0]] if matches else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """' Did you mean X?' with a leading blank, or an empty string."""
+    match = nearest(word, known)
+    return f" Did you mean {match}?" if match else ""
