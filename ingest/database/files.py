@@ -37,7 +37,7 @@ class DatabaseForm(StrEnum):
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write, attached files included.
+    """A connection that cannot write, neither to this file nor to another one.
 
     Raises DatabaseMissingError, DatabaseError (not an SQLite file).
     """
@@ -48,11 +48,16 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(
             uri, uri=True, timeout=_READ_TIMEOUT_S, check_same_thread=False
         )
-        connection.execute("PRAGMA query_only = 1")
+        connection.set_authorizer(_deny_attaching)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as exc:
         raise DatabaseError(f"{path} cannot be read as a database: {exc}") from exc
     return connection
+
+
+def _deny_attaching(action: int, *_: str | None) -> int:
+    """Mode "ro" holds for the main file alone: another file, attached, could be written."""
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
 
 
 def database_form(connection: sqlite3.Connection) -> DatabaseForm:

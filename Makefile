@@ -1,0 +1,57 @@
+# make run     install into .venv and run the bundled study
+# make test    install what the tests need and run them all
+# make check   formatting, lint, types, generated documentation
+# make docs    regenerate the generated parts of the documentation
+# make bench   the benchmarks
+
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STUDY  ?= examples/asthma
+# The first interpreter that is 3.11 or later; override with PYTHON=/path/to/python
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+DOCS   := README.md $(wildcard docs/*.md)
+
+.PHONY: run test check docs bench wheel clean
+
+run: $(VENV)/installed
+	@$(BIN)/ingest run --study $(STUDY)
+	@echo
+	@echo "Look at the results:"
+	@echo "  $(BIN)/ingest status --study $(STUDY)"
+	@echo "  $(BIN)/ingest query --study $(STUDY) \"SELECT * FROM metrics WHERE country = 'KEN' LIMIT 10\""
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cog --check -P $(DOCS)
+
+docs: $(VENV)/installed-dev
+	$(BIN)/cog -r -P $(DOCS)
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/main_job.py
+
+wheel: $(VENV)/installed-dev
+	rm -rf dist
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; name one with make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/installed: $(VENV)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.analytics.metrics import Metric, ResultSet
+from ingest.country import Country
+from ingest.database import ValidationDatabase
+from ingest.database.read import ReadConnections, read_changed_results, read_failure_causes
+from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord, RunStatus
+from ingest.errors import DatabaseError
+from ingest.inputs import Inputs, InputSet
+from ingest.plan import Combination, Reason, ReasonKind
+
+KEN = Combination("KEN", "null")
+UGA = Combination("UGA", "null")
+NOW = "2026-11-23T09:00:00.000Z"
+RECORD = RunRecord(NOW, "c" * 40, "main", ("model.json",), "tiny", "local", "0.1.0", 3)
+INPUTS = Inputs(InputSet("null", "m1", "s1", "c1", "standard", "q1"), "d1")
+
+
+def result_set(*values: float) -> ResultSet:
+    return ResultSet([Metric("Population", 2025 + i, value) for i, value in enumerate(values)])
+
+
+def job(combination: Combination, number: int = 0, inputs: Inputs = INPUTS) -> JobRecord:
+    reason = Reason(ReasonKind.NEVER_RUN, "never run")
+    return JobRecord(combination, f"{number:026d}", f"job-{number}", inputs, reason)
+
+
+def success(combination: Combination, results: ResultSet) -> JobOutcome:
+    return JobOutcome(combination, JobStatus.SUCCESS, NOW, 1, 0.5, results)
+
+
+def failure(combination: Combination, error: str = "ValueError: no") -> JobOutcome:
+    return JobOutcome(combination, JobStatus.FAILED, NOW, 1, error_kind="model error", error=error)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "results.db"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[ValidationDatabase]:
+    opened = ValidationDatabase(path)
+    with opened.writing():
+        yield opened
+
+
+def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def start(database: ValidationDatabase, *combinations: Combination) -> int:
+    jobs = [job(combination, number) for number, combination in enumerate(combinations)]
+    return database.start_validation_run(RECORD, jobs, {"m1": ("model", "{}")})
+
+
+def test_read_contract_has_exactly_the_named_columns_first(
+    database: ValidationDatabase, path: Path
+) -> None:
+    columns = {
+        table: [row[1] for row in rows(path, f"PRAGMA table_info({table})")]
+        for table in ("validation_runs", "job_results", "metrics")
+    }
+    assert columns["validation_runs"][:7] == [
+        "run_id", "timestamp", "git_commit", "status", "total_jobs", "successful_jobs",
+        "failed_jobs",
+    ]  # fmt: skip
+    assert columns["job_results"][:7] == [
+        "run_id", "country", "scenario", "ulid", "job_status", "submitted_at", "completed_at",
+    ]  # fmt: skip
+    assert columns["metrics"] == [
+        "run_id", "country", "scenario", "ulid", "element_label", "timestamp_year", "value",
+    ]  # fmt: skip
+    keys = [row[1] for row in rows(path, "PRAGMA table_info(job_results)") if row[5]]
+    assert keys == ["run_id", "country", "scenario"]
+
+
+def test_intended_jobs_are_stored_before_anything_is_submitted(
+    database: ValidationDatabase, path: Path
+) -> None:
+    run_id = start(database, KEN, UGA)
+    stored = rows(path, "SELECT country, ulid, job_name, job_status, submitted_at FROM job_results")
+    assert stored == [
+        ("KEN", f"{0:026d}", "job-0", "submitted", None),
+        ("UGA", f"{1:026d}", "job-1", "submitted", None),
+    ]
+    assert rows(
+        path, "SELECT run_id, status, total_jobs, up_to_date_jobs FROM validation_runs"
+    ) == [(run_id, "running", 2, 3)]
+
+
+def test_metrics_and_final_state_appear_together(database: ValidationDatabase, path: Path) -> None:
+    run_id = start(database, KEN)
+    database.record_job_result(run_id, success(KEN, result_set(1.5, 2.5)))
+    assert rows(path, "SELECT * FROM metrics") == [
+        (run_id, "KEN", "null", f"{0:026d}", "Population", 2025, 1.5),
+        (run_id, "KEN", "null", f"{0:026d}", "Population", 2026, 2.5),
+    ]
+    assert rows(path, "SELECT job_status, attempts FROM job_results") == [("success", 1)]
+    assert rows(path, "SELECT successful_jobs, failed_jobs FROM validation_runs") == [(1, 0)]
+
+
+def test_failing_to_store_the_state_stores_no_metric_either(
+    database: ValidationDatabase, path: Path
+) -> None:
+    run_id = start(database, KEN)
+    with pytest.raises(DatabaseError, match="has no unfinished job UGA / null"):
+        database.record_job_result(run_id, success(UGA, result_set(1.0)))
+    for table in ("metric_values", "result_sets", "elements"):
+        assert rows(path, f"SELECT count(*) FROM {table}") == [(0,)]
+    # and what was rolled back is not taken for stored afterwards
+    database.record_job_result(run_id, success(KEN, result_set(1.0)))
+    assert len(rows(path, "SELECT * FROM metrics")) == 1
+
+
+def test_a_job_ends_once(database: ValidationDatabase, path: Path) -> None:
+    run_id = start(database, KEN)
+    database.record_job_result(run_id, failure(KEN))
+    with pytest.raises(DatabaseError, match="no unfinished job"):
+        database.record_job_result(run_id, success(KEN, result_set(1.0)))
+    assert rows(path, "SELECT job_status, error FROM job_results") == [("failed", "ValueError: no")]
+
+
+def test_equal_numbers_are_stored_once(database: ValidationDatabase, path: Path) -> None:
+    run_id = start(database, KEN, UGA)
+    first = database.record_job_result(run_id, success(KEN, result_set(1.0, 2.0)))
+    second = database.record_job_result(run_id, success(UGA, result_set(1.0, 2.0)))
+    assert first is not None
+    assert second is not None
+    assert first.is_new
+    assert not second.is_new
+    assert first.result_set_id == second.result_set_id
+    assert rows(path, "SELECT count(*) FROM metric_values") == [(2,)]
+    assert rows(path, "SELECT count(*) FROM metrics") == [(4,)]
+
+
+def test_store_metrics_keeps_row_count_and_years(database: ValidationDatabase, path: Path) -> None:
+    stored = database.store_metrics(result_set(1.0, 2.0, 3.0))
+    assert rows(
+        path, "SELECT result_set_id, row_count, first_year, last_year FROM result_sets"
+    ) == [(stored.result_set_id, 3, 2025, 2027)]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: job(Combination("", "null")), "a job needs a country and a scenario"),
+        (
+            lambda: JobRecord(KEN, "x", "j", INPUTS, Reason(ReasonKind.FORCED, "")),
+            "'x' is no ULID",
+        ),
+        (lambda: JobOutcome(KEN, JobStatus.RUNNING, NOW, 1), "running is no final status"),
+        (lambda: JobOutcome(KEN, JobStatus.SUCCESS, NOW, 1), "metrics go with a success"),
+        (
+            lambda: JobOutcome(KEN, JobStatus.FAILED, NOW, 1, result_set=result_set(1.0)),
+            "metrics go with a success",
+        ),
+    ],
+)
+def test_incomplete_records_are_refused_before_anything_is_written(
+    make: object, message: str
+) -> None:
+    with pytest.raises(DatabaseError, match=message):
+        make()  # type: ignore[operator]
+
+
+def test_run_status_recounts_its_jobs(database: ValidationDatabase, path: Path) -> None:
+    run_id = start(database, KEN, UGA)
+    database.record_job_result(run_id, success(KEN, result_set(1.0)))
+    database.record_job_result(run_id, failure(UGA))
+    database.db.execute("UPDATE validation_runs SET successful_jobs = 0, total_jobs = 0")
+    database.update_run_status(run_id, RunStatus.FAILED, NOW)
+    assert rows(
+        path, "SELECT status, total_jobs, successful_jobs, failed_jobs, finished_at "
+        "FROM validation_runs",
+    ) == [("failed", 2, 1, 1, NOW)]  # fmt: skip
+
+
+def test_failed_jobs_are_grouped_by_the_first_line_of_their_error(
+    database: ValidationDatabase,
+) -> None:
+    run_id = start(database, KEN, UGA)
+    database.record_job_result(run_id, failure(KEN, "ValueError: no\nlast words of KEN"))
+    database.record_job_result(run_id, failure(UGA, "ValueError: no\nlast words of UGA"))
+    assert [job["country"] for job in database.get_failed_jobs(run_id)] == ["KEN", "UGA"]
+    with database.reading() as connection:
+        assert read_failure_causes(connection, run_id) == [
+            {
+                "error_kind": "model error",
+                "error": "ValueError: no",
+                "jobs": ["KEN / null", "UGA / null"],
+            }
+        ]
+
+
+def test_needs_rerun_until_a_success_with_metrics_for_these_inputs(
+    database: ValidationDatabase,
+) -> None:
+    assert database.needs_rerun("KEN", "null", INPUTS.digest)
+    run_id = start(database, KEN)
+    assert database.needs_rerun("KEN", "null", INPUTS.digest)
+    database.record_job_result(run_id, success(KEN, result_set(1.0)))
+    assert not database.needs_rerun("KEN", "null", INPUTS.digest)
+    assert database.needs_rerun("KEN", "null", "other inputs")
+
+
+def test_stored_state_is_that_of_the_newest_success(database: ValidationDatabase) -> None:
+    for results in (result_set(1.0), result_set(2.0)):
+        run_id = start(database, KEN)
+        database.record_job_result(run_id, success(KEN, results))
+    last = start(database, KEN)
+    database.record_job_result(last, failure(KEN))
+    state = database.stored_state()
+    assert state.successes[KEN].run_id == 2
+    assert state.successes[KEN].inputs == INPUTS
+    assert state.failures[KEN].run_id == last
+    assert state.content("m1") == {}
+    assert state.content("unknown") is None
+
+
+def test_changed_results_are_counted_against_the_success_before(
+    database: ValidationDatabase,
+) -> None:
+    changed = []
+    for results in (result_set(1.0), result_set(1.0), result_set(2.0)):
+        run_id = start(database, KEN)
+        database.record_job_result(run_id, success(KEN, results))
+        with database.reading() as connection:
+            changed.append(read_changed_results(connection, run_id))
+    assert changed == [0, 0, 1]
+
+
+def test_further_groups_of_countries_become_columns(
+    database: ValidationDatabase, path: Path
+) -> None:
+    database.keep_study([Country("KEN", "Kenya", {"region": "Africa", "club": "EAC"})], [])
+    database.keep_study([Country("KEN", "Kenya!", {"region": "Africa"})], [])
+    assert rows(path, "SELECT iso3, name, region, club FROM countries") == [
+        ("KEN", "Kenya!", "Africa", "EAC")
+    ]
+
+
+def test_closing_an_open_run_cancels_what_had_not_ended(
+    database: ValidationDatabase, path: Path
+) -> None:
+    run_id = start(database, KEN, UGA)
+    database.record_job_result(run_id, success(KEN, result_set(1.0)))
+    open_run = database.open_run()
+    assert open_run is not None
+    assert open_run.unfinished == {UGA: INPUTS.digest}
+    assert open_run.finished == {KEN}
+    database.close_open_run(run_id, NOW, "cut off")
+    assert rows(path, "SELECT country, job_status, error FROM job_results") == [
+        ("KEN", "success", None),
+        ("UGA", "cancelled", "cut off"),
+    ]
+    assert rows(path, "SELECT status, successful_jobs, failed_jobs FROM validation_runs") == [
+        ("interrupted", 1, 1)
+    ]
+
+
+def test_metrics_are_found_through_the_country_index(
+    database: ValidationDatabase, path: Path
+) -> None:
+    plan = rows(path, "EXPLAIN QUERY PLAN SELECT * FROM metrics WHERE country = 'KEN'")
+    details = " ".join(str(row[3]) for row in plan)
+    assert "USING INDEX job_results_combination (country=?)" in details
+    assert "SCAN metric_values" not in details
+
+
+def test_readers_are_never_blocked_by_the_writer(database: ValidationDatabase, path: Path) -> None:
+    run_id = start(database, KEN)
+    with database.db.atomic():
+        database.db.execute("UPDATE validation_runs SET study = 'being written'")
+        with database.reading() as connection:
+            assert connection.execute("SELECT study FROM validation_runs").fetchone()[0] == "tiny"
+    database.record_job_result(run_id, success(KEN, result_set(1.0)))
+
+
+def test_read_connections_are_reused_and_cannot_write(
+    database: ValidationDatabase, path: Path
+) -> None:
+    pool = ReadConnections(path, size=2)
+    with pool.connection() as first, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        first.execute("DELETE FROM validation_runs")
+    with pool.connection() as again:
+        assert again is first
+    pool.close()
+
+
+def test_read_connections_serve_many_threads(database: ValidationDatabase, path: Path) -> None:
+    start(database, KEN)
+    pool, counts = ReadConnections(path, size=2), []
+
+    def read() -> None:
+        for _ in range(20):
+            with pool.connection() as connection:
+                counts.append(connection.execute("SELECT count(*) FROM job_results").fetchone()[0])
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    pool.close()
+    assert counts == [1] * 80
