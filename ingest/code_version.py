@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ingest.findings import Finding, warning
+from ingest.findings import Finding, error, warning
 from ingest.json_files import canonical_json, sha256_text
 
 
@@ -32,19 +32,28 @@ class CodeVersion:
 def read_code_version(
     root: Path, patterns: tuple[str, ...], version: str | None, runs: Mapping[str, str]
 ) -> tuple[CodeVersion, list[Finding]]:
-    """The code version of a study, and a warning for each pattern that finds no file.
+    """The code version of a study, and what is wrong with its patterns and files.
 
     root: the study's folder. patterns: globs below it. version: stands for the files when given.
     runs: how the model is called (entry point, command), a part of the version too.
     """
-    if version is not None:
+    if version:
         return CodeVersion({"version": version, **runs}), []
     files: dict[str, str] = {}
-    findings = []
+    findings: list[Finding] = []
     for pattern in patterns:
-        found = [path for path in sorted(root.glob(pattern)) if path.is_file()]
+        try:
+            found = [path for path in sorted(root.glob(pattern)) if path.is_file()]
+        except (ValueError, NotImplementedError):
+            message = f"study.code: {pattern!r} is no pattern below the study's folder"
+            findings.append(error("bad-value", "ingest.toml", message))
+            continue
         for path in found:
-            files[path.relative_to(root).as_posix()] = file_digest(path)
+            file = path.relative_to(root).as_posix()
+            try:
+                files[file] = file_digest(path)
+            except OSError as exc:
+                findings.append(error("bad-code-file", file, f"cannot be read: {exc.strerror}"))
         if not found and pattern != "*.py":
             message = f"study.code pattern {pattern!r} finds no file"
             findings.append(warning("no-code-file", "ingest.toml", message))

@@ -140,7 +140,8 @@ def _uncovered_finding(
 def country_slots(document: Any) -> Iterator[Slot]:
     """Location and label of each generate_array.parameters.country of nodes and links."""
     for kind in ("nodes", "links"):
-        for index, entry in enumerate(document.get(kind, [])):
+        entries = _nested(document, kind)
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             parameters = _nested(entry, "generate_array", "parameters")
             if isinstance(parameters, dict) and "country" in parameters:
                 location = (kind, index, "generate_array", "parameters", "country")
@@ -182,7 +183,7 @@ def _apply(model: Model, scenario: Scenario, country: str, cache: _PathCache) ->
         is_country = parameter.name == COUNTRY_PARAMETER
         value = country if is_country else parameter.value
         for path in parameter.paths:
-            if country_is_set and not _STATIC_PATH.fullmatch(path):
+            if country_is_set and _looks_at_values(path):
                 applied.depends_on_country = True
             try:
                 places = _places(path, applied, cache)
@@ -197,9 +198,17 @@ def _apply(model: Model, scenario: Scenario, country: str, cache: _PathCache) ->
             for location in places:
                 if is_country and location[-1:] == ("id",):
                     applied.depends_on_country = True
-                _assign(applied, location, value)
-        country_is_set = country_is_set or is_country
+                if not _assign(applied, location, value):
+                    message = f"parameter {parameter.name!r}: {path} finds a place in another one"
+                    applied.findings.append(error("bad-path", scenario.file, message))
+                    break
+            country_is_set = country_is_set or is_country
     return applied
+
+
+def _looks_at_values(path: str) -> bool:
+    """Whether a path may find other places when a value (not an id, not the structure) changes."""
+    return "?" in path and not _STATIC_PATH.fullmatch(path)
 
 
 def _places(path: str, applied: _Applied, cache: _PathCache) -> list[Location]:
@@ -218,20 +227,32 @@ def _compiled(path: str) -> JSONPathQuery:
     return JSONPathEnvironment().compile(path)
 
 
-def _assign(applied: _Applied, location: Location, value: Any) -> None:
-    """Put a value at a location; containers are copied, so no two places share one."""
+def _assign(applied: _Applied, location: Location, value: Any) -> bool:
+    """Put a value at a location; containers are copied, so no two places share one.
+
+    False where there is no such location any more: an assignment just before replaced what held it.
+    """
     if not location:
         applied.document = copy.deepcopy(value)
+        applied.assigned.clear()
         applied.ids_and_structure_kept = False
-        return
-    target = _value_at(applied.document, location[:-1])
-    if location[-1] == "id" or isinstance(target[location[-1]], dict | list):
+        return True
+    try:
+        target = _value_at(applied.document, location[:-1])
+        old = target[location[-1]]
+    except (KeyError, IndexError, TypeError):
+        return False
+    if isinstance(target, str):
+        return False
+    if location[-1] == "id" or isinstance(old, dict | list):
         applied.ids_and_structure_kept = False
     if isinstance(value, dict | list):
         applied.ids_and_structure_kept = False
         value = copy.deepcopy(value)
+        applied.assigned = {a for a in applied.assigned if a[: len(location)] != location}
     target[location[-1]] = value
     applied.assigned.add(location)
+    return True
 
 
 def _value_at(document: Any, location: Location) -> Any:

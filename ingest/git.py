@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,43 +33,39 @@ class GitState:
 def read_git_state(root: Path, input_files: Iterable[str]) -> GitState:
     """The git state of a study; GitState() when it lies outside git or git is not installed.
 
-    input_files: the study's files relative to root; only these count as dirty (changed or not yet
-    added), so a database or a log beside them does not.
+    input_files: the study's files relative to root; only these count as dirty (changed, or not in
+    the repository), so a database or a log beside them does not.
     """
     commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
     if commit is None:
         return GitState()
     branch = _git(root, "rev-parse", "--abbrev-ref", "HEAD") or ""
-    files = sorted(set(input_files))
-    status = (
-        _git(
-            root,
-            "status",
-            "--porcelain=v1",
-            "-z",
-            "--untracked-files=all",
-            "--no-renames",
-            "--ignored=no",
-            "--",
-            *files,
-        )
-        if files
-        else ""
-    )
-    prefix = (_git(root, "rev-parse", "--show-prefix") or "").strip()
-    dirty = {entry[3:].removeprefix(prefix) for entry in (status or "").split("\0") if entry}
-    return GitState(commit.strip(), branch.strip(), tuple(sorted(dirty)))
+    return GitState(commit.strip(), branch.strip(), _dirty_files(root, set(input_files)))
+
+
+def _dirty_files(root: Path, input_files: set[str]) -> tuple[str, ...]:
+    top = (_git(root, "rev-parse", "--show-toplevel") or "").removesuffix("\n")
+    folder = root.resolve()
+    paths = {os.path.relpath(os.path.normpath(folder / file), top): file for file in input_files}
+    outside = {file for path, file in paths.items() if path.split(os.sep)[0] == os.pardir}
+    inside = sorted(input_files - outside)
+    if not inside:
+        return tuple(sorted(outside))
+    options = ("--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignored")
+    status = _git(root, "status", *options, "--", *inside) or ""
+    changed = {entry[3:] for entry in status.split("\0") if entry}
+    return tuple(sorted(outside | {paths.get(path, path) for path in changed}))
 
 
 def _git(root: Path, *arguments: str) -> str | None:
     """What a git command prints, or None when it fails."""
-    command = ["git", "-C", str(root), *arguments]
+    # no optional locks: asking must not disturb a git command that runs beside
+    options = ("--no-optional-locks", "--literal-pathspecs", "-C", str(root))
     try:
-        # no optional locks: asking must not disturb a git command that runs beside
         result = subprocess.run(
-            ["git", "--no-optional-locks", *command[1:]],
+            ["git", *options, *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             errors="surrogateescape",
             timeout=60,
             check=False,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from ingest.json_files import canonical_json
 
 # Content of an input by its digest, or None when it was not kept.
 ContentLookup = Callable[[str], Any]
@@ -50,8 +53,9 @@ def describe_parameter_changes(old: Any, new: Any, limit: int = 2) -> str:
     """
     if old is None:
         return ""
-    before = {name: (value, paths) for name, value, paths in old}
-    after = {name: (value, paths) for name, value, paths in new}
+    # compared as digests are, by canonical JSON: 1, 1.0 and true are three values
+    before = {name: (canonical_json([value, paths]), value) for name, value, paths in old}
+    after = {name: (canonical_json([value, paths]), value) for name, value, paths in new}
     changes = [
         _describe_change(name, before.get(name), after.get(name))
         for name in dict.fromkeys([*after, *before])
@@ -65,16 +69,23 @@ def describe_parameter_changes(old: Any, new: Any, limit: int = 2) -> str:
 
 def _describe_change(name: str, old: Any, new: Any) -> str:
     if old is None:
-        return f"{name} added: {_short(new[0])}"
+        return f"{name} added: {_short(_words(new[1]))}"
     if new is None:
         return f"{name} removed"
-    if old[0] != new[0]:
-        return f"{name} {_short(old[0])} -> {_short(new[0])}"
-    return f"{name}: other paths"
+    if canonical_json(old[1]) == canonical_json(new[1]):
+        return f"{name}: other paths"
+    before, after = _words(old[1]), _words(new[1])
+    if before == after:  # the text "1" and the number 1
+        before, after = canonical_json(old[1]), canonical_json(new[1])
+    before, after = _short(before), _short(after)
+    return f"{name} {before} -> {after}" if before != after else f"{name}: another value"
 
 
-def _short(value: Any) -> str:
-    text = str(value)
+def _words(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 

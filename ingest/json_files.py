@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ class JsonFileError(ConfigError):
         super().__init__(f"{where}: {reason}")
 
 
-class _DuplicateKeyError(ValueError):
-    pass
+class _NotStrictError(ValueError):
+    """What Python's JSON reader would let pass."""
 
 
 def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -29,28 +30,47 @@ def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise _DuplicateKeyError(f"the key {key!r} stands twice in one object")
+                raise _NotStrictError(f"the key {key!r} stands twice in one object")
             seen.add(key)
     return result
 
 
 def _no_constant(name: str) -> Any:
-    raise _DuplicateKeyError(f"{name} is not a JSON number")
+    raise _NotStrictError(f"{name} is not a JSON number")
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise _NotStrictError(f"{text} is too large a number")
+    return value
+
+
+def _limited_int(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as exc:  # more digits than Python converts
+        raise _NotStrictError(f"{text[:20]}... is too large a number") from exc
 
 
 def parse_json(text: str, where: str) -> Any:
     """The value that a JSON text holds.
 
-    Raises JsonFileError: invalid JSON (with line and column), a key twice in one object, NaN.
+    Raises JsonFileError: invalid JSON (with line and column), a key twice in one object, NaN,
+    a number too large for a float.
     """
     try:
         return json.loads(
-            text, object_pairs_hook=_object_without_duplicates, parse_constant=_no_constant
+            text,
+            object_pairs_hook=_object_without_duplicates,
+            parse_constant=_no_constant,
+            parse_float=_finite_float,
+            parse_int=_limited_int,
         )
     except json.JSONDecodeError as exc:
         place = f"{where}, line {exc.lineno}, column {exc.colno}"
         raise JsonFileError(place, f"invalid JSON: {exc.msg}") from exc
-    except _DuplicateKeyError as exc:
+    except _NotStrictError as exc:
         raise JsonFileError(where, str(exc)) from exc
     except RecursionError as exc:
         raise JsonFileError(where, "nested too deeply to read") from exc

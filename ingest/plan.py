@@ -36,7 +36,7 @@ class Combination(NamedTuple):
 
 
 class ReasonKind(StrEnum):
-    """Why a combination runs, for machines; in the order in which plans list them."""
+    """Why a combination runs, for machines."""
 
     UNFINISHED = "unfinished"
     INPUT = "input"
@@ -107,7 +107,10 @@ class PlannedJob:
 
 @dataclass(frozen=True)
 class Plan:
-    """to_run in the order of submission; up_to_date: combinations that need nothing."""
+    """to_run in the order of submission; up_to_date: combinations that need nothing.
+
+    A plan of failed jobs alone has nothing up to date: the other combinations are not looked at.
+    """
 
     to_run: tuple[PlannedJob, ...]
     up_to_date: tuple[Combination, ...]
@@ -149,10 +152,10 @@ def make_plan(
     to_run, up_to_date = [], []
     for combination, inputs in wanted.items():
         reason = _reason(combination, inputs, stored, rules, describe)
-        if reason is None:
-            up_to_date.append(combination)
-        else:
+        if reason is not None:
             to_run.append(PlannedJob(combination, inputs, reason))
+        elif not rules.only_failed:
+            up_to_date.append(combination)
     return Plan(tuple(to_run), tuple(up_to_date))
 
 

@@ -25,6 +25,9 @@ class FromText:
 
     text: str
 
+    def __repr__(self) -> str:
+        return repr(self.text)
+
 
 def setting(
     default: Any,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -166,7 +166,7 @@ def load_settings(
 
 def _read_toml(study_file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(study_file.read_text(encoding="utf-8"))
+        return tomllib.loads(study_file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as exc:
         folder = study_file.parent.resolve()
         raise ConfigError(
@@ -191,8 +191,8 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
     if not_tables:
         findings += [error("bad-value", where, f"{key}: a table is needed") for key in not_tables]
         return Settings(study_file.parent), findings
-    labels = _take_tables(raw, "tolerance").get("labels", {})
-    sources = _take_tables(raw, "analytics")
+    labels = _take_tables(raw, "tolerance", lambda key: key == "labels").get("labels", {})
+    sources = _take_tables(raw, "analytics", lambda key: key not in _keys("analytics"))
     sections = {}
     for name, section in SECTIONS.items():
         sections[name], more = read_section(section, raw.get(name, {}), name, where)
@@ -222,10 +222,16 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
     return settings, findings
 
 
-def _take_tables(raw: dict[str, Any], section: str) -> dict[str, dict[str, Any]]:
-    """The tables within a section, taken out of it: [tolerance.labels], [analytics.<source>]."""
+def _keys(section: str) -> frozenset[str]:
+    return frozenset(SECTIONS[section].__dataclass_fields__)
+
+
+def _take_tables(
+    raw: dict[str, Any], section: str, wanted: Callable[[str], bool]
+) -> dict[str, dict[str, Any]]:
+    """Tables within a section, taken out of it: [tolerance.labels], [analytics.<source>]."""
     values = raw.get(section, {})
-    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    tables = {key: v for key, v in values.items() if isinstance(v, dict) and wanted(key)}
     raw[section] = {key: value for key, value in values.items() if key not in tables}
     return tables
 
@@ -243,15 +249,25 @@ def _apply_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> list[
         if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OTHER_VARIABLES:
             continue
         if variable in targets:
-            section, key = targets[variable]
-            raw.setdefault(section, {})[key] = FromText(text)
+            _set_text(raw, targets[variable], text)
         elif match := _executor_variable(variable, raw.get("executors", {})):
-            name, key = match
-            raw.setdefault("executors", {}).setdefault(name, {})[key] = FromText(text)
+            _set_text(raw, ("executors", *match), text)
         else:
             message = f"names no setting and is ignored.{did_you_mean(variable, targets)}"
             findings.append(warning("unknown-variable", variable, message))
     return findings
+
+
+def _set_text(raw: dict[str, Any], place: Sequence[str], text: str) -> str | None:
+    """Set a text at a place; gives the section in the way that is no table."""
+    *sections, key = place
+    target = raw
+    for section in sections:
+        target = target.setdefault(section, {})
+        if not isinstance(target, dict):
+            return section
+    target[key] = FromText(text)
+    return None
 
 
 # Read by the command line itself, before there are settings.
@@ -262,9 +278,10 @@ def _variable(*names: str) -> str:
     return ENVIRONMENT_PREFIX + "_".join(names).upper().replace("-", "_")
 
 
-def _executor_variable(variable: str, executors: Mapping[str, Any]) -> tuple[str, str] | None:
+def _executor_variable(variable: str, executors: Any) -> tuple[str, str] | None:
     """Executor and key of INGEST_EXECUTORS_<NAME>_<KEY>, the longest executor name first."""
-    for name in sorted({"local", *executors}, key=len, reverse=True):
+    named = executors if isinstance(executors, dict) else {}
+    for name in sorted({"local", *named}, key=len, reverse=True):
         prefix = _variable("executors", name) + "_"
         if variable.startswith(prefix):
             return name, variable.removeprefix(prefix).lower()
@@ -276,10 +293,6 @@ def _apply_override(raw: dict[str, Any], override: str) -> None:
     match = re.fullmatch(r"([\w-]+(?:\.[\w-]+)+)\s*=\s*(.*)", override, flags=re.DOTALL)
     if match is None:
         raise ConfigError(f"--set {override!r}: write section.key=value, e.g. run.max_in_flight=50")
-    *sections, key = match[1].split(".")
-    target = raw
-    for section in sections:
-        target = target.setdefault(section, {})
-        if not isinstance(target, dict):
-            raise ConfigError(f"--set {override!r}: {section} is not a section")
-    target[key] = FromText(match[2])
+    in_the_way = _set_text(raw, match[1].split("."), match[2])
+    if in_the_way:
+        raise ConfigError(f"--set {override!r}: {in_the_way} is not a section")

@@ -116,7 +116,10 @@ def _read_model(settings: Settings) -> tuple[Model | None, list[Finding]]:
 def _read_scenarios(settings: Settings, hooks: Any) -> tuple[list[Scenario], list[Finding]]:
     scenarios: dict[str, Scenario] = {}
     findings: list[Finding] = []
-    paths = hooks.ingest_discover_scenarios(settings=settings) or []
+    try:
+        paths = hooks.ingest_discover_scenarios(settings=settings) or []
+    except ConfigError as exc:
+        return [], [error("no-scenarios", STUDY_FILE, str(exc))]
     for path in paths:
         where = _relative(path, settings.root)
         if path.stem in scenarios:
@@ -152,22 +155,30 @@ def _read_countries(settings: Settings, hooks: Any) -> tuple[list[Country], list
 def find_scenario_files(settings: Settings) -> list[Path]:
     """The scenario files that study.scenarios names, sorted by name within each entry.
 
-    An entry is a folder (its *.json files) or a glob pattern below the study's folder.
-    Raises ConfigError: a folder that does not exist.
+    An entry is a folder (its *.json files), a file or a glob pattern below the study's folder.
+    Raises ConfigError: a folder or file that does not exist, a pattern that is none.
     """
     found: dict[Path, None] = {}
     for entry in settings.study.scenarios:
         place = settings.root / entry
-        if glob.has_magic(entry):
-            matches = sorted(settings.root.glob(entry))
-        elif place.is_dir():
+        if place.is_dir():
             matches = sorted(place.glob("*.json"))
         elif place.is_file():
             matches = [place]
+        elif glob.has_magic(entry):
+            matches = _matches(settings.root, entry)
         else:
             raise ConfigError(f"study.scenarios: no folder or file {place}")
         found |= dict.fromkeys(path for path in matches if path.is_file())
     return list(found)
+
+
+def _matches(root: Path, pattern: str) -> list[Path]:
+    try:
+        return sorted(root.glob(pattern))
+    except (ValueError, NotImplementedError) as exc:
+        message = f"study.scenarios: {pattern!r} is no pattern below the study's folder"
+        raise ConfigError(message) from exc
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -76,5 +76,6 @@ def _check(
     findings.sort(key=lambda finding: not finding.is_error)
     if study is None or has_errors(findings):
         return findings, settings.name
-    size = f"{len(study.countries):,} countries x {count(len(study.scenarios), 'scenario')}"
+    countries = f"{len(study.countries):,} countr{'y' if len(study.countries) == 1 else 'ies'}"
+    size = f"{countries} x {count(len(study.scenarios), 'scenario')}"
     return findings, f"{settings.name}, {size}"

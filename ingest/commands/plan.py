@@ -97,7 +97,8 @@ def show_plan(plan: Plan, context: StudyContext) -> None:
     click.echo(f"{len(plan.to_run):,} of {combinations} to run ({code_line(context.git)})")
     for reason, group in plan.by_reason().items():
         click.echo(f"{len(group):>7,}  {reason.text}: {sample(group)}")
-    click.echo(f"{len(plan.up_to_date):>7,}  up to date")
+    if plan.up_to_date:
+        click.echo(f"{len(plan.up_to_date):>7,}  up to date")
 
 
 def sample(group: list[Combination]) -> str:
@@ -109,6 +110,8 @@ def sample(group: list[Combination]) -> str:
 
 def nothing_to_do(plan: Plan, context: StudyContext) -> str:
     """The line for a plan without work."""
+    if not plan.total:
+        return "Nothing to do: no combination's newest job has failed."
     total = f"{len(plan.up_to_date):,} of {count(plan.total, 'combination')}"
     return f"Nothing to do: {total} are up to date (commit {context.git.short_commit})."
 

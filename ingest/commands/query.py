@@ -99,6 +99,6 @@ def _blob(value: object) -> str:
 def _explain(error: Exception) -> str:
     """One line for an error of SQLite."""
     text = " ".join(str(error).split())
-    if "readonly database" in text or "not authorized" in text:
+    if "readonly database" in text or "authoriz" in text:
         return "this connection is read-only; nothing was changed."
     return f"SQL: {text}"

@@ -25,7 +25,7 @@ from ingest.commands.progress import progress_display
 from ingest.commands.words import code_line, count, duration, show_findings, some
 from ingest.database.read import read_failure_causes
 from ingest.database.records import RunStatus
-from ingest.errors import InterruptedRunError
+from ingest.errors import ConfigError, InterruptedRunError
 from ingest.executor_setup import Backend, choose_backend
 from ingest.plan import Plan
 from ingest.planning import Selection
@@ -81,11 +81,10 @@ def run(
     selection = Selection(countries, scenarios, force, only_failed)
     backend = choose_backend(context.settings, context.plugins)
     quiet = quiet or as_json
-    _log_to(log_file, verbose)
     if dry_run:
         _show_dry_run(context, selection, as_json)
         return
-    with progress_display(quiet=quiet) as show_progress:
+    with _log_to(log_file, verbose), progress_display(quiet=quiet) as show_progress:
         runner = ValidationRunner(
             context.study,
             context.database,
@@ -126,17 +125,27 @@ def _option_overrides(options: dict[str, str | None]) -> list[str]:
     ]
 
 
-def _log_to(log_file: str | None, verbose: bool) -> None:
+@contextmanager
+def _log_to(log_file: str | None, verbose: bool) -> Iterator[None]:
     """Send the run's log to stderr (warnings; everything when verbose) and to a file."""
+    handlers: list[logging.Handler] = [_EchoHandler(logging.DEBUG if verbose else logging.WARNING)]
+    if log_file is not None:
+        try:
+            to_file = logging.FileHandler(log_file, encoding="utf-8")
+        except OSError as exc:
+            raise ConfigError(f"--log-file {log_file} cannot be written: {exc.strerror}") from exc
+        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handlers.append(to_file)
     logger = logging.getLogger("ingest")
     logger.setLevel(logging.DEBUG)
-    logger.handlers.clear()
-    to_stderr = _EchoHandler(logging.DEBUG if verbose else logging.WARNING)
-    logger.addHandler(to_stderr)
-    if log_file is not None:
-        to_file = logging.FileHandler(log_file, encoding="utf-8")
-        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logger.addHandler(to_file)
+    for handler in handlers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()
 
 
 class _EchoHandler(logging.Handler):

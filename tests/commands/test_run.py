@@ -1,8 +1,538 @@
-from tests.conftest import Ingest, StudyFolder
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.database.files import writer_lock
+from tests.conftest import MODEL, MODEL_CODE, Ingest, StudyFolder, scenario
+
+
+def rows(study: StudyFolder, sql: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(study.database)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def git(study: StudyFolder, *arguments: str) -> str:
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    command = ["git", "-C", str(study.root), *identity, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def test_run_stores_every_combination(study: StudyFolder, ingest: Ingest) -> None:
     result = ingest("run")
     assert result.exit_code == 0
-    assert "Run 1 finished" in result.stdout
+    assert "Run 1 finished in" in result.stdout
+    assert "8 succeeded, 0 failed, 48 values (8 new result sets, 0 seen before)" in result.stdout
+    assert rows(study, "SELECT count(*) FROM metrics WHERE country = 'KEN'") == [(12,)]
+    assert rows(study, "SELECT status, total_jobs, successful_jobs FROM validation_runs") == [
+        ("completed", 8, 8)
+    ]
+
+
+def test_run_tells_study_code_and_plan_on_stderr(study: StudyFolder, ingest: Ingest) -> None:
+    lines = ingest("run").stderr.splitlines()
+    assert lines[:3] == [
+        "Study  tiny · 4 countries x 2 scenarios = 8 · local",
+        'Code   not in a git repository: results are kept under the commit "unknown"',
+        "Plan   8 to run: never run (KEN, UGA, TZA and 1 more under null, scale_up)",
+    ]
+
+
+def test_values_are_those_of_the_model(study: StudyFolder, ingest: Ingest) -> None:
+    ingest("run")
+    people = sum(map(ord, "KEN")) / 7
+    assert rows(
+        study,
+        "SELECT timestamp_year, value FROM latest_metrics WHERE country = 'KEN' "
+        "AND scenario = 'scale_up' AND element_label = 'Healthy Years Lived'",
+    ) == [(year, people * (year - 2000) * (0.9 + 0.9 / 10)) for year in (2025, 2026, 2027)]
+
+
+def test_second_run_has_nothing_to_do(study: StudyFolder, ingest: Ingest) -> None:
+    ingest("run")
+    again = ingest("run")
+    assert again.exit_code == 0
+    assert again.stdout == ("Nothing to do: 8 of 8 combinations are up to date (commit unknown).\n")
+    assert rows(study, "SELECT count(*) FROM validation_runs") == [(1,)]
+
+
+def test_editing_a_scenario_runs_that_scenario_alone(study: StudyFolder, ingest: Ingest) -> None:
+    ingest("run")
+    study.write_json("scenarios/scale_up.json", scenario(0.8))
+    result = ingest("run")
+    assert "4 to run: scenario scale_up changed (Coverage 0.9 -> 0.8)" in result.stderr
+    assert "4 up to date" in result.stderr
+    assert "Changed: 4 combinations gave other numbers than before" in result.stdout
+    assert rows(study, "SELECT DISTINCT scenario FROM job_results WHERE run_id = 2") == [
+        ("scale_up",)
+    ]
+
+
+def test_a_model_change_that_scenarios_override_runs_nothing(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    ingest("run")
+    document = json.loads(json.dumps(MODEL))
+    document["nodes"][1]["generate_array"]["parameters"]["value"] = 0.2
+    study.write_json("model.json", document)
+    assert "Nothing to do" in ingest("run").stdout
+
+
+def test_changing_the_code_runs_everything_and_names_the_file(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    ingest("run")
+    study.write_model(MODEL_CODE + "\n# another version\n")
+    result = ingest("run")
+    assert "8 to run: code changed (model.py)" in result.stderr
+    assert "8 seen before" in result.stdout
+    assert rows(study, "SELECT count(*) FROM result_sets") == [(8,)]
+
+
+def test_committing_an_unrelated_file_runs_nothing(study: StudyFolder, ingest: Ingest) -> None:
+    git(study, "init", "--quiet", "--initial-branch=main")
+    git(study, "add", "ingest.toml", "model.json", "model.py", "countries.json", "scenarios")
+    git(study, "commit", "--quiet", "--message", "study")
+    first = git(study, "rev-parse", "HEAD")
+    assert f"Code   {first[:7]} on main\n" in ingest("run").stderr
+    (study.root / "notes.txt").write_text("unrelated")
+    git(study, "add", "notes.txt")
+    git(study, "commit", "--quiet", "--message", "notes")
+    head = git(study, "rev-parse", "--short=7", "HEAD")
+    assert ingest("run").stdout == (
+        f"Nothing to do: 8 of 8 combinations are up to date (commit {head}).\n"
+    )
+    assert rows(study, "SELECT git_commit FROM validation_runs") == [(first,)]
+    assert "commit changed" in ingest("run", "--rerun-triggers", "input,commit").stderr
+
+
+def test_a_dirty_working_tree_is_seen_and_recorded(study: StudyFolder, ingest: Ingest) -> None:
+    git(study, "init", "--quiet", "--initial-branch=main")
+    git(study, "add", ".")
+    git(study, "commit", "--quiet", "--message", "study")
+    study.write_json("scenarios/null.json", scenario(0.05))
+    head = git(study, "rev-parse", "--short=7", "HEAD")
+    result = ingest("run")
+    assert f"Code   {head} on main, 1 file not committed (scenarios/null.json)" in result.stderr
+    assert rows(study, "SELECT dirty_files FROM validation_runs") == [('["scenarios/null.json"]',)]
+
+
+def test_force_runs_what_is_up_to_date(study: StudyFolder, ingest: Ingest) -> None:
+    ingest("run")
+    result = ingest("run", "--force", "--countries", "KEN")
+    assert "2 to run: --force" in result.stderr
+    assert "2 succeeded, 0 failed, 12 values (0 new result sets, 2 seen before)" in result.stdout
+
+
+def test_selection_by_comma_lists_and_globs(study: StudyFolder, ingest: Ingest) -> None:
+    ingest("run", "--countries", "ken,U*", "--countries", "NAM", "--scenarios", "sc*")
+    assert rows(study, "SELECT country, scenario FROM job_results ORDER BY country") == [
+        ("KEN", "scale_up"),
+        ("NAM", "scale_up"),
+        ("UGA", "scale_up"),
+    ]
+
+
+def test_an_unknown_country_is_an_error_with_a_suggestion(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    result = ingest("run", "--countries", "KEN,TAZ")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: no country TAZ in this study. Did you mean TZA (Land of TZA)?\n"
+    )
+    assert rows(study, "SELECT count(*) FROM validation_runs") == [(0,)]
+
+
+def test_an_unknown_scenario_is_an_error_with_a_suggestion(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    result = ingest("run", "--scenarios", "scaleup")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: no scenario scaleup in this study. Did you mean scale_up?\n"
+
+
+def failing_code(failure: str) -> str:
+    """The tiny model, doing something else for one of the countries."""
+    return f"""{MODEL_CODE}
+healthy = simulate
+def simulate(document):
+    if document["nodes"][0]["generate_array"]["parameters"]["country"] == "UGA":
+        {failure}
+    return healthy(document)
+"""
+
+
+FAILING_CODE = failing_code('raise ValueError("life expectancy missing for UGA")')
+BAD_ROW_CODE = """
+def simulate(document):
+    yield "A", 2025, float("nan")
+    yield "B", 2025, 1
+"""
+
+
+def test_failed_jobs_are_grouped_by_cause_and_the_rest_is_stored(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_model(FAILING_CODE)
+    result = ingest("run")
+    assert result.exit_code == 1
+    assert "6 succeeded, 2 failed, 36 values" in result.stdout
+    line = FAILING_CODE[: FAILING_CODE.index("        raise")].count("\n") + 1
+    assert (
+        f"  2 x model error: ValueError: life expectancy missing for UGA (model.py:{line})  "
+        "[UGA / null, UGA / scale_up]"
+    ) in result.stdout
+    assert "ingest run --only-failed" in result.stdout
+    assert rows(study, "SELECT status, successful_jobs, failed_jobs FROM validation_runs") == [
+        ("failed", 6, 2)
+    ]
+
+
+def test_only_failed_runs_what_failed(study: StudyFolder, ingest: Ingest) -> None:
+    study.write_model(FAILING_CODE)
+    ingest("run")
+    study.write_model(MODEL_CODE)
+    result = ingest("run", "--only-failed")
+    assert result.exit_code == 0
+    assert "2 to run: failed in run 1 (UGA under null, scale_up)" in result.stderr
+    again = ingest("run", "--only-failed")
+    assert again.stdout == "Nothing to do: no combination's newest job has failed.\n"
+
+
+def test_a_success_without_metrics_runs_again(study: StudyFolder, ingest: Ingest) -> None:
+    ingest("run")
+    with closing(sqlite3.connect(study.database)) as connection, connection:
+        connection.execute(
+            "UPDATE job_results SET result_set_id = NULL WHERE country = 'KEN' AND scenario='null'"
+        )
+    assert "1 to run: success without metrics in run 1 (KEN under null)" in ingest("run").stderr
+
+
+def test_a_crashing_worker_fails_its_job_alone(study: StudyFolder, ingest: Ingest) -> None:
+    crash = 'import os, sys; print("last words", file=sys.stderr, flush=True); os._exit(7)'
+    study.write_model(failing_code(crash))
+    result = ingest("run", "--retries", "1", "--set", "run.retry_delay_s=0.01")
+    assert result.exit_code == 1
+    assert "6 succeeded, 2 failed" in result.stdout
+    assert "2 x worker crashed: the worker process exited with status 7" in result.stdout
+    assert (
+        rows(study, "SELECT attempts, error FROM job_results WHERE job_status = 'failed'")
+        == [(2, "the worker process exited with status 7\nlast words")] * 2
+    )
+
+
+def test_a_job_out_of_time_is_stopped_and_stored_as_timeout(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    sleep = "import time; time.sleep(60)"
+    study.write_model(failing_code(sleep))
+    result = ingest("run", "--job-timeout", "0.5", "--scenarios", "null")
+    assert result.exit_code == 1
+    assert "1 x timed out: stopped after running for 0.5 s (run.job_timeout_s)" in result.stdout
+    assert rows(study, "SELECT country, job_status FROM job_results ORDER BY country") == [
+        ("KEN", "success"), ("NAM", "success"), ("TZA", "success"), ("UGA", "timeout"),
+    ]  # fmt: skip
+
+
+def test_bad_rows_fail_the_job_and_store_nothing_of_it(study: StudyFolder, ingest: Ingest) -> None:
+    study.write_model(BAD_ROW_CODE)
+    result = ingest("run", "--countries", "KEN", "--scenarios", "null")
+    assert result.exit_code == 1
+    assert (
+        "1 x bad results: 1 bad row in the results: line 1: value nan is not finite"
+    ) in result.stdout
+    assert rows(study, "SELECT count(*) FROM metric_values") == [(0,)]
+
+
+def test_bad_rows_may_be_skipped_and_are_recorded(study: StudyFolder, ingest: Ingest) -> None:
+    study.write_model(BAD_ROW_CODE)
+    result = ingest("run", "--countries", "KEN", "--set", "analytics.on_bad_rows=skip")
+    assert result.exit_code == 0
+    assert rows(study, "SELECT DISTINCT notes FROM job_results") == [
+        ("1 bad rows dropped: line 1: value nan is not finite",)
+    ]
+
+
+def test_dry_run_shows_the_plan_and_makes_nothing(study: StudyFolder, ingest: Ingest) -> None:
+    result = ingest("run", "--dry-run")
+    assert result.exit_code == 0
+    assert "8 of 8 combinations to run" in result.stdout
+    assert not study.database.exists()
+
+
+def test_json_report(study: StudyFolder, ingest: Ingest) -> None:
+    study.write_model(FAILING_CODE)
+    result = ingest("run", "--json")
+    report = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    assert report["status"] == "failed"
+    assert (report["total_jobs"], report["successful_jobs"], report["failed_jobs"]) == (8, 6, 2)
+    assert report["failures"][0]["jobs"] == ["UGA / null", "UGA / scale_up"]
+
+
+def test_log_file_tells_of_every_job(study: StudyFolder, ingest: Ingest) -> None:
+    ingest("run", "--quiet", "--log-file", "run.log")
+    log = (study.root / "run.log").read_text()
+    assert log.count(" success") == 8
+    assert "KEN / null success" in log
+
+
+def test_quiet_says_nothing_of_a_good_run(study: StudyFolder, ingest: Ingest) -> None:
+    result = ingest("run", "--quiet")
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+def test_a_model_that_cannot_be_loaded_is_one_line_and_no_run(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_model("import nothing_of_that_name\n")
+    result = ingest("run")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == (
+        "Error: entry_point 'model:simulate' cannot be imported: ModuleNotFoundError: "
+        "No module named 'nothing_of_that_name' (model.py:1)"
+    )
+    assert rows(study, "SELECT count(*) FROM validation_runs") == [(0,)]
+
+
+def test_a_bad_submit_rate_is_one_line(study: StudyFolder, ingest: Ingest) -> None:
+    result = ingest("run", "--submit-rate", "fast")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == (
+        "Error: submit rate 'fast': write a number per span of time, e.g. 50/1s"
+    )
+
+
+def test_submit_rate_limits_submissions(study: StudyFolder, ingest: Ingest) -> None:
+    ingest("run", "--submit-rate", "4/200ms")
+    times = [when for (when,) in rows(study, "SELECT submitted_at FROM job_results ORDER BY 1")]
+    assert len(set(times)) > 1
+
+
+def test_a_study_without_ingest_toml_names_the_next_step(
+    tmp_path: Path, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = ingest("run")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"Error: no ingest.toml in {tmp_path}. "
+        "Name a study with --study FOLDER, or write a first one: ingest init DIR\n"
+    )
+
+
+def test_the_database_of_another_program_is_refused_and_untouched(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    with closing(sqlite3.connect(study.database)) as connection:
+        connection.execute("CREATE TABLE cats (name TEXT)")
+    before = study.database.read_bytes()
+    result = ingest("run")
+    assert result.exit_code == 2
+    assert "is a database of something else; name another --database" in result.stderr
+    assert study.database.read_bytes() == before
+
+
+def test_a_second_run_is_refused_with_the_pid_of_the_first(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    with writer_lock(study.database):
+        result = ingest("run")
+    assert result.exit_code == 2
+    assert f"process {os.getpid()} is writing to" in result.stderr
+
+
+def test_wait_waits_for_the_first_run(study: StudyFolder) -> None:
+    study.write_model("import time\ntime.sleep(1)\n" + MODEL_CODE)
+    first = start_run(study)
+    wait_for_lock(study)
+    second = subprocess.run(
+        [sys.executable, "-m", "ingest", "run", "--wait"],
+        cwd=study.root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert first.wait() == 0
+    assert second.returncode == 0
+    assert "Nothing to do: 8 of 8" in second.stdout
+
+
+def start_run(study: StudyFolder, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ingest", "run"],
+        cwd=study.root, stdout=subprocess.DEVNULL, stderr=stderr, text=True,
+    )  # fmt: skip
+
+
+def wait_for_lock(study: StudyFolder) -> None:
+    lock = study.root / "validation_results.db.lock"
+    wait_until(lambda: lock.exists() and lock.read_text() != "")
+
+
+def wait_until(condition: Any) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "waited for 30 s"
+        time.sleep(0.01)
+
+
+SLOW_CODE = MODEL_CODE.replace(
+    "def simulate(document):\n", "import time\ndef simulate(document):\n    time.sleep(0.05)\n"
+)
+
+
+def finished(study: StudyFolder) -> int:
+    try:
+        return int(rows(study, "SELECT count(*) FROM job_results WHERE result_set_id")[0][0])
+    except sqlite3.OperationalError:
+        return 0
+
+
+def contents(study: StudyFolder) -> dict[str, list[tuple[Any, ...]]]:
+    """What the database holds, without ids and times."""
+    return {
+        "runs": rows(
+            study,
+            "SELECT git_commit, status, total_jobs, successful_jobs, failed_jobs, up_to_date_jobs, "
+            "dirty_files, study, executor, finished_at IS NOT NULL FROM validation_runs",
+        ),
+        "jobs": rows(
+            study,
+            "SELECT country, scenario, job_status, attempts, reason, error, notes, input_digest, "
+            "document_digest, digest, length(ulid), submitted_at IS NOT NULL, external_id, "
+            "completed_at IS NOT NULL FROM job_results LEFT JOIN result_sets USING (result_set_id) "
+            "ORDER BY country, scenario",
+        ),
+        "metrics": rows(
+            study,
+            "SELECT country, scenario, element_label, timestamp_year, value FROM metrics ORDER BY "
+            "1, 2, 3, 4",
+        ),
+        "sets": rows(study, "SELECT digest, row_count, first_year FROM result_sets ORDER BY 1"),
+        "inputs": rows(study, "SELECT digest, kind, content FROM inputs ORDER BY 1"),
+        "countries": rows(study, "SELECT * FROM countries ORDER BY 1"),
+    }
+
+
+@pytest.fixture
+def undisturbed(tmp_path: Path) -> StudyFolder:
+    """The same study, run to its end without disturbance."""
+    study = StudyFolder(tmp_path / "undisturbed")
+    study.write_model(SLOW_CODE)
+    assert start_run(study).wait() == 0
+    return study
+
+
+@pytest.mark.parametrize("finished_jobs", [0, 1, 3, 6])
+def test_after_kill_9_a_run_ends_as_if_undisturbed(
+    study: StudyFolder, undisturbed: StudyFolder, finished_jobs: int
+) -> None:
+    study.write_model(SLOW_CODE)
+    killed = start_run(study)
+    wait_until(lambda: study.database.exists() and finished(study) >= finished_jobs)
+    killed.kill()
+    killed.wait()
+    assert start_run(study).wait() == 0
+    assert contents(study) == contents(undisturbed)
+
+
+@pytest.mark.parametrize("delay_s", [0.05, 0.15, 0.25, 0.35, 0.45, 0.55])
+def test_after_kill_9_at_any_time_a_run_ends_as_if_undisturbed(
+    study: StudyFolder, undisturbed: StudyFolder, delay_s: float
+) -> None:
+    study.write_model(SLOW_CODE)
+    for _ in range(3):
+        killed = start_run(study)
+        time.sleep(delay_s)
+        killed.kill()
+        killed.wait()
+    assert start_run(study).wait() == 0
+    assert contents(study) == contents(undisturbed)
+
+
+def test_a_run_cut_off_is_left_behind_when_the_study_has_changed(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_model(SLOW_CODE)
+    killed = start_run(study)
+    wait_until(lambda: study.database.exists() and finished(study) >= 2)
+    killed.kill()
+    killed.wait()
+    study.write_model(MODEL_CODE)
+    assert ingest("run").exit_code == 0
+    assert rows(study, "SELECT run_id, status FROM validation_runs") == [
+        (1, "interrupted"),
+        (2, "completed"),
+    ]
+    open_jobs = "SELECT count(*) FROM job_results WHERE job_status IN ('submitted', 'running')"
+    assert rows(study, open_jobs) == [(0,)]
+    assert rows(study, "SELECT count(*) FROM job_results WHERE run_id = 2") == [(8,)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_keeps_what_has_finished_and_the_next_run_goes_on(
+    study: StudyFolder, undisturbed: StudyFolder, number: int
+) -> None:
+    study.write_model(SLOW_CODE)
+    stopped = start_run(study, stderr=subprocess.PIPE)
+    wait_until(lambda: study.database.exists() and finished(study) >= 1)
+    stopped.send_signal(number)
+    _, stderr = stopped.communicate()
+    assert stopped.returncode == 130
+    assert "Error: run 1 was stopped with" in stderr
+    assert "Go on with: ingest run" in stderr
+    assert rows(study, "SELECT status FROM validation_runs") == [("interrupted",)]
+    assert finished(study) >= 1
+    assert start_run(study).wait() == 0
+    assert contents(study) == contents(undisturbed)
+
+
+def test_a_run_that_is_taken_up_says_so(study: StudyFolder, ingest: Ingest) -> None:
+    study.write_model(SLOW_CODE)
+    killed = start_run(study)
+    wait_until(lambda: study.database.exists() and finished(study) >= 1)
+    killed.kill()
+    killed.wait()
+    result = ingest("run")
+    assert "to run: left over from run 1" in result.stderr
+    assert "Run 1 was taken up again and finished" in result.stdout
     assert "8 succeeded, 0 failed" in result.stdout
+
+
+def test_a_full_disk_leaves_an_undamaged_database(study: StudyFolder) -> None:
+    code = """
+import sqlite3, sys
+from ingest.database import write
+from ingest.cli import main
+original, calls = write.insert_result_set, []
+def full(*arguments):
+    calls.append(1)
+    if len(calls) == 4:
+        raise sqlite3.OperationalError("database or disk is full")
+    return original(*arguments)
+write.insert_result_set = full
+main(["run"])
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=study.root, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: {study.database.name}: database or disk is full; the last change was undone"
+    )
+    assert rows(study, "PRAGMA integrity_check") == [("ok",)]
+    assert rows(study, "SELECT count(*) FROM job_results WHERE job_status = 'success'") == [(3,)]
+    assert start_run(study).wait() == 0
+    assert rows(study, "SELECT run_id, status, successful_jobs FROM validation_runs") == [
+        (1, "completed", 8)
+    ]

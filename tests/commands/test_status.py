@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.commands.test_run import FAILING_CODE
+from tests.conftest import MODEL_CODE, Ingest, StudyFolder
+
+
+@pytest.fixture
+def two_runs(study: StudyFolder, ingest: Ingest) -> StudyFolder:
+    """A run with two failed jobs, and one that put them right."""
+    study.write_model(FAILING_CODE)
+    ingest("run", "--quiet")
+    study.write_model(MODEL_CODE)
+    ingest("run", "--quiet", "--only-failed")
+    return study
+
+
+def test_status_lists_runs_newest_first(two_runs: StudyFolder, ingest: Ingest) -> None:
+    lines = ingest("status").stdout.splitlines()
+    assert re.split(r"  +", lines[0].strip()) == [
+        "run", "started", "commit", "status", "ok", "failed", "jobs", "took", "executor",
+    ]  # fmt: skip
+    cells = [re.split(r"  +", line.strip()) for line in lines[2:]]
+    assert [(row[0], row[2], row[3], row[4], row[5], row[6]) for row in cells] == [
+        ("2", "unknown", "completed", "2", "0", "2"),
+        ("1", "unknown", "failed", "6", "2", "8"),
+    ]
+
+
+def test_status_limit(two_runs: StudyFolder, ingest: Ingest) -> None:
+    assert len(ingest("status", "--limit", "1").stdout.splitlines()) == 2 + 1
+
+
+def test_status_of_one_run_groups_failures_by_cause(two_runs: StudyFolder, ingest: Ingest) -> None:
+    lines = ingest("status", "1").stdout.splitlines()
+    assert lines[0].startswith("Run 1 failed, started 20")
+    assert lines[1] == "8 jobs: 6 succeeded, 2 failed; 0 were up to date"
+    assert re.fullmatch(
+        r"  2 x model error: ValueError: life expectancy missing for UGA \(model\.py:\d+\)  "
+        r"\[UGA / null, UGA / scale_up\]",
+        lines[2],
+    )
+
+
+def test_status_failed_shows_whole_errors(two_runs: StudyFolder, ingest: Ingest) -> None:
+    text = ingest("status", "1", "--failed").stdout
+    assert "UGA / null  failed  " in text
+    assert "    Traceback (most recent call last):" in text
+
+
+def test_status_jobs_lists_every_job_with_its_reason(two_runs: StudyFolder, ingest: Ingest) -> None:
+    lines = ingest("status", "latest", "--jobs").stdout.splitlines()
+    assert lines[0].startswith("Run 2 completed")
+    assert [line.split()[:3] for line in lines[4:]] == [
+        ["null", "UGA", "success"],
+        ["scale_up", "UGA", "success"],
+    ]
+    assert all("failed in run 1" in line for line in lines[4:])
+
+
+def test_status_json(two_runs: StudyFolder, ingest: Ingest) -> None:
+    runs = json.loads(ingest("status", "--json").stdout)
+    assert [run["run_id"] for run in runs] == [2, 1]
+    assert runs[0]["duration_s"] >= 0
+    run = json.loads(ingest("status", "1", "--failed", "--json").stdout)
+    assert [job["country"] for job in run["jobs"]] == ["UGA", "UGA"]
+    assert run["failures"][0]["error_kind"] == "model error"
+
+
+def test_status_of_an_unknown_run_names_the_newest(two_runs: StudyFolder, ingest: Ingest) -> None:
+    result = ingest("status", "9")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: no run '9' in this database; the newest is 2\n"
+
+
+def test_status_without_a_database_names_the_next_step(study: StudyFolder, ingest: Ingest) -> None:
+    result = ingest("status")
+    assert result.exit_code == 2
+    assert "there is no database validation_results.db yet. Make one with: ingest run" in (
+        result.stderr
+    )
