@@ -28,10 +28,10 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cog --check -P $(DOCS)
+	$(BIN)/cog --check $(DOCS)
 
 docs: $(VENV)/installed-dev
-	$(BIN)/cog -r -P $(DOCS)
+	$(BIN)/cog -r $(DOCS)
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/main_job.py

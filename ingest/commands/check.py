@@ -27,9 +27,9 @@ def check(
     executor: str | None,
     as_json: bool,
 ) -> None:
-    """Check a study without running it; tells all errors and warnings at once.
+    """Check a study without running it.
 
-    Looked at: the JSON files, every path of every scenario, country slots that no path covers,
+    All errors and warnings are told at once. Looked at: the JSON files, every path of every scenario, country slots that no path covers,
     ISO3 codes, duplicate names, the years, and whether the executor could start.
     Exit code 2 when there is an error, 0 otherwise.
 

@@ -16,7 +16,7 @@ _NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.db", "*.db-*", "
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
-    """Write a complete, runnable study into FOLDER.
+    """Write a complete, runnable study into a folder.
 
     It is the bundled asthma study: a compact cohort model in Python, eight scenarios and the
     countries of the world. Change it bit by bit into your own.

@@ -65,7 +65,7 @@ def plan(
     as_json: bool,
     detailed_exitcode: bool,
 ) -> None:
-    """Show what `ingest run` would run, and why; changes nothing.
+    """Show what would run, and why; changes nothing.
 
     \b
     Examples:

@@ -17,7 +17,7 @@ from ingest.plugins import list_plugins, load_plugins
 def plugins(
     study_path: str | None, database: str | None, overrides: tuple[str, ...], as_json: bool
 ) -> None:
-    """List the plugins that are loaded, and the hooks each implements.
+    """List the plugins that are loaded, and their hooks.
 
     Those of a study's own folder (study.plugins) are listed where there is a study.
 

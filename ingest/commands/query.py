@@ -34,7 +34,9 @@ def query(
     as_json: bool,
     limit: int,
 ) -> None:
-    """Run an SQL query on the results; `-` reads it from standard input. Nothing can be changed.
+    """Run an SQL query on the results, read-only.
+
+    `-` instead of SQL reads it from standard input.
 
     Tables: metrics (run_id, country, scenario, ulid, element_label, timestamp_year, value),
     latest_metrics, job_results, validation_runs, countries, scenarios.

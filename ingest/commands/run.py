@@ -64,7 +64,7 @@ def run(
     log_file: str | None,
     **options: str | None,
 ) -> None:
-    """Run every country x scenario whose inputs changed, and store the results.
+    """Run what has changed, and store the results.
 
     A combination runs when it never succeeded, when the model, its scenario, the code or the
     environment changed, when a success has no metrics, or with --force. Stopped or killed at any

@@ -33,7 +33,9 @@ def status(
     failed: bool,
     as_json: bool,
 ) -> None:
-    """Show the last runs, or one RUN (its number, or `latest`): counts, failures by cause, jobs.
+    """Show the last runs, or one run.
+
+    RUN is a run's number, or `latest`: its counts, failures by cause, and jobs.
 
     \b
     Examples:

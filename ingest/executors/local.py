@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import selectors
 import shutil
+import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,7 +23,7 @@ from ingest.executors.base import (
     JobUpdate,
     Submission,
 )
-from ingest.executors.local_worker import Answer
+from ingest.executors.local_worker import Answer, with_output
 from ingest.executors.model_call import describe_exit
 from ingest.executors.worker_process import WorkerProcess
 from ingest.findings import Finding, error
@@ -65,6 +67,7 @@ class LocalExecutor(Executor):
         self._documents: dict[str, Job] = {}
         self._workers: list[WorkerProcess] = []
         self._results: dict[str, bytes] = {}
+        self._cancelled: set[str] = set()
         self._selector = selectors.DefaultSelector()
 
     @staticmethod
@@ -76,7 +79,9 @@ class LocalExecutor(Executor):
         if settings.command and settings.entry_point is not None:
             message = "set either entry_point or command, not both"
             return [error("bad-value", where, message)]
-        if settings.command and not _program_exists(settings.command[0], context.root):
+        if settings.entry_point is not None:
+            return _entry_point_findings(settings.entry_point, context.root)
+        if not _program_exists(settings.command[0], context.root):
             message = f"command: no program {settings.command[0]!r} on this machine"
             return [error("no-program", where, message)]
         return []
@@ -123,8 +128,17 @@ class LocalExecutor(Executor):
     def poll(self, ulids: Sequence[str], wait_s: float) -> list[JobUpdate]:
         """Keep the workers busy; what they have finished, waiting for it up to wait_s."""
         updates = self._dispatch()
-        for key, _ in self._selector.select(0 if updates else max(0.0, wait_s)):
-            updates += self._answers_of(key.data)
+        events = self._selector.select(0 if updates else max(0.0, wait_s))
+        for key, _ in events:
+            worker: WorkerProcess = key.data
+            if worker not in self._workers:  # buried a moment ago
+                continue
+            if key.fd == worker.jobs_fd:
+                self._send(worker)
+            else:
+                updates += self._answers_of(worker)
+        if not events:
+            updates += self._bury_silent()
         return updates + self._dispatch()
 
     def _dispatch(self) -> list[JobUpdate]:
@@ -136,9 +150,19 @@ class LocalExecutor(Executor):
                     job = self._waiting.popleft()
                     self._documents[job.ulid] = job
                     worker.give(job.ulid, job.document)
+                    self._send(worker)
                     if len(worker.ulids) == 1:
                         begun.append(JobUpdate(job.ulid, JobState.RUNNING))
         return begun
+
+    def _send(self, worker: WorkerProcess) -> None:
+        """Hand over what a worker takes now; the selector tells when it takes more."""
+        worker.send()
+        watched = worker.jobs_fd in self._selector.get_map()
+        if worker.has_unsent and not watched:
+            self._selector.register(worker.jobs_fd, selectors.EVENT_WRITE, worker)
+        elif watched and not worker.has_unsent:
+            self._selector.unregister(worker.jobs_fd)
 
     def _answers_of(self, worker: WorkerProcess) -> Iterator[JobUpdate]:
         for answer in worker.read_answers():
@@ -152,17 +176,22 @@ class LocalExecutor(Executor):
                 raise ConfigError(body.decode())
             else:
                 yield from self._finished(worker, kind, body)
+                if worker not in self._workers:
+                    return
 
     def _finished(self, worker: WorkerProcess, kind: Answer, body: bytes) -> Iterator[JobUpdate]:
         ulid = worker.ulids.popleft()
         del self._documents[ulid]
-        if kind is Answer.RESULT:
+        if ulid in self._cancelled:
+            self._cancelled.discard(ulid)
+        elif kind is Answer.RESULT:
             self._results[ulid] = body
             yield JobUpdate(ulid, JobState.SUCCEEDED)
         else:
-            fault = JobFault("model error", _with_output(body.decode(), worker.last_output()))
-            yield JobUpdate(ulid, JobState.FAILED, fault)
-        if worker.ulids:
+            yield JobUpdate(ulid, JobState.FAILED, _fault(kind, body.decode()))
+        if worker.ulids and worker.ulids[0] in self._cancelled:
+            self.cancel([worker.ulids[0]])
+        elif worker.ulids:
             yield JobUpdate(worker.ulids[0], JobState.RUNNING)
 
     def _bury(self, worker: WorkerProcess) -> Iterator[JobUpdate]:
@@ -172,22 +201,35 @@ class LocalExecutor(Executor):
         if not worker.ready:
             self._remove(worker)
             message = f"a worker process {describe_exit(status)} before it was ready"
-            raise BackendError(_with_output(message, output))
+            raise BackendError(with_output(message, output))
         failed = worker.ulids.popleft() if worker.ulids else None
         self._replace(worker)
         if failed is not None:
             del self._documents[failed]
-            message = _with_output(f"the worker process {describe_exit(status)}", output)
+            message = with_output(f"the worker process {describe_exit(status)}", output)
             yield JobUpdate(failed, JobState.FAILED, JobFault("worker crashed", message, True))
+
+    def _bury_silent(self) -> Iterator[JobUpdate]:
+        """Bury workers that ended while a process they started keeps their pipe open."""
+        ended = [worker for worker in self._workers if worker.has_ended]
+        if ended:
+            readable = {key.fd for key, _ in self._selector.select(0)}
+            for worker in ended:
+                if worker.answers_fd not in readable:
+                    yield from self._bury(worker)
 
     def _replace(self, worker: WorkerProcess) -> None:
         """Put a new worker in the place of one that is gone; jobs it still held wait again."""
-        self._waiting.extendleft(self._documents.pop(ulid) for ulid in reversed(worker.ulids))
+        held = [self._documents.pop(ulid) for ulid in worker.ulids]
+        self._waiting.extendleft(job for job in reversed(held) if job.ulid not in self._cancelled)
+        self._cancelled.difference_update(worker.ulids)
         self._remove(worker)
         self._start_worker()
 
     def _remove(self, worker: WorkerProcess) -> None:
         self._selector.unregister(worker.answers_fd)
+        if worker.jobs_fd in self._selector.get_map():
+            self._selector.unregister(worker.jobs_fd)
         self._workers.remove(worker)
         worker.close()
 
@@ -204,12 +246,16 @@ class LocalExecutor(Executor):
         self._waiting = deque(job for job in self._waiting if job.ulid not in chosen)
         outputs = {}
         for worker in list(self._workers):
+            self._cancelled |= chosen.intersection(list(worker.ulids)[1:])  # dropped when due
             if worker.ulids and worker.ulids[0] in chosen:
                 worker.kill()
-                outputs[worker.ulids[0]] = worker.last_output()
-                del self._documents[worker.ulids.popleft()]
+                ulid = worker.ulids.popleft()
+                outputs[ulid] = worker.last_output()
+                self._cancelled.discard(ulid)
+                del self._documents[ulid]
                 self._replace(worker)
-                self._waiting = deque(job for job in self._waiting if job.ulid not in chosen)
+        for ulid in chosen:
+            self._results.pop(ulid, None)
         return outputs
 
     def close(self) -> None:
@@ -230,5 +276,20 @@ def _program_exists(program: str, root: Path) -> bool:
     return shutil.which(program) is not None or (root / program).is_file()
 
 
-def _with_output(message: str, output: str) -> str:
-    return f"{message}\n{output}" if output else message
+def _entry_point_findings(entry_point: str, root: Path) -> list[Finding]:
+    """What is wrong with an entry point, as far as can be told without importing it."""
+    module_name, _, function_name = entry_point.partition(":")
+    if not (module_name and function_name):
+        message = f'entry_point {entry_point!r} is not of the form "module:function"'
+        return [error("bad-value", "executors.local", message)]
+    package = module_name.partition(".")[0]
+    if PathFinder.find_spec(package, [str(root), *sys.path]) is None:
+        message = f"entry_point {entry_point!r}: no module {package} in the study's folder"
+        return [error("no-module", "executors.local", message)]
+    return []
+
+
+def _fault(kind: Answer, message: str) -> JobFault:
+    if kind is Answer.MODEL_CRASH:
+        return JobFault("command crashed", message, can_pass=True)
+    return JobFault("model error", message)

@@ -7,6 +7,8 @@ job too, so no worker outlives the run that started it.
 
 from __future__ import annotations
 
+import faulthandler
+import fcntl
 import json
 import os
 import signal
@@ -20,6 +22,7 @@ from typing import BinaryIO
 
 from ingest.executors.model_call import (
     EntryPoint,
+    ModelCrashError,
     ModelError,
     call_entry_point,
     load_entry_point,
@@ -27,6 +30,8 @@ from ingest.executors.model_call import (
 )
 
 FRAME_HEADER = struct.Struct(">BQ")
+_TAIL_BYTES = 4000
+_TAIL_LINES = 20
 
 
 class Answer(IntEnum):
@@ -36,6 +41,7 @@ class Answer(IntEnum):
     RESULT = 1
     MODEL_ERROR = 2
     CANNOT_START = 3
+    MODEL_CRASH = 4
 
 
 def read_frame(pipe: BinaryIO) -> bytes | None:
@@ -48,6 +54,18 @@ def read_frame(pipe: BinaryIO) -> bytes | None:
     return body if len(body) == size else None
 
 
+def output_tail(output_fd: int) -> str:
+    """The last lines of what a job printed to stdout and stderr."""
+    size = os.fstat(output_fd).st_size
+    tail = os.pread(output_fd, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+    return "\n".join(tail.decode("utf-8", "replace").strip().splitlines()[-_TAIL_LINES:])
+
+
+def with_output(message: str, output: str) -> str:
+    """A message followed by the output that belongs to it, where there is some."""
+    return f"{message}\n{output}" if output else message
+
+
 class Worker:
     """Runs documents through the study's model and answers in frames."""
 
@@ -57,6 +75,7 @@ class Worker:
         self._root = Path(str(model["root"]))
         self._command = [str(part) for part in model["command"]]  # type: ignore[attr-defined]
         self._entry_point = str(model["entry_point"] or "")
+        self._folder = None if model["folder"] is None else Path(str(model["folder"]))
         self._function: EntryPoint | None = None
 
     def start(self) -> bool:
@@ -65,7 +84,7 @@ class Worker:
             if not self._command:
                 self._function = load_entry_point(self._entry_point, self._root)
         except ModelError as exc:
-            self._send(Answer.CANNOT_START, str(exc).encode())
+            self._send(Answer.CANNOT_START, _encoded(str(exc)))
             return False
         self._send(Answer.READY, b"")
         return True
@@ -75,13 +94,14 @@ class Worker:
         os.ftruncate(self._output_fd, 0)  # what is in there at an error belongs to this job
         try:
             if self._function is None:
-                result = run_command(self._command, document, self._root)
+                result = run_command(self._command, document, self._root, self._folder)
             else:
                 result = call_entry_point(self._function, document, self._root)
         except ModelError as exc:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            self._send(Answer.MODEL_ERROR, str(exc).encode())
+            is_crash = isinstance(exc, ModelCrashError)
+            # the output goes along: once the next job has begun, the file holds that one's
+            message = with_output(str(exc), output_tail(self._output_fd))
+            self._send(Answer.MODEL_CRASH if is_crash else Answer.MODEL_ERROR, _encoded(message))
         else:
             self._send(Answer.RESULT, result)
 
@@ -90,25 +110,37 @@ class Worker:
         self._answers.flush()
 
 
+def _encoded(text: str) -> bytes:
+    """UTF-8; what cannot be (half a surrogate pair in a file name) is written as an escape."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def main(arguments: list[str]) -> None:
     """Serve jobs until the pipe they come from is closed."""
     jobs_fd, answers_fd, output_fd = (int(argument) for argument in arguments)
+    for fd in (jobs_fd, answers_fd, output_fd):
+        os.set_inheritable(fd, False)  # or a program that outlives the model keeps them open
+    # appending: after a job's output was cut to nothing, the next begins at the file's start
+    fcntl.fcntl(output_fd, fcntl.F_SETFL, fcntl.fcntl(output_fd, fcntl.F_GETFL) | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(output_fd, stream)
+    faulthandler.enable()  # the place of a segmentation fault goes to the job's output
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to handle
-    documents: SimpleQueue[bytes | None] = SimpleQueue()
-    with os.fdopen(jobs_fd, "rb") as jobs, os.fdopen(answers_fd, "wb") as answers:
-        model = json.loads(read_frame(jobs) or b"{}")
-        os.chdir(model["root"])
-        worker = Worker(answers, output_fd, model)
-        if not worker.start():
-            return
-        threading.Thread(target=_receive, args=(jobs, documents), daemon=True).start()
-        while (document := documents.get()) is not None:
-            worker.run(document)
+    documents: SimpleQueue[bytes] = SimpleQueue()
+    jobs, answers = os.fdopen(jobs_fd, "rb"), os.fdopen(answers_fd, "wb")
+    model = json.loads(read_frame(jobs) or b"null")
+    if model is None:
+        return
+    threading.Thread(target=_receive, args=(jobs, documents), daemon=True).start()
+    os.chdir(model["root"])
+    worker = Worker(answers, output_fd, model)
+    if not worker.start():
+        os._exit(1)
+    while True:
+        worker.run(documents.get())
 
 
-def _receive(jobs: BinaryIO, documents: SimpleQueue[bytes | None]) -> None:
+def _receive(jobs: BinaryIO, documents: SimpleQueue[bytes]) -> None:
     """Queue what arrives; when the pipe ends, end this process and all it started, at once."""
     while (frame := read_frame(jobs)) is not None:
         documents.put(frame)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import operator
+import signal
 import subprocess
 import sys
 import traceback
@@ -21,6 +22,10 @@ class ModelError(Exception):
     """The model failed on one document; str(error) is one line."""
 
 
+class ModelCrashError(ModelError):
+    """The model was killed (by the system when memory ran out, say): another attempt may pass."""
+
+
 def load_entry_point(entry_point: str, root: Path) -> EntryPoint:
     """The function that "module:function" names, found with the study's folder first on sys.path.
 
@@ -33,7 +38,7 @@ def load_entry_point(entry_point: str, root: Path) -> EntryPoint:
         sys.path.insert(0, str(root))
     try:
         module = importlib.import_module(module_name)
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         summary = error_summary(exc, root)
         raise ModelError(f"entry_point {entry_point!r} cannot be imported: {summary}") from exc
     function = getattr(module, function_name, None)
@@ -47,19 +52,38 @@ def call_entry_point(function: EntryPoint, document: bytes, root: Path) -> bytes
 
     Raises ModelError: an exception in the model (type, message, place), or a yield of wrong form.
     """
+    records = []
     try:
-        records = [
-            {
-                "element_label": label,
-                "timestamp_year": operator.index(year) if not isinstance(year, float) else year,
-                "value": float(value),
-            }
-            for label, year, value in function(json.loads(document))
-        ]
-        return json.dumps(records).encode()
-    except Exception as exc:
+        for row in _rows(function(json.loads(document))):
+            try:
+                records.append(_record(row))
+            except (TypeError, ValueError, OverflowError) as exc:
+                raise ModelError(_wrong_yield(len(records) + 1, row, exc)) from exc
+    except ModelError:
+        raise
+    except (Exception, SystemExit) as exc:
         traceback.print_exc()
         raise ModelError(error_summary(exc, root)) from exc
+    return json.dumps(records).encode()
+
+
+def _rows(answer: Any) -> Iterable[Any]:
+    if not isinstance(answer, Iterable):
+        raise ModelError(f"the model gave {answer!r:.60}, no rows of (label, year, value)")
+    return answer
+
+
+def _record(row: Any) -> dict[str, Any]:
+    label, year, value = row
+    if not isinstance(label, str) or isinstance(value, bool):
+        raise TypeError("a label is a text, a value a number")
+    if not isinstance(year, float):
+        year = operator.index(year)
+    return {"element_label": label, "timestamp_year": year, "value": float(value)}
+
+
+def _wrong_yield(number: int, row: Any, error: Exception) -> str:
+    return f"row {number} of the model is {row!r:.80}, not (label, year, value): {error}"
 
 
 def error_summary(error: BaseException, root: Path) -> str:
@@ -73,15 +97,19 @@ def error_summary(error: BaseException, root: Path) -> str:
     return summary
 
 
-def run_command(command: Sequence[str], document: bytes, root: Path) -> bytes:
+def run_command(
+    command: Sequence[str], document: bytes, root: Path, folder: Path | None = None
+) -> bytes:
     """The result file that a command writes for one document, CSV or JSON as it is.
 
     command: program and arguments; {document} and {result} in them become the files' paths.
+    folder: where the two files are put for the time being; the system's where not given.
     It runs in the study's folder; what it prints goes to this process's own output.
     Raises ModelError: no such program, an exit status other than 0, no result file.
+    Raises ModelCrashError: the program was killed by a signal.
     """
-    with TemporaryDirectory(prefix="ingest-") as folder:
-        document_path, result_path = Path(folder, "document.json"), Path(folder, "result.csv")
+    with TemporaryDirectory(prefix="job-", dir=folder, ignore_cleanup_errors=True) as place:
+        document_path, result_path = Path(place, "document.json"), Path(place, "result.csv")
         document_path.write_bytes(document)
         paths = {DOCUMENT_PLACEHOLDER: str(document_path), RESULT_PLACEHOLDER: str(result_path)}
         arguments = [_filled(argument, paths) for argument in command]
@@ -92,8 +120,9 @@ def run_command(command: Sequence[str], document: bytes, root: Path) -> bytes:
         except OSError as exc:
             raise ModelError(f"command {arguments[0]!r} cannot be run: {exc.strerror}") from exc
         if status != 0:
-            raise ModelError(f"command {arguments[0]!r} {describe_exit(status)}")
-        if not result_path.exists():
+            kind = ModelCrashError if status < 0 else ModelError
+            raise kind(f"command {arguments[0]!r} {describe_exit(status)}")
+        if not result_path.is_file():
             raise ModelError(f"command {arguments[0]!r} wrote no result to {RESULT_PLACEHOLDER}")
         return result_path.read_bytes()
 
@@ -108,8 +137,6 @@ def describe_exit(status: int) -> str:
     """A process's end in words: "exited with status 3" or "was killed by SIGSEGV"."""
     if status >= 0:
         return f"exited with status {status}"
-    import signal
-
     try:
         name = signal.Signals(-status).name
     except ValueError:

@@ -13,10 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.executors.local_worker import FRAME_HEADER, Answer
-
-_TAIL_BYTES = 4000
-_TAIL_LINES = 20
+from ingest.executors.local_worker import FRAME_HEADER, Answer, output_tail
 
 
 class WorkerProcess:
@@ -25,11 +22,17 @@ class WorkerProcess:
     def __init__(self, root: Path, entry_point: str | None, command: tuple[str, ...]) -> None:
         self.ulids: deque[str] = deque()
         self.ready = False
+        self._unsent: deque[memoryview] = deque()
+        self._buffer = bytearray()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
-        jobs_read, self._jobs_fd = os.pipe()
+        # the files of a command's jobs; here, since a worker that is killed cannot clean up
+        self._folder = tempfile.TemporaryDirectory(prefix="ingest-", ignore_cleanup_errors=True)
+        jobs_read, self.jobs_fd = os.pipe()
         self.answers_fd, answers_write = os.pipe()
+        os.set_blocking(self.jobs_fd, False)
         inherited = (jobs_read, answers_write, self._output.fileno())
-        arguments = [sys.executable, "-m", "ingest.executors.local_worker", *map(str, inherited)]
+        module = "ingest.executors.local_worker"
+        arguments = [sys.executable, "-u", "-m", module, *map(str, inherited)]
         try:
             self._process = subprocess.Popen(
                 arguments,
@@ -39,25 +42,46 @@ class WorkerProcess:
                 stderr=self._output,
                 start_new_session=True,
             )
+        except OSError:
+            self._free()
+            raise
         finally:
             os.close(jobs_read)
             os.close(answers_write)
-        self._buffer = bytearray()
-        model = {"root": str(root), "entry_point": entry_point, "command": command}
-        self._write(json.dumps(model).encode())
+        model = {
+            "root": str(root),
+            "entry_point": entry_point,
+            "command": command,
+            "folder": self._folder.name,
+        }
+        self._queue(json.dumps(model).encode())
 
     def give(self, ulid: str, document: bytes) -> None:
-        """Hand over one more job."""
+        """Hand over one more job, as far as the worker takes it now; send() hands over the rest."""
         self.ulids.append(ulid)
-        self._write(document)
+        self._queue(document)
 
-    def _write(self, body: bytes) -> None:
-        frame = memoryview(FRAME_HEADER.pack(0, len(body)) + body)
+    def _queue(self, body: bytes) -> None:
+        self._unsent.append(memoryview(FRAME_HEADER.pack(0, len(body)) + body))
+        self.send()
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether a part of a job still waits for room in the pipe."""
+        return bool(self._unsent)
+
+    def send(self) -> None:
+        """Write what the pipe has room for; never waits for a worker that does not read."""
         try:
-            while frame:
-                frame = frame[os.write(self._jobs_fd, frame) :]
+            while self._unsent:
+                written = os.write(self.jobs_fd, self._unsent[0])
+                rest = self._unsent.popleft()[written:]
+                if rest:
+                    self._unsent.appendleft(rest)
+        except BlockingIOError:
+            pass
         except BrokenPipeError:
-            pass  # it has died; that shows on the other pipe and is dealt with there
+            self._unsent.clear()  # it has died; that shows on the other pipe and is dealt with there
 
     def read_answers(self) -> Iterator[tuple[Answer, bytes] | None]:
         """Each whole answer that has arrived; None once the worker has ended."""
@@ -76,10 +100,12 @@ class WorkerProcess:
 
     def last_output(self) -> str:
         """The tail of what the job printed to stdout and stderr."""
-        size = self._output.seek(0, os.SEEK_END)
-        self._output.seek(max(0, size - _TAIL_BYTES))
-        text = self._output.read().decode("utf-8", "replace").strip()
-        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+        return output_tail(self._output.fileno())
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone; what it answered before may still be in the pipe."""
+        return self._process.poll() is not None
 
     def wait(self) -> int:
         """The exit status of a worker that has closed its pipe."""
@@ -98,6 +124,10 @@ class WorkerProcess:
         """Kill what is left and free the pipes."""
         self.kill()
         self._process.wait()
-        os.close(self._jobs_fd)
+        self._free()
+
+    def _free(self) -> None:
+        os.close(self.jobs_fd)
         os.close(self.answers_fd)
         self._output.close()
+        self._folder.cleanup()
