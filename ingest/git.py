@@ -46,15 +46,15 @@ def read_git_state(root: Path, input_files: Iterable[str]) -> GitState:
 def _dirty_files(root: Path, input_files: set[str]) -> tuple[str, ...]:
     top = (_git(root, "rev-parse", "--show-toplevel") or "").removesuffix("\n")
     folder = root.resolve()
-    paths = {os.path.relpath(os.path.normpath(folder / file), top): file for file in input_files}
-    outside = {file for path, file in paths.items() if path.split(os.sep)[0] == os.pardir}
+    names = {file: os.path.relpath(os.path.normpath(folder / file), top) for file in input_files}
+    outside = {file for file, name in names.items() if name.split(os.sep)[0] == os.pardir}
     inside = sorted(input_files - outside)
     if not inside:
         return tuple(sorted(outside))
     options = ("--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignored")
     status = _git(root, "status", *options, "--", *inside) or ""
     changed = {entry[3:] for entry in status.split("\0") if entry}
-    return tuple(sorted(outside | {paths.get(path, path) for path in changed}))
+    return tuple(sorted(outside | {file for file in inside if names[file] in changed}))
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.util
 import inspect
+import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ import pluggy
 
 from ingest import hookspecs
 from ingest.analytics.fetch import AnalyticsSource
-from ingest.errors import ConfigError, IngestError, PluginError
+from ingest.errors import ConfigError, PluginError
 from ingest.executors.base import Executor
 from ingest.markers import PROJECT_NAME
 from ingest.suggest import did_you_mean
@@ -41,14 +44,30 @@ def load_plugins(folder: Path | None = None) -> pluggy.PluginManager:
     try:
         manager.load_setuptools_entrypoints(ENTRY_POINT_GROUP)
     except Exception as exc:
-        raise PluginError(f"an installed plugin cannot be loaded: {exc}") from exc
+        name = _unloaded_entry_point(manager)
+        raise PluginError(f"installed plugin {name}: {_one_line(exc)}") from exc
     if folder is not None:
         _load_folder(manager, folder)
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as exc:
-        raise PluginError(f"a plugin implements no hook of that name: {exc}") from exc
+        hooks = [name for name in vars(hookspecs) if name.startswith("ingest_")]
+        unknown = re.search(r"'(\w+)'", str(exc))
+        hint = did_you_mean(unknown[1], hooks) if unknown else ""
+        raise PluginError(
+            f"plugin {manager.get_name(exc.plugin)}: there is no such hook: {_one_line(exc)}.{hint}"
+        ) from exc
     return manager
+
+
+def _unloaded_entry_point(manager: pluggy.PluginManager) -> str:
+    """The installed plugin at which loading stopped."""
+    entry_points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+    return next((e.name for e in entry_points if not manager.has_plugin(e.name)), "(unknown)")
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _load_folder(manager: pluggy.PluginManager, folder: Path) -> None:
@@ -60,10 +79,11 @@ def _load_folder(manager: pluggy.PluginManager, folder: Path) -> None:
             assert spec is not None
             assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
+            sys.modules[spec.name] = module  # dataclasses and type hints look there
             spec.loader.exec_module(module)
             manager.register(module, str(path))
         except Exception as exc:
-            raise PluginError(f"plugin {path}: {type(exc).__name__}: {exc}") from exc
+            raise PluginError(f"plugin {path}: {_one_line(exc)}") from exc
 
 
 def list_plugins(manager: pluggy.PluginManager) -> list[dict[str, Any]]:
@@ -89,23 +109,37 @@ def list_plugins(manager: pluggy.PluginManager) -> list[dict[str, Any]]:
 def find_executor(manager: pluggy.PluginManager, name: str) -> type[Executor]:
     """The executor class registered under a name. Raises ConfigError with the nearest known one."""
     offered = manager.hook.ingest_register_executors()
-    found: type[Executor] = _find(offered, name, "executor", "run.executor")
+    found: type[Executor] = _find(Executor, offered, name, "executor", "run.executor")
     return found
 
 
 def find_analytics_source(manager: pluggy.PluginManager, name: str) -> type[AnalyticsSource]:
     """The analytics source class registered under a name. Raises ConfigError likewise."""
     offered = manager.hook.ingest_register_analytics_sources()
-    found: type[AnalyticsSource] = _find(offered, name, "analytics source", "analytics.source")
+    found: type[AnalyticsSource] = _find(
+        AnalyticsSource, offered, name, "analytics source", "analytics.source"
+    )
     return found
 
 
-def _find(offered: Iterable[Iterable[Any]], name: str, what: str, key: str) -> Any:
-    known = {cls.name: cls for group in offered for cls in group}
+def _find(base: type[Any], offered: Iterable[Any], name: str, what: str, key: str) -> Any:
+    known: dict[str, Any] = {}
+    for cls in (cls for group in offered for cls in _listed(group)):
+        if not (isinstance(cls, type) and issubclass(cls, base) and hasattr(cls, "name")):
+            raise PluginError(
+                f"a plugin offers {cls!r} as {what}: a subclass of {base.__name__} with a name "
+                "is needed"
+            )
+        if known.setdefault(cls.name, cls) is not cls:
+            raise PluginError(f"two plugins offer an {what} named {cls.name!r}: rename one")
     if name not in known:
         names = ", ".join(sorted(known)) or "none"
         raise ConfigError(f"{key}: no {what} {name!r} (known: {names}).{did_you_mean(name, known)}")
     return known[name]
+
+
+def _listed(group: Any) -> Iterable[Any]:
+    return group if isinstance(group, Iterable) else [group]
 
 
 def call_observers(hook: Any, **arguments: Any) -> list[str]:
@@ -115,8 +149,6 @@ def call_observers(hook: Any, **arguments: Any) -> list[str]:
         accepted = {name: arguments[name] for name in implementation.argnames}
         try:
             implementation.function(**accepted)
-        except IngestError:
-            raise
         except Exception as exc:  # noqa: BLE001  # a plugin may raise anything; it is told, not hidden
             name = implementation.plugin_name
             problems.append(f"plugin {name}, {hook.name}: {type(exc).__name__}: {exc}")

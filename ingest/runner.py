@@ -6,7 +6,6 @@ import logging
 import random
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
 import pluggy
 from ulid import ULID
@@ -27,6 +26,7 @@ from ingest.git import GitState
 from ingest.plan import Combination, Plan, PlannedJob, ReasonKind, study_contents
 from ingest.planning import RunPlanner, Selection
 from ingest.plugins import call_observers
+from ingest.run_session import RunReport, RunSession
 from ingest.scheduler import Limits, Scheduler, parse_rate
 from ingest.study import Study
 
@@ -34,48 +34,6 @@ log = logging.getLogger("ingest.run")
 
 # The longest a round waits for something to happen before it looks for a stop again.
 _ROUND_S = 0.25
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """What a run came to. values: metric rows of its successes, whether new or known before."""
-
-    run_id: int
-    status: RunStatus
-    is_resumed: bool
-    total_jobs: int
-    successful_jobs: int
-    failed_jobs: int
-    values: int
-    new_result_sets: int
-    known_result_sets: int
-    changed_results: int
-    elapsed_s: float
-
-
-@dataclass
-class _Session:
-    """One run while it goes on."""
-
-    run_id: int
-    executor: Executor
-    source: AnalyticsSource
-    scheduler: Scheduler[Combination]
-    total: int
-    started: float
-    is_resumed: bool
-    succeeded: int = 0
-    failed: int = 0
-    values: int = 0
-    new_result_sets: int = 0
-    known_result_sets: int = 0
-    ulids: dict[Combination, str] = field(default_factory=dict)
-    by_ulid: dict[str, Combination] = field(default_factory=dict)
-
-    def rename(self, combination: Combination, ulid: str) -> None:
-        self.by_ulid.pop(self.ulids.get(combination, ""), None)
-        self.ulids[combination] = ulid
-        self.by_ulid[ulid] = combination
 
 
 class ValidationRunner(RunPlanner):
@@ -91,22 +49,26 @@ class ValidationRunner(RunPlanner):
         plugins: pluggy.PluginManager,
         clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
-        on_progress: Callable[[RunProgress], None] = lambda progress: None,
     ) -> None:
         super().__init__(study, database, git, selection)
         self._plugins = plugins
         self._clock = clock or SystemClock()
         self._jitter = jitter
-        self._on_progress = on_progress
         self._stop_requested = False
 
     def request_stop(self) -> None:
         """Stop after the current round; safe to call from a signal handler."""
         self._stop_requested = True
 
-    def execute(self, plan: Plan, backend: Backend) -> RunReport:
+    def execute(
+        self,
+        plan: Plan,
+        backend: Backend,
+        on_progress: Callable[[RunProgress], None] = lambda progress: None,
+    ) -> RunReport:
         """Run a plan and store every result as soon as it is there.
 
+        on_progress: called after each round, several times a second.
         A run that was cut off is taken up again when this plan is what was left of it.
         A stop that was requested gives a report with status interrupted.
         Raises ConfigError or BackendError when the executor cannot be used; what had finished
@@ -121,7 +83,7 @@ class ValidationRunner(RunPlanner):
                 while not self._session.scheduler.is_finished and not self._stop_requested:
                     self.submit_jobs_with_throttling()
                     self.fetch_and_store_results(self.monitor_job_progress())
-                    self._on_progress(self._progress())
+                    on_progress(self._session.progress(self._clock.now()))
             except BaseException:
                 self._finish(interrupted=True)
                 raise
@@ -158,7 +120,7 @@ class ValidationRunner(RunPlanner):
         unfinished = set(open_run.unfinished)
         return same and bool(planned) and planned == unfinished and others <= open_run.finished
 
-    def _begin(self, plan: Plan, executor: Executor, source: AnalyticsSource) -> _Session:
+    def _begin(self, plan: Plan, executor: Executor, source: AnalyticsSource) -> RunSession:
         self.close_leftovers(plan)
         open_run = self._database.open_run()
         jobs = list(plan.to_run)
@@ -168,7 +130,7 @@ class ValidationRunner(RunPlanner):
         else:
             open_run = None
             run_id, ulids = self._start(plan)
-        session = _Session(
+        session = RunSession(
             run_id=run_id,
             executor=executor,
             source=source,
@@ -376,14 +338,9 @@ class ValidationRunner(RunPlanner):
         )
         stored = self._database.record_job_result(session.run_id, outcome)
         session.scheduler.ended(combination)
-        ulid = session.ulids.pop(combination)
-        del session.by_ulid[ulid]
+        ulid = session.forget(combination)
+        session.count(outcome, stored)
         is_new = stored is not None and stored.is_new
-        session.new_result_sets += is_new
-        session.known_result_sets += stored is not None and not stored.is_new
-        session.values += len(result_set) if result_set else 0
-        session.succeeded += status is JobStatus.SUCCESS
-        session.failed += status is not JobStatus.SUCCESS
         self._tell_job_finished(outcome, ulid, is_new)
 
     def _tell_job_finished(self, outcome: JobOutcome, ulid: str, is_new: bool) -> None:
@@ -404,18 +361,6 @@ class ValidationRunner(RunPlanner):
         for problem in call_observers(self._plugins.hook.ingest_job_finished, event=event):
             log.warning(problem)
 
-    def _progress(self) -> RunProgress:
-        session = self._session
-        return RunProgress(
-            run_id=session.run_id,
-            total=session.total,
-            succeeded=session.succeeded,
-            failed=session.failed,
-            in_flight=len(session.scheduler.in_flight),
-            running=session.scheduler.running,
-            elapsed_s=self._clock.now() - session.started,
-        )
-
     def _finish(self, *, interrupted: bool) -> RunReport:
         """Record the run's end and say what it came to."""
         session, database = self._session, self._database
@@ -426,7 +371,7 @@ class ValidationRunner(RunPlanner):
             status = self._end_run(session.run_id, self._clock.timestamp())
         with database.reading() as connection:
             changed = read_changed_results(connection, session.run_id)
-        elapsed_s = self._clock.now() - session.started
+        report = session.report(status, changed, self._clock.now())
         event = RunFinished(
             run_id=session.run_id,
             status=status.value,
@@ -434,23 +379,11 @@ class ValidationRunner(RunPlanner):
             total_jobs=session.total,
             successful_jobs=session.succeeded,
             failed_jobs=session.failed,
-            elapsed_s=elapsed_s,
+            elapsed_s=report.elapsed_s,
         )
         for problem in call_observers(self._plugins.hook.ingest_run_finished, event=event):
             log.warning(problem)
-        return RunReport(
-            run_id=session.run_id,
-            status=status,
-            is_resumed=session.is_resumed,
-            total_jobs=session.total,
-            successful_jobs=session.succeeded,
-            failed_jobs=session.failed,
-            values=session.values,
-            new_result_sets=session.new_result_sets,
-            known_result_sets=session.known_result_sets,
-            changed_results=changed,
-            elapsed_s=elapsed_s,
-        )
+        return report
 
     def _end_run(self, run_id: int, now: str) -> RunStatus:
         """Give a run whose jobs have all ended its final status."""

@@ -114,7 +114,7 @@ class Scheduler(Generic[Key]):
         """The jobs to submit now; they count as submitted from here on."""
         due = [key for key in self._delayed if self._jobs[key].not_before <= now]
         if due:
-            self._delayed = [key for key in self._delayed if key not in set(due)]
+            self._delayed = [key for key in self._delayed if self._jobs[key].not_before > now]
             self._waiting.extendleft(reversed(due))
         room = min(
             self._limits.max_in_flight - len(self._in_flight),
@@ -135,7 +135,8 @@ class Scheduler(Generic[Key]):
         rate = self._limits.rate
         if rate is None:
             return len(self._waiting)
-        while self._submit_times and self._submit_times[0] <= now - rate.span_s:
+        # the same sum as in wait_s: "now - span" may round to the other side of it
+        while self._submit_times and self._submit_times[0] + rate.span_s <= now:
             self._submit_times.popleft()
         return rate.count - len(self._submit_times)
 
@@ -164,7 +165,7 @@ class Scheduler(Generic[Key]):
             key
             for key in self._in_flight
             if self._jobs[key].phase is Phase.RUNNING
-            and now - self._jobs[key].running_since >= timeout
+            and self._jobs[key].running_since + timeout <= now
         ]
 
     def failed(self, key: Key, now: float, *, can_pass: bool) -> bool:
@@ -173,7 +174,7 @@ class Scheduler(Generic[Key]):
         if not can_pass or job.attempts > self._limits.retries:
             return False
         del self._in_flight[key]
-        delay = self._limits.retry_delay_s * 2 ** (job.attempts - 1)
+        delay = self._limits.retry_delay_s * 2.0 ** min(job.attempts - 1, 100)
         delay = min(delay, self._limits.retry_delay_max_s) * (0.5 + self._jitter())
         job.phase = Phase.WAITING
         job.not_before = now + delay
@@ -196,9 +197,8 @@ class Scheduler(Generic[Key]):
                 due.append(self._jobs[key].running_since + self._limits.job_timeout_s)
         if self._in_flight and self._limits.poll_interval_s:
             due.append(self._next_poll)
-        rate = self._limits.rate
-        room = len(self._in_flight) < self._limits.max_in_flight
-        if self._waiting and room and rate and self._submit_times:
-            full = len(self._submit_times) >= rate.count
-            due.append(self._submit_times[0] + rate.span_s if full else now)
+        if self._waiting and len(self._in_flight) < self._limits.max_in_flight:
+            rate = self._limits.rate
+            full = rate is not None and len(self._submit_times) >= rate.count
+            due.append(self._submit_times[0] + rate.span_s if rate and full else now)
         return max(0.0, min(due) - now)

@@ -48,7 +48,7 @@ COUNTRY_PATHS = [
 COVERAGE_PATH = "$.nodes[?(@.id=='coverage')].generate_array.parameters.value"
 
 # Numbers that depend on everything a document holds, without any randomness.
-MODEL_CODE = '''
+MODEL_CODE = """
 def simulate(document):
     runtime = document["runtime"]
     country = document["nodes"][0]["generate_array"]["parameters"]["country"]
@@ -57,7 +57,7 @@ def simulate(document):
     for year in range(runtime["startYear"], runtime["endYear"]):
         yield "Population", year, people * (year - 2000)
         yield "Healthy Years Lived", year, people * (year - 2000) * (0.9 + coverage / 10)
-'''
+"""
 
 
 def scenario(coverage: float, **parameters: Any) -> dict[str, Any]:

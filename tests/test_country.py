@@ -15,9 +15,7 @@ def parse(*entries: Any) -> tuple[list[Country], list[str]]:
 
 
 def test_countries_keep_the_order_of_the_file() -> None:
-    countries, findings = parse(
-        {"name": "Uganda", "iso3": "UGA"}, {"name": "Kenya", "iso3": "KEN"}
-    )
+    countries, findings = parse({"name": "Uganda", "iso3": "UGA"}, {"name": "Kenya", "iso3": "KEN"})
     assert countries == [Country("UGA", "Uganda"), Country("KEN", "Kenya")]
     assert findings == []
 

@@ -12,7 +12,10 @@ from ingest.errors import ConfigError
 from ingest.json_files import JsonFileError, canonical_json, parse_json, read_json, sha256_text
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
     # no lone surrogates: text from a UTF-8 file has none
     | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

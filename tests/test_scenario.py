@@ -129,6 +129,11 @@ def test_digest_depends_on_paths(paths: list[str]) -> None:
     assert digest(A={"value": 1, "paths": paths}) != digest()
 
 
+def test_digest_depends_on_the_order_of_paths() -> None:
+    one = digest(A={"value": 1, "paths": [PATH, "$.b"]})
+    assert digest(A={"value": 1, "paths": ["$.b", PATH]}) != one
+
+
 def test_digest_depends_on_a_parameters_name() -> None:
     renamed = {"Country": ENTRIES["A"], "B": ENTRIES["B"]}
     assert parsed(document(**renamed)).digest != digest()

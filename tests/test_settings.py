@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import ConfigError, StudyError
-from ingest.findings import Finding
+from ingest.findings import error
 from ingest.setting_fields import section_fields
 from ingest.settings import SECTIONS, Settings, load_settings
 
@@ -366,9 +366,7 @@ def test_tables_of_executors_and_sources_are_kept_as_they_are(read: Read) -> Non
 
 
 def test_finding_is_shown_with_its_place() -> None:
-    from ingest.findings import error
-
-    finding: Finding = error("code", "model.json", "is wrong")
+    finding = error("code", "model.json", "is wrong")
     assert str(finding) == "model.json: is wrong"
     assert str(error("code", "", "is wrong")) == "is wrong"
     assert finding.as_dict() == {

@@ -33,9 +33,16 @@ def parse_rows(raw: bytes) -> list[RawRow]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise AnalyticsError(f"the results are not UTF-8 text (byte {exc.start + 1})") from exc
-    if text.lstrip()[:1] in ("[", "{"):
-        return list(_json_rows(text))
-    return list(_csv_rows(text))
+    return list(_json_rows(text) if _is_json(text) else _csv_rows(text))
+
+
+def row_word(raw: bytes) -> str:
+    """What RawRow.line counts in an answer: "record" in JSON, "line" in CSV."""
+    return "record" if _is_json(raw[:1000].decode("utf-8-sig", "replace")) else "line"
+
+
+def _is_json(text: str) -> bool:
+    return text.lstrip()[:1] in ("[", "{")
 
 
 def _json_rows(text: str) -> Iterator[RawRow]:
@@ -46,9 +53,11 @@ def _json_rows(text: str) -> Iterator[RawRow]:
         raise AnalyticsError(
             f"the results are broken or cut-off JSON: {exc.msg} ({place}, {len(text)} characters)"
         ) from exc
+    except (ValueError, RecursionError) as exc:  # a number of 5,000 digits, brackets without end
+        raise AnalyticsError(f"the results are JSON that cannot be read: {exc}") from exc
     if not isinstance(records, list):
-        keys = ", ".join(list(records)[:5])
-        raise AnalyticsError(f"the results are a JSON object ({keys}), not an array of records")
+        shown = json.dumps(records, ensure_ascii=False)
+        raise AnalyticsError(f"the results are no array of records but a JSON object: {shown:.300}")
     for number, record in enumerate(records, 1):
         try:
             yield RawRow(number, record["element_label"], record["timestamp_year"], record["value"])
@@ -67,21 +76,25 @@ def _record_problem(number: int, record: Any) -> str:
 def _csv_rows(text: str) -> Iterator[RawRow]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = next(reader, [])
+        header = next((cells for cells in reader if not _is_blank(cells)), [])
         positions = _positions(header)
         width = len(header)
+        line = reader.line_num + 1  # where the next row begins; quoted cells may hold line ends
         for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != width:
+            if len(cells) == width:
+                yield RawRow(line, *(cells[position] for position in positions))
+            elif not _is_blank(cells):
                 # told with the other bad rows, not raised: on_bad_rows decides
-                yield RawRow(reader.line_num, ShortRow(len(cells), width), None, None)
-                continue
-            yield RawRow(reader.line_num, *(cells[position] for position in positions))
+                yield RawRow(line, ShortRow(len(cells), width), None, None)
+            line = reader.line_num + 1
     except csv.Error as exc:
         raise AnalyticsError(
             f"the results are broken or cut-off CSV: {exc} (line {reader.line_num})"
         ) from exc
+
+
+def _is_blank(cells: list[str]) -> bool:
+    return not cells or (len(cells) == 1 and not cells[0].strip())
 
 
 class ShortRow(NamedTuple):
@@ -101,4 +114,7 @@ def _positions(header: list[str]) -> list[int]:
             f"the results lack the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}: "
             f"the header is {','.join(header)!r:.120}, needed are {','.join(COLUMNS)}"
         )
+    twice = [column for column in COLUMNS if names.count(column) > 1]
+    if twice:
+        raise AnalyticsError(f"the results have the column {twice[0]} more than once")
     return [names.index(column) for column in COLUMNS]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ingest.analytics.metrics import Metric, ResultSet
-from ingest.analytics.parse import RawRow, ShortRow, parse_rows
+from ingest.analytics.parse import RawRow, ShortRow, parse_rows, row_word
 from ingest.errors import AnalyticsError
 
 FIRST_YEAR, LAST_YEAR = 1900, 2300
@@ -27,17 +27,34 @@ def parse_analytics(
     """
     rows = parse_rows(raw)
     if element_labels:
-        wanted = frozenset(element_labels)
-        rows = [
-            row
-            for row in rows
-            if not isinstance(row.element_label, str) or row.element_label in wanted
-        ]
-    return validate_rows(rows, on_bad_rows=on_bad_rows)
+        rows = _with_labels(rows, element_labels)
+    return validate_rows(rows, on_bad_rows=on_bad_rows, row_word=row_word(raw))
 
 
-def validate_rows(rows: Iterable[RawRow], *, on_bad_rows: str = "fail") -> ResultSet:
-    """The result set that rows hold; see parse_analytics for arguments and errors."""
+def _with_labels(rows: list[RawRow], element_labels: Sequence[str]) -> list[RawRow]:
+    """The rows with these labels, and those whose label cannot be read: they are told as bad."""
+    wanted = frozenset(element_labels)
+    kept = [
+        row
+        for row in rows
+        if not isinstance(row.element_label, str) or row.element_label.strip() in wanted
+    ]
+    if rows and not kept:
+        there = sorted({row.element_label for row in rows})
+        raise AnalyticsError(
+            f"the results hold no metric that analytics.element_labels names; their labels are "
+            f"{', '.join(map(repr, there[:SHOWN_ROWS]))}{' ...' * (len(there) > SHOWN_ROWS)}"
+        )
+    return kept
+
+
+def validate_rows(
+    rows: Iterable[RawRow], *, on_bad_rows: str = "fail", row_word: str = "line"
+) -> ResultSet:
+    """The result set that rows hold; row_word is what their numbers count ("line", "record").
+
+    See parse_analytics for the other arguments and the errors.
+    """
     values: dict[tuple[str, int], float] = {}
     problems: list[tuple[int, str]] = []
     repeated = 0
@@ -45,7 +62,7 @@ def validate_rows(rows: Iterable[RawRow], *, on_bad_rows: str = "fail") -> Resul
         try:
             metric = _metric(row)
         except ValueError as exc:
-            problems.append((row.line, str(exc)))
+            problems.append((row.line, f"{exc}{_whose(row)}"))
             continue
         key = (metric.element_label, metric.timestamp_year)
         if key not in values:
@@ -54,13 +71,15 @@ def validate_rows(rows: Iterable[RawRow], *, on_bad_rows: str = "fail") -> Resul
             repeated += 1
         else:
             problems.append((row.line, _contradiction(key, values[key], metric.value)))
+    shown = _bad_rows(problems, row_word)
     if problems and on_bad_rows == "fail":
-        raise AnalyticsError(_bad_rows_message(problems))
-    notes = [f"{len(problems)} bad rows dropped: {_bad_rows(problems)}"] if problems else []
+        raise AnalyticsError(f"{_count(problems, 'bad row')} in the results: {shown}")
+    notes = [f"{_count(problems, 'bad row')} dropped: {shown}"] if problems else []
     if repeated:
-        notes.append(f"{repeated} repeated rows with the same value kept once")
+        rows_word = "row" if repeated == 1 else "rows"
+        notes.append(f"{repeated} repeated {rows_word} with the same value kept once")
     if not values:
-        reason = f"; all were bad: {_bad_rows(problems)}" if problems else ""
+        reason = f"; all rows were bad: {shown}" if problems else ""
         raise AnalyticsError(f"the results hold no metric{reason}")
     metrics = [Metric(*key, value) for key, value in sorted(values.items())]
     return ResultSet(metrics, tuple(notes))
@@ -70,14 +89,25 @@ def _metric(row: RawRow) -> Metric:
     """The metric in a row. Raises ValueError that says what is wrong with it."""
     _, label, year, value = row
     if type(label) is str and type(year) is int and type(value) is float:  # by far the most
-        clean = label and label == label.strip()
+        clean = label and label.isascii() and label == label.strip()
         if clean and FIRST_YEAR <= year <= LAST_YEAR and math.isfinite(value):
             return Metric(label, year, value + 0.0)
     if isinstance(label, ShortRow):
         raise ValueError(f"{label.found} cells instead of {label.expected}")
     if not isinstance(label, str) or not label.strip():
         raise ValueError(f"element_label {label!r} is no text")
+    try:
+        label.encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError(f"element_label {label!r} is no Unicode text") from exc
     return Metric(label.strip(), _year(year), _value(value))
+
+
+def _whose(row: RawRow) -> str:
+    """The label and year of a bad row in brackets, as far as they are readable."""
+    if not isinstance(row.element_label, str) or not row.element_label.strip():
+        return ""
+    return f" ({row.element_label.strip()!r} {row.timestamp_year})"
 
 
 def _year(year: Any) -> int:
@@ -117,12 +147,11 @@ def _contradiction(key: tuple[str, int], first: float, second: float) -> str:
     return f"{key[0]!r} {key[1]} stands twice, with {first!r} and {second!r}"
 
 
-def _bad_rows_message(problems: Sequence[tuple[int, str]]) -> str:
-    plural = "s" if len(problems) > 1 else ""
-    return f"{len(problems)} bad row{plural} in the results: {_bad_rows(problems)}"
+def _count(problems: Sequence[object], noun: str) -> str:
+    return f"{len(problems)} {noun}{'s' if len(problems) > 1 else ''}"
 
 
-def _bad_rows(problems: Sequence[tuple[int, str]]) -> str:
-    shown = "; ".join(f"line {line}: {problem}" for line, problem in problems[:SHOWN_ROWS])
+def _bad_rows(problems: Sequence[tuple[int, str]], row_word: str) -> str:
+    shown = "; ".join(f"{row_word} {line}: {problem}" for line, problem in problems[:SHOWN_ROWS])
     more = len(problems) - SHOWN_ROWS
     return f"{shown}; and {more} more" if more > 0 else shown

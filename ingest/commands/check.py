@@ -29,9 +29,9 @@ def check(
 ) -> None:
     """Check a study without running it.
 
-    All errors and warnings are told at once. Looked at: the JSON files, every path of every scenario, country slots that no path covers,
-    ISO3 codes, duplicate names, the years, and whether the executor could start.
-    Exit code 2 when there is an error, 0 otherwise.
+    All errors and warnings are told at once. Looked at: the JSON files, every path of every
+    scenario, country slots that no path covers, ISO3 codes, duplicate names, the years, and whether
+    the executor could start. Exit code 2 when there is an error, 0 otherwise.
 
     \b
     Examples:

@@ -29,7 +29,8 @@ from ingest.errors import ConfigError, InterruptedRunError
 from ingest.executor_setup import Backend, choose_backend
 from ingest.plan import Plan
 from ingest.planning import Selection
-from ingest.runner import RunReport, ValidationRunner
+from ingest.run_session import RunReport
+from ingest.runner import ValidationRunner
 
 JOBS_FAILED = 1
 
@@ -84,14 +85,13 @@ def run(
     if dry_run:
         _show_dry_run(context, selection, as_json)
         return
-    with _log_to(log_file, verbose), progress_display(quiet=quiet) as show_progress:
+    with _log_to(log_file, verbose):
         runner = ValidationRunner(
             context.study,
             context.database,
             context.git,
             selection,
             plugins=context.plugins,
-            on_progress=show_progress,
         )
         with context.database.writing(wait=wait):
             _tell_migration(context)
@@ -101,8 +101,8 @@ def run(
                 _show_head(context, backend, plan)
             report = None
             if plan.to_run:
-                with _stopping(runner, context.settings.run.executor):
-                    report = runner.execute(plan, backend)
+                with _stopping(runner), progress_display(quiet=quiet) as show_progress:
+                    report = runner.execute(plan, backend, show_progress)
             else:
                 runner.close_leftovers(plan)
     _show_report(context, plan, report, as_json, quiet)
@@ -184,13 +184,13 @@ def _show_head(context: StudyContext, backend: Backend, plan: Plan) -> None:
         return
     for number, (reason, group) in enumerate(plan.by_reason().items()):
         head = "Plan  " if number == 0 else "      "
-        click.echo(f"{head} {len(group):,} to run: {reason.text} ({sample(group)})", err=True)
+        click.echo(f"{head} {len(group):,} to run: {reason.text} · {sample(group)}", err=True)
     if plan.up_to_date:
         click.echo(f"       {len(plan.up_to_date):,} up to date", err=True)
 
 
 @contextmanager
-def _stopping(runner: ValidationRunner, executor: str) -> Iterator[None]:
+def _stopping(runner: ValidationRunner) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) stops the run in order, the second ends it at once."""
     requested = False
 

@@ -139,6 +139,7 @@ class LocalExecutor(Executor):
                 updates += self._answers_of(worker)
         if not events:
             updates += self._bury_silent()
+            self._recall_for_idle()
         return updates + self._dispatch()
 
     def _dispatch(self) -> list[JobUpdate]:
@@ -174,6 +175,8 @@ class LocalExecutor(Executor):
                 worker.ready = True
             elif kind is Answer.CANNOT_START:
                 raise ConfigError(body.decode())
+            elif kind is Answer.RECALLED:
+                self._taken_back(worker)
             else:
                 yield from self._finished(worker, kind, body)
                 if worker not in self._workers:
@@ -182,6 +185,8 @@ class LocalExecutor(Executor):
     def _finished(self, worker: WorkerProcess, kind: Answer, body: bytes) -> Iterator[JobUpdate]:
         ulid = worker.ulids.popleft()
         del self._documents[ulid]
+        if ulid == worker.recalled:
+            worker.recalled = None
         if ulid in self._cancelled:
             self._cancelled.discard(ulid)
         elif kind is Answer.RESULT:
@@ -193,6 +198,28 @@ class LocalExecutor(Executor):
             self.cancel([worker.ulids[0]])
         elif worker.ulids:
             yield JobUpdate(worker.ulids[0], JobState.RUNNING)
+
+    def _recall_for_idle(self) -> None:
+        """Ask for jobs back that wait behind a long one, as many as other workers could begin."""
+        idle = sum(1 for worker in self._workers if worker.ready and not worker.ulids)
+        if idle and not self._waiting:
+            behind = [w for w in self._workers if len(w.ulids) > 1 and w.recalled is None]
+            for worker in behind[:idle]:
+                self._recall(worker)
+
+    def _recall(self, worker: WorkerProcess) -> None:
+        worker.recall()
+        self._send(worker)
+
+    def _taken_back(self, worker: WorkerProcess) -> None:
+        ulid, worker.recalled = worker.recalled, None
+        assert ulid is not None
+        worker.ulids.remove(ulid)
+        job = self._documents.pop(ulid)
+        if ulid in self._cancelled:
+            self._cancelled.discard(ulid)
+        else:
+            self._waiting.appendleft(job)
 
     def _bury(self, worker: WorkerProcess) -> Iterator[JobUpdate]:
         """A worker has ended by itself: its job failed, the next one goes back, another starts."""
@@ -246,7 +273,11 @@ class LocalExecutor(Executor):
         self._waiting = deque(job for job in self._waiting if job.ulid not in chosen)
         outputs = {}
         for worker in list(self._workers):
-            self._cancelled |= chosen.intersection(list(worker.ulids)[1:])  # dropped when due
+            behind = chosen.intersection(list(worker.ulids)[1:])
+            if behind:  # dropped when it comes back, or when its turn comes
+                self._cancelled |= behind
+                if worker.recalled is None and worker.ulids[0] not in chosen:
+                    self._recall(worker)
             if worker.ulids and worker.ulids[0] in chosen:
                 worker.kill()
                 ulid = worker.ulids.popleft()
@@ -254,8 +285,6 @@ class LocalExecutor(Executor):
                 self._cancelled.discard(ulid)
                 del self._documents[ulid]
                 self._replace(worker)
-        for ulid in chosen:
-            self._results.pop(ulid, None)
         return outputs
 
     def close(self) -> None:

@@ -15,9 +15,9 @@ import signal
 import struct
 import sys
 import threading
+from collections import deque
 from enum import IntEnum
 from pathlib import Path
-from queue import SimpleQueue
 from typing import BinaryIO
 
 from ingest.executors.model_call import (
@@ -34,6 +34,13 @@ _TAIL_BYTES = 4000
 _TAIL_LINES = 20
 
 
+class Order(IntEnum):
+    """The kinds of frames that a worker gets."""
+
+    JOB = 0
+    RECALL = 1
+
+
 class Answer(IntEnum):
     """The kinds of frames that a worker sends."""
 
@@ -42,16 +49,17 @@ class Answer(IntEnum):
     MODEL_ERROR = 2
     CANNOT_START = 3
     MODEL_CRASH = 4
+    RECALLED = 5
 
 
-def read_frame(pipe: BinaryIO) -> bytes | None:
+def read_frame(pipe: BinaryIO) -> tuple[Order, bytes] | None:
     """The next frame sent to a worker, None at the end."""
     header = pipe.read(FRAME_HEADER.size)
     if len(header) < FRAME_HEADER.size:
         return None
-    _, size = FRAME_HEADER.unpack(header)
+    kind, size = FRAME_HEADER.unpack(header)
     body = pipe.read(size)
-    return body if len(body) == size else None
+    return (Order(kind), body) if len(body) == size else None
 
 
 def output_tail(output_fd: int) -> str:
@@ -72,6 +80,9 @@ class Worker:
     def __init__(self, answers: BinaryIO, output_fd: int, model: dict[str, object]) -> None:
         self._answers = answers
         self._output_fd = output_fd
+        self._sending = threading.Lock()
+        self._documents: deque[bytes] = deque()
+        self._held = threading.Semaphore(0)  # how many documents there are
         self._root = Path(str(model["root"]))
         self._command = [str(part) for part in model["command"]]  # type: ignore[attr-defined]
         self._entry_point = str(model["entry_point"] or "")
@@ -89,8 +100,23 @@ class Worker:
         self._send(Answer.READY, b"")
         return True
 
-    def run(self, document: bytes) -> None:
-        """Run one document and send the result or the error."""
+    def receive(self, jobs: BinaryIO) -> None:
+        """Queue what arrives, until the pipe ends; runs in a thread of its own."""
+        while (frame := read_frame(jobs)) is not None:
+            order, document = frame
+            if order is Order.JOB:
+                self._documents.append(document)
+                self._held.release()
+            elif self._held.acquire(blocking=False):
+                self._documents.pop()
+                self._send(Answer.RECALLED, b"")
+
+    def run_next(self) -> None:
+        """Wait for a document, run it, and send the result or the error."""
+        self._held.acquire()
+        self._run(self._documents.popleft())
+
+    def _run(self, document: bytes) -> None:
         os.ftruncate(self._output_fd, 0)  # what is in there at an error belongs to this job
         try:
             if self._function is None:
@@ -106,8 +132,9 @@ class Worker:
             self._send(Answer.RESULT, result)
 
     def _send(self, kind: Answer, body: bytes) -> None:
-        self._answers.write(FRAME_HEADER.pack(kind, len(body)) + body)
-        self._answers.flush()
+        with self._sending:
+            self._answers.write(FRAME_HEADER.pack(kind, len(body)) + body)
+            self._answers.flush()
 
 
 def _encoded(text: str) -> bytes:
@@ -124,26 +151,25 @@ def main(arguments: list[str]) -> None:
     fcntl.fcntl(output_fd, fcntl.F_SETFL, fcntl.fcntl(output_fd, fcntl.F_GETFL) | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(output_fd, stream)
-    faulthandler.enable()  # the place of a segmentation fault goes to the job's output
+    faulthandler.enable(all_threads=False)  # tells the place of a segmentation fault
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to handle
-    documents: SimpleQueue[bytes] = SimpleQueue()
     jobs, answers = os.fdopen(jobs_fd, "rb"), os.fdopen(answers_fd, "wb")
-    model = json.loads(read_frame(jobs) or b"null")
-    if model is None:
+    frame = read_frame(jobs)
+    if frame is None:
         return
-    threading.Thread(target=_receive, args=(jobs, documents), daemon=True).start()
+    model = json.loads(frame[1])
     os.chdir(model["root"])
     worker = Worker(answers, output_fd, model)
+    threading.Thread(target=_receive_until_end, args=(worker, jobs), daemon=True).start()
     if not worker.start():
         os._exit(1)
     while True:
-        worker.run(documents.get())
+        worker.run_next()
 
 
-def _receive(jobs: BinaryIO, documents: SimpleQueue[bytes]) -> None:
-    """Queue what arrives; when the pipe ends, end this process and all it started, at once."""
-    while (frame := read_frame(jobs)) is not None:
-        documents.put(frame)
+def _receive_until_end(worker: Worker, jobs: BinaryIO) -> None:
+    """When the pipe that jobs come from ends, end this process and all it started, at once."""
+    worker.receive(jobs)
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)

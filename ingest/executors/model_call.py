@@ -34,8 +34,9 @@ def load_entry_point(entry_point: str, root: Path) -> EntryPoint:
     module_name, colon, function_name = entry_point.partition(":")
     if not (module_name and colon and function_name):
         raise ModelError(f'entry_point {entry_point!r} is not of the form "module:function"')
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
+    folder = str(root.resolve())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as exc:
@@ -90,6 +91,7 @@ def error_summary(error: BaseException, root: Path) -> str:
     """Type, message and the innermost place in the study's own files, on one line."""
     message = " ".join(str(error).split())
     summary = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    root = root.resolve()
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
         if path.is_relative_to(root) and "site-packages" not in path.parts:

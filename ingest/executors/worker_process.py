@@ -13,20 +13,28 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.executors.local_worker import FRAME_HEADER, Answer, output_tail
+from ingest.executors.local_worker import FRAME_HEADER, Answer, Order, output_tail
 
 
 class WorkerProcess:
-    """A running worker; jobs it holds are in ulids, the first is the one it works on."""
+    """A running worker; jobs it holds are in ulids, the first is the one it works on.
+
+    recalled: the job that was asked back, until it comes back or ends.
+    """
 
     def __init__(self, root: Path, entry_point: str | None, command: tuple[str, ...]) -> None:
         self.ulids: deque[str] = deque()
+        self.recalled: str | None = None
         self.ready = False
         self._unsent: deque[memoryview] = deque()
         self._buffer = bytearray()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         # the files of a command's jobs; here, since a worker that is killed cannot clean up
-        self._folder = tempfile.TemporaryDirectory(prefix="ingest-", ignore_cleanup_errors=True)
+        self._folder = (
+            tempfile.TemporaryDirectory(prefix="ingest-", ignore_cleanup_errors=True)
+            if command
+            else None
+        )
         jobs_read, self.jobs_fd = os.pipe()
         self.answers_fd, answers_write = os.pipe()
         os.set_blocking(self.jobs_fd, False)
@@ -52,17 +60,22 @@ class WorkerProcess:
             "root": str(root),
             "entry_point": entry_point,
             "command": command,
-            "folder": self._folder.name,
+            "folder": self._folder.name if self._folder else None,
         }
-        self._queue(json.dumps(model).encode())
+        self._queue(Order.JOB, json.dumps(model).encode())
 
     def give(self, ulid: str, document: bytes) -> None:
         """Hand over one more job, as far as the worker takes it now; send() hands over the rest."""
         self.ulids.append(ulid)
-        self._queue(document)
+        self._queue(Order.JOB, document)
 
-    def _queue(self, body: bytes) -> None:
-        self._unsent.append(memoryview(FRAME_HEADER.pack(0, len(body)) + body))
+    def recall(self) -> None:
+        """Ask the newest job back; it comes back (Answer.RECALLED) unless it has begun."""
+        self.recalled = self.ulids[-1]
+        self._queue(Order.RECALL, b"")
+
+    def _queue(self, order: Order, body: bytes) -> None:
+        self._unsent.append(memoryview(FRAME_HEADER.pack(order, len(body)) + body))
         self.send()
 
     @property
@@ -81,7 +94,7 @@ class WorkerProcess:
         except BlockingIOError:
             pass
         except BrokenPipeError:
-            self._unsent.clear()  # it has died; that shows on the other pipe and is dealt with there
+            self._unsent.clear()  # it has died: that shows on the other pipe, and is handled there
 
     def read_answers(self) -> Iterator[tuple[Answer, bytes] | None]:
         """Each whole answer that has arrived; None once the worker has ended."""
@@ -130,4 +143,5 @@ class WorkerProcess:
         os.close(self.jobs_fd)
         os.close(self.answers_fd)
         self._output.close()
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()

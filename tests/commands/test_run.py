@@ -44,7 +44,7 @@ def test_run_tells_study_code_and_plan_on_stderr(study: StudyFolder, ingest: Ing
     assert lines[:3] == [
         "Study  tiny · 4 countries x 2 scenarios = 8 · local",
         'Code   not in a git repository: results are kept under the commit "unknown"',
-        "Plan   8 to run: never run (KEN, UGA, TZA and 1 more under null, scale_up)",
+        "Plan   8 to run: never run · KEN, UGA, TZA and 1 more under null, scale_up",
     ]
 
 
@@ -205,7 +205,7 @@ def test_only_failed_runs_what_failed(study: StudyFolder, ingest: Ingest) -> Non
     study.write_model(MODEL_CODE)
     result = ingest("run", "--only-failed")
     assert result.exit_code == 0
-    assert "2 to run: failed in run 1 (UGA under null, scale_up)" in result.stderr
+    assert "2 to run: failed in run 1 · UGA under null, scale_up" in result.stderr
     again = ingest("run", "--only-failed")
     assert again.stdout == "Nothing to do: no combination's newest job has failed.\n"
 
@@ -216,7 +216,7 @@ def test_a_success_without_metrics_runs_again(study: StudyFolder, ingest: Ingest
         connection.execute(
             "UPDATE job_results SET result_set_id = NULL WHERE country = 'KEN' AND scenario='null'"
         )
-    assert "1 to run: success without metrics in run 1 (KEN under null)" in ingest("run").stderr
+    assert "1 to run: success without metrics in run 1 · KEN under null" in ingest("run").stderr
 
 
 def test_a_crashing_worker_fails_its_job_alone(study: StudyFolder, ingest: Ingest) -> None:
@@ -250,7 +250,7 @@ def test_bad_rows_fail_the_job_and_store_nothing_of_it(study: StudyFolder, inges
     result = ingest("run", "--countries", "KEN", "--scenarios", "null")
     assert result.exit_code == 1
     assert (
-        "1 x bad results: 1 bad row in the results: line 1: value nan is not finite"
+        "1 x bad results: 1 bad row in the results: record 1: value nan is not finite ('A' 2025)"
     ) in result.stdout
     assert rows(study, "SELECT count(*) FROM metric_values") == [(0,)]
 
@@ -260,7 +260,7 @@ def test_bad_rows_may_be_skipped_and_are_recorded(study: StudyFolder, ingest: In
     result = ingest("run", "--countries", "KEN", "--set", "analytics.on_bad_rows=skip")
     assert result.exit_code == 0
     assert rows(study, "SELECT DISTINCT notes FROM job_results") == [
-        ("1 bad rows dropped: line 1: value nan is not finite",)
+        ("1 bad row dropped: record 1: value nan is not finite ('A' 2025)",)
     ]
 
 

@@ -105,9 +105,7 @@ def test_the_original_form_is_recognised_named_and_left_as_it_is(tmp_path: Path)
     execute(path, ORIGINAL_SCHEMA)
     before = checksum(path)
     for opening in (open_for_writing, open_for_reading):
-        with pytest.raises(
-            OriginalSchemaError, match=r"three-table form .* ingest import"
-        ):
+        with pytest.raises(OriginalSchemaError, match=r"three-table form .* ingest import"):
             opening(path)
     assert checksum(path) == before
     assert [file.name for file in tmp_path.iterdir()] == ["original.db"]

@@ -1,0 +1,98 @@
+"""One run while it goes on: its jobs' names, its counts, and what it came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ingest.analytics.fetch import AnalyticsSource
+from ingest.database.records import JobOutcome, JobStatus, RunStatus, StoredResult
+from ingest.events import RunProgress
+from ingest.executors.base import Executor
+from ingest.plan import Combination
+from ingest.scheduler import Scheduler
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run came to. values: metric rows of its successes, whether new or known before."""
+
+    run_id: int
+    status: RunStatus
+    is_resumed: bool
+    total_jobs: int
+    successful_jobs: int
+    failed_jobs: int
+    values: int
+    new_result_sets: int
+    known_result_sets: int
+    changed_results: int
+    elapsed_s: float
+
+
+@dataclass
+class RunSession:
+    """One run while it goes on; by_ulid and ulids hold the jobs that have not ended."""
+
+    run_id: int
+    executor: Executor
+    source: AnalyticsSource
+    scheduler: Scheduler[Combination]
+    total: int
+    started: float
+    is_resumed: bool
+    succeeded: int = 0
+    failed: int = 0
+    values: int = 0
+    new_result_sets: int = 0
+    known_result_sets: int = 0
+    ulids: dict[Combination, str] = field(default_factory=dict)
+    by_ulid: dict[str, Combination] = field(default_factory=dict)
+
+    def rename(self, combination: Combination, ulid: str) -> None:
+        """Give a job the ULID of its newest attempt."""
+        self.by_ulid.pop(self.ulids.get(combination, ""), None)
+        self.ulids[combination] = ulid
+        self.by_ulid[ulid] = combination
+
+    def forget(self, combination: Combination) -> str:
+        """A job has ended; gives its ULID."""
+        ulid = self.ulids.pop(combination)
+        del self.by_ulid[ulid]
+        return ulid
+
+    def count(self, outcome: JobOutcome, stored: StoredResult | None) -> None:
+        """Count a job's end."""
+        self.succeeded += outcome.job_status is JobStatus.SUCCESS
+        self.failed += outcome.job_status is not JobStatus.SUCCESS
+        self.values += len(outcome.result_set) if outcome.result_set else 0
+        if stored is not None:
+            self.new_result_sets += stored.is_new
+            self.known_result_sets += not stored.is_new
+
+    def progress(self, now: float) -> RunProgress:
+        """Where the run is."""
+        return RunProgress(
+            run_id=self.run_id,
+            total=self.total,
+            succeeded=self.succeeded,
+            failed=self.failed,
+            in_flight=len(self.scheduler.in_flight),
+            running=self.scheduler.running,
+            elapsed_s=now - self.started,
+        )
+
+    def report(self, status: RunStatus, changed_results: int, now: float) -> RunReport:
+        """What the run came to."""
+        return RunReport(
+            run_id=self.run_id,
+            status=status,
+            is_resumed=self.is_resumed,
+            total_jobs=self.total,
+            successful_jobs=self.succeeded,
+            failed_jobs=self.failed,
+            values=self.values,
+            new_result_sets=self.new_result_sets,
+            known_result_sets=self.known_result_sets,
+            changed_results=changed_results,
+            elapsed_s=now - self.started,
+        )
