@@ -1,4 +1,4 @@
-"""Fixtures: a tiny study that is written anew for each test, and the real one where it is present."""
+"""Fixtures: a tiny study written anew for each test, and the real one where it is present."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def study(tmp_path: Path) -> StudyFolder:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine reaches a test."""
     for name in list(os.environ):
-        if name.startswith("INGEST_") or name.startswith("GIT_"):
+        if name.startswith(("INGEST_", "GIT_")):
             monkeypatch.delenv(name)
 
 

@@ -156,8 +156,11 @@ CASES: dict[str, list[tuple[str, Any, Sequence[str]]]] = {
         ("Before", 1, ["$.nodes[0].label.value"]),
         ("Container", {"value": 2}, ["$.nodes[0].label"]),
         ("After", 3, ["$.nodes[0].label.value"]),
-        ("Scalar", 4, ["$.nodes[0].label"]),
-        ("At last", 5, ["$.nodes[0].label.value"]),
+    ],
+    "path is used before and after a container goes": [
+        ("Before", 1, ["$.nodes[0].generate_array.method"]),
+        ("Scalar", 2, ["$.nodes[0].generate_array"]),
+        ("After", 3, ["$.nodes[0].generate_array.method"]),
     ],
     "id is taken over": [
         ("Rename", "births", ["$.nodes[0].id", "$.nodes[1].id"]),

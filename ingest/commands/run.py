@@ -5,34 +5,29 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 import click
 
 from ingest.commands.context import StudyContext, load_context, study_options
 from ingest.commands.plan import (
-    nothing_to_do,
     plan_as_json,
     sample,
     selection_options,
     show_plan,
 )
 from ingest.commands.progress import progress_display
-from ingest.commands.words import code_line, count, duration, show_findings, some
-from ingest.database.read import read_failure_causes
-from ingest.database.records import RunStatus
+from ingest.commands.run_report import show_nothing, show_report
+from ingest.commands.words import code_line, count, show_findings
 from ingest.errors import ConfigError, InterruptedRunError
 from ingest.executor_setup import Backend, choose_backend
 from ingest.plan import Plan
 from ingest.planning import Selection
-from ingest.run_session import RunReport
 from ingest.runner import ValidationRunner
-
-JOBS_FAILED = 1
 
 
 @click.command()
@@ -105,7 +100,17 @@ def run(
                     report = runner.execute(plan, backend, show_progress)
             else:
                 runner.close_leftovers(plan)
-    _show_report(context, plan, report, as_json, quiet)
+    if report is None:
+        show_nothing(plan, context, as_json, quiet)
+    else:
+        where = _where_options(study_path, database)
+        show_report(context.database, report, as_json, quiet, where)
+
+
+def _where_options(study_path: str | None, database: str | None) -> str:
+    """The options that lead the next command to the same study and database."""
+    options = (("--study", study_path), ("--database", database))
+    return "".join(f" {option} {shlex.quote(value)}" for option, value in options if value)
 
 
 _OPTION_SETTINGS = {
@@ -208,65 +213,3 @@ def _stopping(runner: ValidationRunner) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _show_report(
-    context: StudyContext, plan: Plan, report: RunReport | None, as_json: bool, quiet: bool
-) -> None:
-    """The closing summary, and the exit code."""
-    if report is None:
-        if as_json:
-            click.echo(json.dumps({"run_id": None, "up_to_date": len(plan.up_to_date)}, indent=2))
-        elif not quiet:
-            click.echo(nothing_to_do(plan, context))
-        return
-    with context.database.reading() as connection:
-        causes = read_failure_causes(connection, report.run_id) if report.failed_jobs else []
-    context.database.close()
-    if as_json:
-        click.echo(json.dumps(_report_as_json(report, plan, causes), indent=2))
-    elif not quiet:
-        _show_summary(report, causes)
-    if report.status is RunStatus.INTERRUPTED:
-        left = report.total_jobs - report.successful_jobs - report.failed_jobs
-        raise InterruptedRunError(
-            f"run {report.run_id} was stopped with {count(left, 'job')} left. "
-            "Go on with: ingest run"
-        )
-    if report.failed_jobs:
-        raise SystemExit(JOBS_FAILED)
-
-
-def _show_summary(report: RunReport, causes: list[dict[str, Any]]) -> None:
-    seen = f"{report.known_result_sets:,} seen before"
-    click.echo(
-        f"Run {report.run_id} {_ending(report)} in {duration(report.elapsed_s)}: "
-        f"{report.successful_jobs:,} succeeded, {report.failed_jobs:,} failed, "
-        f"{report.values:,} values ({count(report.new_result_sets, 'new result set')}, {seen})"
-    )
-    for cause in causes:
-        jobs = cause["jobs"]
-        click.echo(f"  {len(jobs):,} x {cause['error_kind']}: {cause['error']}  [{some(jobs)}]")
-    if report.changed_results:
-        changed = count(report.changed_results, "combination")
-        click.echo(f"Changed: {changed} gave other numbers than before")
-    if report.failed_jobs:
-        click.echo(f"  ingest status {report.run_id} --failed     every failure in full")
-        click.echo("  ingest run --only-failed     try the failed ones again")
-    click.echo("  ingest status                the last runs")
-    click.echo(f'  ingest query "SELECT * FROM metrics WHERE run_id = {report.run_id} LIMIT 5"')
-
-
-def _ending(report: RunReport) -> str:
-    if report.status is RunStatus.INTERRUPTED:
-        return "was interrupted"
-    return "was taken up again and finished" if report.is_resumed else "finished"
-
-
-def _report_as_json(report: RunReport, plan: Plan, causes: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        **vars(report),
-        "status": report.status.value,
-        "up_to_date": len(plan.up_to_date),
-        "failures": causes,
-    }

@@ -1,0 +1,99 @@
+"""What `ingest run` says at its end: counts, failures by cause, and the commands that come next."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from ingest.commands.context import StudyContext
+from ingest.commands.plan import nothing_to_do
+from ingest.commands.words import count, duration, some
+from ingest.database import ValidationDatabase
+from ingest.database.read import read_failure_causes
+from ingest.database.records import RunStatus
+from ingest.errors import InterruptedRunError
+from ingest.plan import Plan
+from ingest.run_session import RunReport
+
+JOBS_FAILED = 1
+
+
+def show_nothing(plan: Plan, context: StudyContext, as_json: bool, quiet: bool) -> None:
+    """Say that nothing was to do."""
+    if as_json:
+        click.echo(json.dumps({"run_id": None, "up_to_date": len(plan.up_to_date)}, indent=2))
+    elif not quiet:
+        click.echo(nothing_to_do(plan, context))
+
+
+def show_report(
+    database: ValidationDatabase, report: RunReport, as_json: bool, quiet: bool, where: str
+) -> None:
+    """The closing summary. where: options that lead to the same study.
+
+    Raises InterruptedRunError for a run that was stopped, SystemExit(1) when jobs failed.
+    """
+    with database.reading() as connection:
+        causes = read_failure_causes(connection, report.run_id) if report.failed_jobs else []
+    database.close()
+    if as_json:
+        click.echo(json.dumps(_report_as_json(report, causes), indent=2))
+    elif not quiet:
+        _show_summary(report, causes, where)
+    if report.status is RunStatus.INTERRUPTED:
+        left = report.total_jobs - report.successful_jobs - report.failed_jobs
+        raise InterruptedRunError(
+            f"run {report.run_id} was stopped with {count(left, 'job')} left. "
+            f"Go on with: ingest run{where}"
+        )
+    if report.failed_jobs:
+        raise SystemExit(JOBS_FAILED)
+
+
+def _show_summary(report: RunReport, causes: list[dict[str, Any]], where: str) -> None:
+    seen = f"{report.known_result_sets:,} seen before"
+    click.echo(
+        f"Run {report.run_id} {_ending(report)} in {duration(report.elapsed_s)}: "
+        f"{report.successful_jobs:,} succeeded, {report.failed_jobs:,} failed, "
+        f"{report.values:,} values ({count(report.new_result_sets, 'new result set')}, {seen})"
+    )
+    for cause in causes:
+        jobs = cause["jobs"]
+        click.echo(f"  {len(jobs):,} x {cause['error_kind']}: {cause['error']}  [{some(jobs)}]")
+    if report.changed_results:
+        changed = count(report.changed_results, "combination")
+        click.echo(f"Changed: {changed} gave other numbers than before")
+    for command, why in _next_steps(report, where):
+        click.echo(f"  {command:<44}  {why}")
+
+
+def _next_steps(report: RunReport, where: str) -> list[tuple[str, str]]:
+    """The commands that come next, and what each is for."""
+    numbers = f"SELECT * FROM metrics WHERE run_id = {report.run_id} LIMIT 5"
+    steps = [
+        (f"ingest status{where}", "the last runs"),
+        (f'ingest query{where} "{numbers}"', "some numbers"),
+    ]
+    if report.failed_jobs:
+        steps = [
+            (f"ingest status {report.run_id} --failed{where}", "every failure in full"),
+            (f"ingest run --only-failed{where}", "try the failed ones again"),
+            *steps,
+        ]
+    return steps
+
+
+def _ending(report: RunReport) -> str:
+    if report.status is RunStatus.INTERRUPTED:
+        return "was interrupted"
+    return "was taken up again and finished" if report.is_resumed else "finished"
+
+
+def _report_as_json(report: RunReport, causes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        **vars(report),
+        "status": report.status.value,
+        "failures": causes,
+    }
