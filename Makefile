@@ -35,6 +35,7 @@ docs: $(VENV)/installed-dev
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/main_job.py
+	$(BIN)/python benchmarks/diff.py
 
 wheel: $(VENV)/installed-dev
 	rm -rf dist

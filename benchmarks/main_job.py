@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+from timing import best
 
 from ingest.analytics.metrics import Metric, ResultSet
 from ingest.compose import compose_scenarios
@@ -38,16 +40,6 @@ from ingest.study import Model, Study, load_study
 PROJECT = Path(__file__).resolve().parent.parent
 BUNDLED = PROJECT / "examples" / "asthma"
 LABELS, YEARS = 12, 26
-
-
-def best(function: Callable[[], object], rounds: int = 5) -> float:
-    """Seconds of the fastest of several calls."""
-    times = []
-    for _ in range(rounds):
-        begin = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - begin)
-    return min(times)
 
 
 def report(what: str, figure: str, aim: str) -> None:

@@ -7,13 +7,22 @@ from typing import Any
 import click
 
 from ingest import __version__
+from ingest.commands.chart import chart
 from ingest.commands.check import check
+from ingest.commands.compare import compare
+from ingest.commands.diff import diff
+from ingest.commands.explain import explain
+from ingest.commands.export import export
+from ingest.commands.gc import gc
+from ingest.commands.import_ import import_
 from ingest.commands.init import init
 from ingest.commands.plan import plan
 from ingest.commands.plugins import plugins
 from ingest.commands.query import query
+from ingest.commands.reference import reference
 from ingest.commands.run import run
 from ingest.commands.status import status
+from ingest.commands.tag import tag
 from ingest.errors import IngestError, StudyError
 
 _SHOWN_ERRORS = 12
@@ -58,5 +67,22 @@ def main() -> None:
     """
 
 
-for command in (run, plan, check, status, query, init, plugins):
+for command in (
+    diff,
+    explain,
+    run,
+    plan,
+    check,
+    status,
+    query,
+    init,
+    plugins,
+    export,
+    import_,
+    compare,
+    reference,
+    tag,
+    gc,
+    chart,
+):
     main.add_command(command)

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 from ingest.compose import ComposedScenario
 from ingest.errors import ConfigError
-from ingest.inputs import (
-    ContentLookup,
-    Inputs,
-    InputSet,
-    describe_code_changes,
-    describe_parameter_changes,
+from ingest.input_changes import (
+    code_changes,
+    describe_changes,
+    document_changes,
+    parameter_changes,
 )
+from ingest.inputs import ContentLookup, Inputs, InputSet
 from ingest.json_files import canonical_json, sha256_text
 from ingest.settings import AnalyticsSettings
 from ingest.study import Study
@@ -224,17 +224,19 @@ class _Describer:
     def _document(self, before: Any, now: Any) -> str:
         causes = []
         if before.model_digest != now.model_digest:
-            causes.append("model document changed")
+            old, new = self._old(before.model_digest), self._new(now.model_digest)
+            details = describe_changes(document_changes(old, new), 2) if old is not None else ""
+            causes.append(_with_details("model document changed", details))
         if before.scenario_digest != now.scenario_digest:
             old, new = self._old(before.scenario_digest), self._new(now.scenario_digest)
-            details = describe_parameter_changes(old, new)
+            details = describe_changes(parameter_changes(old, new), 2) if old is not None else ""
             causes.append(_with_details(f"scenario {now.scenario} changed", details))
         return " and ".join(causes) or "composition of the document changed"
 
     def _code(self, before: str, now: str) -> str:
-        return _with_details(
-            "code changed", describe_code_changes(self._old(before), self._new(now))
-        )
+        old, new = self._old(before), self._new(now)
+        details = describe_changes(code_changes(old, new), 3) if old is not None else ""
+        return _with_details("code changed", details)
 
 
 def _with_details(text: str, details: str) -> str:

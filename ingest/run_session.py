@@ -9,6 +9,8 @@ from ingest.database.records import JobOutcome, JobStatus, RunStatus, StoredResu
 from ingest.events import RunProgress
 from ingest.executors.base import Executor
 from ingest.plan import Combination
+from ingest.run_changes import RunChanges
+from ingest.run_quality import RunQuality
 from ingest.scheduler import Scheduler
 
 
@@ -25,7 +27,9 @@ class RunReport:
     values: int
     new_result_sets: int
     known_result_sets: int
-    changed_results: int
+    changes: RunChanges | None
+    """None for a first run, and for one that was interrupted."""
+    quality: RunQuality
     elapsed_s: float
 
 
@@ -81,7 +85,9 @@ class RunSession:
             elapsed_s=now - self.started,
         )
 
-    def report(self, status: RunStatus, changed_results: int, now: float) -> RunReport:
+    def report(
+        self, status: RunStatus, changes: RunChanges | None, quality: RunQuality, now: float
+    ) -> RunReport:
         """What the run came to."""
         return RunReport(
             run_id=self.run_id,
@@ -93,6 +99,7 @@ class RunSession:
             values=self.values,
             new_result_sets=self.new_result_sets,
             known_result_sets=self.known_result_sets,
-            changed_results=changed_results,
+            changes=changes,
+            quality=quality,
             elapsed_s=now - self.started,
         )

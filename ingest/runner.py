@@ -16,8 +16,8 @@ from ingest.analytics.metrics import ResultSet
 from ingest.analytics.validate import parse_analytics
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase
-from ingest.database.read import read_changed_results
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, OpenRun, RunRecord, RunStatus
+from ingest.diff import Tolerances
 from ingest.errors import AnalyticsError
 from ingest.events import JobFinished, RunFinished, RunProgress
 from ingest.executor_setup import Backend
@@ -26,6 +26,9 @@ from ingest.git import GitState
 from ingest.plan import Combination, Plan, PlannedJob, ReasonKind, study_contents
 from ingest.planning import RunPlanner, Selection
 from ingest.plugins import call_observers
+from ingest.quality import QualityFinding, check_result_set
+from ingest.run_changes import RunChanges, store_run_changes
+from ingest.run_quality import read_run_quality, store_run_quality
 from ingest.run_session import RunReport, RunSession
 from ingest.scheduler import Limits, Scheduler, parse_rate
 from ingest.study import Study
@@ -290,7 +293,17 @@ class ValidationRunner(RunPlanner):
         if errors:
             self._attempt_failed(combination, JobFault("metric check", "\n".join(errors)))
         else:
-            self._store(combination, JobStatus.SUCCESS, result_set=result_set, notes=notes)
+            settings = self.study.settings
+            findings = check_result_set(
+                settings.rules, combination, result_set, settings.quality.max_findings
+            )
+            self._store(
+                combination,
+                JobStatus.SUCCESS,
+                result_set=result_set,
+                notes=notes,
+                findings=findings,
+            )
 
     def _check_metrics(
         self, combination: Combination, result_set: ResultSet
@@ -322,6 +335,7 @@ class ValidationRunner(RunPlanner):
         fault: JobFault | None = None,
         result_set: ResultSet | None = None,
         notes: Sequence[str] = (),
+        findings: Sequence[QualityFinding] = (),
     ) -> None:
         """Store a job's end, count it, and tell the plugins."""
         session = self._session
@@ -335,6 +349,7 @@ class ValidationRunner(RunPlanner):
             error_kind=fault.kind if fault else None,
             error=fault.message if fault else None,
             notes=notes,
+            findings=findings,
         )
         stored = self._database.record_job_result(session.run_id, outcome)
         session.scheduler.ended(combination)
@@ -365,13 +380,12 @@ class ValidationRunner(RunPlanner):
         """Record the run's end and say what it came to."""
         session, database = self._session, self._database
         if interrupted:
-            status = RunStatus.INTERRUPTED
+            status, changes = RunStatus.INTERRUPTED, None
             database.update_run_status(session.run_id, status, self._clock.timestamp())
         else:
-            status = self._end_run(session.run_id, self._clock.timestamp())
-        with database.reading() as connection:
-            changed = read_changed_results(connection, session.run_id)
-        report = session.report(status, changed, self._clock.now())
+            status, changes = self._end_run(session.run_id, self._clock.timestamp())
+        quality = read_run_quality(database, session.run_id, self.study.settings)
+        report = session.report(status, changes, quality, self._clock.now())
         event = RunFinished(
             run_id=session.run_id,
             status=status.value,
@@ -385,10 +399,12 @@ class ValidationRunner(RunPlanner):
             log.warning(problem)
         return report
 
-    def _end_run(self, run_id: int, now: str) -> RunStatus:
-        """Give a run whose jobs have all ended its final status."""
+    def _end_run(self, run_id: int, now: str) -> tuple[RunStatus, RunChanges | None]:
+        """Give a run whose jobs have all ended its final status, and keep what it changed."""
+        changes = store_run_changes(self._database, run_id, Tolerances.of(self.study.settings))
+        store_run_quality(self._database, run_id, self.study.settings)
         failed = self._database.get_failed_jobs(run_id)
         status = RunStatus.FAILED if failed else RunStatus.COMPLETED
         self._database.update_run_status(run_id, status, now)
         self._database.settle()
-        return status
+        return status, changes

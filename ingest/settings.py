@@ -14,6 +14,7 @@ from typing import Any
 
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors, warning
+from ingest.rules import Rule, read_rules
 from ingest.setting_fields import FromText, read_section, setting
 from ingest.suggest import did_you_mean
 
@@ -112,6 +113,16 @@ class ToleranceSettings:
 
 
 @dataclass(frozen=True)
+class QualitySettings:
+    """[quality]: what comes of the findings of [[rules]]."""
+
+    fail_run: bool = setting(False, "a run with error findings ends with exit code 3")
+    max_findings: int = setting(
+        20, "findings kept of one rule and job, at most; the last says how many more", minimum=1
+    )
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of one study; root is the folder that holds ingest.toml."""
 
@@ -121,6 +132,8 @@ class Settings:
     analytics: AnalyticsSettings = AnalyticsSettings()
     database: DatabaseSettings = DatabaseSettings()
     tolerance: ToleranceSettings = ToleranceSettings()
+    quality: QualitySettings = QualitySettings()
+    rules: tuple[Rule, ...] = ()
     tolerance_labels: Mapping[str, ToleranceSettings] = field(default_factory=dict)
     executors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     analytics_sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -142,6 +155,7 @@ SECTIONS: dict[str, type[Any]] = {
     "analytics": AnalyticsSettings,
     "database": DatabaseSettings,
     "tolerance": ToleranceSettings,
+    "quality": QualitySettings,
 }
 
 
@@ -181,13 +195,14 @@ def _read_toml(study_file: Path) -> dict[str, Any]:
 
 def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, list[Finding]]:
     where = study_file.name
-    known = (*SECTIONS, "executors")
+    tables = (*SECTIONS, "executors")
+    known = (*tables, "rules")
     findings = [
         error("unknown-key", where, f"unknown section [{key}].{did_you_mean(key, known)}")
         for key in raw
         if key not in known
     ]
-    not_tables = [key for key in known if not isinstance(raw.get(key, {}), dict)]
+    not_tables = [key for key in tables if not isinstance(raw.get(key, {}), dict)]
     if not_tables:
         findings += [error("bad-value", where, f"{key}: a table is needed") for key in not_tables]
         return Settings(study_file.parent), findings
@@ -208,6 +223,8 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
             ToleranceSettings, base | values, f'tolerance.labels."{label}"', where
         )
         findings += more
+    rules, more = read_rules(raw.get("rules", []), where)
+    findings += more
     executors = raw.get("executors", {})
     for name, values in executors.items():
         if not isinstance(values, dict):
@@ -215,6 +232,7 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
     settings = Settings(
         study_file.parent,
         **sections,
+        rules=rules,
         tolerance_labels=label_tolerances,
         executors=executors,
         analytics_sources=sources,

@@ -95,8 +95,20 @@ def compose(
 
 def assert_as_naive(composed: ComposedScenario, countries: Iterable[str]) -> None:
     for iso3 in countries:
-        plain = naive_document(composed.model.document, composed.scenario, iso3)
+        unmatched: list[str] = []
+        plain = naive_document(composed.model.document, composed.scenario, iso3, unmatched)
         assert composed.document(iso3).decode() == json.dumps(plain), (composed.scenario.name, iso3)
+        # where paths find other places for each country, no country stands for all
+        assert composed.parts is None or unmatched_paths(composed) == unmatched
+
+
+def unmatched_paths(composed: ComposedScenario) -> list[str]:
+    """The paths that are told to match nothing; no other path may be told of."""
+    assert "bad-path" not in {finding.code for finding in composed.findings}
+    told = [f.message for f in composed.findings if f.code == "unmatched-path"]
+    return [
+        text.partition("': ")[2].removesuffix(" matches nothing in model.json") for text in told
+    ]
 
 
 def told(composed: ComposedScenario, unmatched_paths: str = "error") -> list[str]:
@@ -402,9 +414,7 @@ def test_any_scenario_composes_as_the_plain_way_does(
                 assert item.parts is None or has_errors(item.findings)
                 continue
             assert item.document(iso3).decode() == json.dumps(plain)
-            if item.parts is not None:
-                told = [f for f in item.findings if f.code == "unmatched-path"]
-                assert [f.message.split()[2] for f in told] == [p.split()[0] for p in unmatched]
+            assert item.parts is None or unmatched_paths(item) == unmatched
             texts[iso3] = canonical_json(plain)
             # two composed documents never share a digest
             assert by_digest.setdefault(item.document_digest(iso3), texts[iso3]) == texts[iso3]
@@ -520,10 +530,12 @@ def test_path_that_is_no_jsonpath_is_an_error_that_says_why(path: str, reason: s
     assert "\n" not in found[0]
 
 
-def test_path_that_finds_a_place_within_another_is_an_error() -> None:
-    composed = compose(COUNTRY, ("P", 1, ["$.nodes[0]..*"]))
+@pytest.mark.parametrize("value", [1, "text", None, {}, []])
+def test_path_that_finds_a_place_within_another_is_an_error(value: Any) -> None:
+    model = MODEL | {"metadata": {"authors": ["A", "B"]}}
+    composed = compose(COUNTRY, ("P", value, ["$.metadata..*"]), model=model)
     assert told(composed) == [
-        "error: scenarios/s.json: parameter 'P': $.nodes[0]..* finds a place in another one"
+        "error: scenarios/s.json: parameter 'P': $.metadata..* finds a place in another one"
     ]
 
 
@@ -568,6 +580,10 @@ def test_slot_that_another_parameter_fixes_on_purpose_is_covered() -> None:
 def test_slot_that_a_later_container_brings_anew_is_uncovered() -> None:
     node = {"label": "New", "generate_array": {"parameters": {"country": "FRA"}}}
     assert told(compose(COUNTRY, ("Node", node, ["$.nodes[0]"])))[0].endswith("own value: 'New'")
+
+
+def test_slot_of_a_document_that_replaces_the_whole_is_uncovered() -> None:
+    assert told(compose(COUNTRY, ("All", MODEL, ["$"])))[0].endswith("'Population', 'Births'")
 
 
 @pytest.mark.parametrize("value", [None, 5, "x", {}, [1, None, "x"]])

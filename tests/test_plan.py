@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.code_version import CodeVersion
@@ -175,7 +175,8 @@ def test_scenario_written_otherwise_with_the_same_document_does_not_run() -> Non
 def test_changed_model_runs_everything() -> None:
     changed = MODEL | {"metadata": {"name": "other"}}
     made = plan(study_of(model=changed), succeeded(study_of()))
-    assert reasons(made) == {("input", "model document changed"): 6}
+    text = "model document changed (metadata.name tiny -> other)"
+    assert reasons(made) == {("input", text): 6}
 
 
 def test_model_change_that_a_scenario_overrides_does_not_run_that_scenario() -> None:
@@ -185,14 +186,18 @@ def test_model_change_that_a_scenario_overrides_does_not_run_that_scenario() -> 
     changed = copy.deepcopy(MODEL)
     changed["nodes"][1]["generate_array"]["parameters"]["value"] = 0.4
     made = plan(study_of(documents, model=changed), succeeded(study_of(documents)))
-    assert reasons(made) == {("input", "model document changed"): 3}
+    place = "nodes[coverage].generate_array.parameters.value"
+    assert reasons(made) == {("input", f"model document changed ({place} 0.1 -> 0.4)"): 3}
     assert {c.scenario for c in made.up_to_date} == {"scale_up"}
 
 
 def test_changed_model_and_scenario_are_both_named() -> None:
     changed = study_of({"null": scenario(0.5)}, model=MODEL | {"metadata": {}})
     made = plan(changed, succeeded(study_of({"null": scenario(0.0)})))
-    text = "model document changed and scenario null changed (Coverage 0.0 -> 0.5)"
+    text = (
+        "model document changed (metadata.name removed)"
+        " and scenario null changed (Coverage 0.0 -> 0.5)"
+    )
     assert reasons(made) == {("input", text): 3}
 
 
@@ -405,6 +410,8 @@ def test_combination_is_shown_as_country_and_scenario() -> None:
 
 # --- the property: a plan depends on nothing but what it is given --------------------------------
 
+# a busy machine is no defect
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 COMBINATIONS = [Combination(iso3, name) for iso3 in ("KEN", "UGA") for name in ("x", "y")]
 words = st.sampled_from(["1", "2"])
 input_sets = st.builds(InputSet, st.just("x"), words, words, words, words, words)
@@ -436,7 +443,7 @@ def nothing(digest: str) -> None:
     return None
 
 
-@settings(deadline=None)
+@unhurried
 @given(wanted, states, all_rules)
 def test_plan_is_pure_and_parts_the_wanted(
     wanted: dict[Combination, Inputs], stored: StoredState, rules: PlanRules
@@ -453,7 +460,7 @@ def test_plan_is_pure_and_parts_the_wanted(
     assert all(job.inputs == wanted[job.combination] for job in made.to_run)
 
 
-@settings(deadline=None)
+@unhurried
 @given(wanted, states, all_rules)
 def test_planning_again_after_everything_succeeded_finds_nothing(
     wanted: dict[Combination, Inputs], stored: StoredState, rules: PlanRules

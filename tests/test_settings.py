@@ -8,7 +8,7 @@ import pytest
 
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import error
-from ingest.setting_fields import section_fields
+from ingest.setting_fields import FromText, read_section, section_fields, setting
 from ingest.settings import SECTIONS, Settings, load_settings
 
 Read = Callable[..., Settings]
@@ -375,3 +375,29 @@ def test_finding_is_shown_with_its_place() -> None:
         "where": "model.json",
         "message": "is wrong",
     }
+
+
+@dataclasses.dataclass(frozen=True)
+class Switch:
+    """[switch]: as a plugin might declare it."""
+
+    on: bool = setting(False, "whether it is on")
+
+
+@pytest.mark.parametrize(
+    ("value", "on"),
+    [
+        (True, True),
+        *((FromText(text), True) for text in ("true", "True", "1", "yes")),
+        *((FromText(text), False) for text in ("false", "0", "no", "NO")),
+    ],
+)
+def test_switch_is_set_by_a_truth_value_or_its_words(value: object, on: bool) -> None:
+    assert read_section(Switch, {"on": value}, "switch", "ingest.toml") == (Switch(on), [])
+
+
+@pytest.mark.parametrize("value", [1, "true", FromText("on")])
+def test_switch_is_not_set_by_anything_else(value: object) -> None:
+    section, (finding,) = read_section(Switch, {"on": value}, "switch", "ingest.toml")
+    assert section == Switch()
+    assert str(finding) == f"ingest.toml: switch.on: true or false is needed, not {value!r}"

@@ -6,12 +6,15 @@ import json
 
 import click
 
+from ingest.commands.check_results import check_results
 from ingest.commands.context import load_plugins_of, read_settings, study_options
-from ingest.commands.words import count, show_findings
+from ingest.commands.words import show_findings
 from ingest.compose import compose_scenarios, composition_findings
 from ingest.errors import ConfigError, StudyError
 from ingest.executor_setup import choose_backend
 from ingest.findings import Finding, error, has_errors
+from ingest.number_text import count_text
+from ingest.rules import unknown_scenarios
 from ingest.settings import STUDY_FILE
 from ingest.study import read_study
 
@@ -19,12 +22,16 @@ from ingest.study import read_study
 @click.command()
 @study_options
 @click.option("--executor", "-x", metavar="NAME", help="Check for this executor")
+@click.option("--results", is_flag=True, help="Check the stored results by the study's rules")
+@click.option("--run", metavar="NAME", help="With --results: the state as of this run; latest")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON")
 def check(
     study_path: str | None,
     database: str | None,
     overrides: tuple[str, ...],
     executor: str | None,
+    results: bool,
+    run: str | None,
     as_json: bool,
 ) -> None:
     """Check a study without running it.
@@ -33,11 +40,24 @@ def check(
     scenario, country slots that no path covers, ISO3 codes, duplicate names, the years, and whether
     the executor could start. Exit code 2 when there is an error, 0 otherwise.
 
+    With --results, the stored results are checked by the [[rules]] of ingest.toml instead, in the
+    state as of a run: its number, tag, commit or date, latest or previous. Exit code 3 when a rule
+    of severity error is broken, 0 otherwise.
+
     \b
     Examples:
       ingest check
+      ingest check --results
+      ingest check --results --run 7 --json
       ingest check --study my-study --json
     """
+    if results:
+        settings, warnings = read_settings(study_path, database, overrides)
+        show_findings(warnings)
+        check_results(settings, run or "latest", as_json)
+        return
+    if run is not None:
+        raise ConfigError("--run chooses among stored results: ingest check --results --run NAME")
     findings, summary = _check(study_path, database, overrides, executor)
     errors = [finding for finding in findings if finding.is_error]
     if as_json:
@@ -45,8 +65,8 @@ def check(
         click.echo(json.dumps({"ok": not errors, "findings": listed}, indent=2))
     else:
         show_findings(findings)
-        warnings = count(len(findings) - len(errors), "warning")
-        click.echo(f"{summary}: {count(len(errors), 'error')}, {warnings}", err=True)
+        others = count_text(len(findings) - len(errors), "warning")
+        click.echo(f"{summary}: {count_text(len(errors), 'error')}, {others}", err=True)
     if errors:
         raise SystemExit(StudyError.exit_code)
 
@@ -67,6 +87,9 @@ def _check(
     if study is not None and study.scenarios:
         composed = list(compose_scenarios(study.model, study.scenarios).values())
         findings += composition_findings(composed, settings.study.unmatched_paths)
+    if study is not None:
+        names = [scenario.name for scenario in study.scenarios]
+        findings += unknown_scenarios(settings.rules, names, STUDY_FILE)
     try:
         findings += choose_backend(settings, plugins).check()
     except StudyError as exc:
@@ -77,5 +100,5 @@ def _check(
     if study is None or has_errors(findings):
         return findings, settings.name
     countries = f"{len(study.countries):,} countr{'y' if len(study.countries) == 1 else 'ies'}"
-    size = f"{countries} x {count(len(study.scenarios), 'scenario')}"
+    size = f"{countries} x {count_text(len(study.scenarios), 'scenario')}"
     return findings, f"{settings.name}, {size}"

@@ -7,7 +7,8 @@ import json
 import click
 
 from ingest.commands.context import Command, StudyContext, load_context, study_options
-from ingest.commands.words import code_line, count, show_findings, some
+from ingest.commands.words import code_line, show_findings, some
+from ingest.number_text import count_text
 from ingest.plan import Combination, Plan
 from ingest.planning import RunPlanner, Selection
 
@@ -93,7 +94,7 @@ def show_plan(plan: Plan, context: StudyContext) -> None:
     if not plan.to_run:
         click.echo(nothing_to_do(plan, context))
         return
-    combinations = count(plan.total, "combination")
+    combinations = count_text(plan.total, "combination")
     click.echo(f"{len(plan.to_run):,} of {combinations} to run ({code_line(context.git)})")
     for reason, group in plan.by_reason().items():
         click.echo(f"{len(group):>7,}  {reason.text}: {sample(group)}")
@@ -112,7 +113,7 @@ def nothing_to_do(plan: Plan, context: StudyContext) -> str:
     """The line for a plan without work."""
     if not plan.total:
         return "Nothing to do: no combination's newest job has failed."
-    total = f"{len(plan.up_to_date):,} of {count(plan.total, 'combination')}"
+    total = f"{len(plan.up_to_date):,} of {count_text(plan.total, 'combination')}"
     return f"Nothing to do: {total} are up to date (commit {context.git.short_commit})."
 
 

@@ -22,9 +22,10 @@ from ingest.commands.plan import (
 )
 from ingest.commands.progress import progress_display
 from ingest.commands.run_report import show_nothing, show_report
-from ingest.commands.words import code_line, count, show_findings
+from ingest.commands.words import code_line, show_findings
 from ingest.errors import ConfigError, InterruptedRunError
 from ingest.executor_setup import Backend, choose_backend
+from ingest.number_text import count_text
 from ingest.plan import Plan
 from ingest.planning import Selection
 from ingest.runner import ValidationRunner
@@ -181,7 +182,7 @@ def _tell_migration(context: StudyContext) -> None:
 def _show_head(context: StudyContext, backend: Backend, plan: Plan) -> None:
     """Study, code and plan, a line each."""
     study, settings = context.study, context.settings
-    size = f"{len(study.countries):,} countries x {count(len(study.scenarios), 'scenario')}"
+    size = f"{len(study.countries):,} countries x {count_text(len(study.scenarios), 'scenario')}"
     total = len(study.countries) * len(study.scenarios)
     click.echo(f"Study  {settings.name} · {size} = {total:,} · {settings.run.executor}", err=True)
     click.echo(f"Code   {code_line(context.git)}", err=True)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from ingest.commands.context import StudyContext
 from ingest.commands.plan import nothing_to_do
-from ingest.commands.words import count, duration, some
+from ingest.commands.words import duration, some
 from ingest.database import ValidationDatabase
 from ingest.database.read import read_failure_causes
 from ingest.database.records import RunStatus
+from ingest.diff_summary import describe_series
 from ingest.errors import InterruptedRunError
+from ingest.number_text import count_text
 from ingest.plan import Plan
+from ingest.run_quality import RunQuality
 from ingest.run_session import RunReport
 
 JOBS_FAILED = 1
+GATE_CLOSED = 3
 
 
 def show_nothing(plan: Plan, context: StudyContext, as_json: bool, quiet: bool) -> None:
@@ -33,7 +38,8 @@ def show_report(
 ) -> None:
     """The closing summary. where: options that lead to the same study.
 
-    Raises InterruptedRunError for a run that was stopped, SystemExit(1) when jobs failed.
+    Raises InterruptedRunError for a run that was stopped, SystemExit: 1 when jobs failed,
+    3 when the study lets errors of its data-quality rules fail the run.
     """
     with database.reading() as connection:
         causes = read_failure_causes(connection, report.run_id) if report.failed_jobs else []
@@ -45,11 +51,20 @@ def show_report(
     if report.status is RunStatus.INTERRUPTED:
         left = report.total_jobs - report.successful_jobs - report.failed_jobs
         raise InterruptedRunError(
-            f"run {report.run_id} was stopped with {count(left, 'job')} left. "
+            f"run {report.run_id} was stopped with {count_text(left, 'job')} left. "
             f"Go on with: ingest run{where}"
+        )
+    if report.quality.fails_run:
+        found = count_text(report.quality.errors, "error")
+        click.echo(
+            f"Error: the data-quality rules found {found} in run {report.run_id}, and "
+            f"quality.fail_run is set. See them with: ingest check --results{where}",
+            err=True,
         )
     if report.failed_jobs:
         raise SystemExit(JOBS_FAILED)
+    if report.quality.fails_run:
+        raise SystemExit(GATE_CLOSED)
 
 
 def _show_summary(report: RunReport, causes: list[dict[str, Any]], where: str) -> None:
@@ -57,16 +72,42 @@ def _show_summary(report: RunReport, causes: list[dict[str, Any]], where: str) -
     click.echo(
         f"Run {report.run_id} {_ending(report)} in {duration(report.elapsed_s)}: "
         f"{report.successful_jobs:,} succeeded, {report.failed_jobs:,} failed, "
-        f"{report.values:,} values ({count(report.new_result_sets, 'new result set')}, {seen})"
+        f"{report.values:,} values ({count_text(report.new_result_sets, 'new result set')}, {seen})"
     )
     for cause in causes:
         jobs = cause["jobs"]
         click.echo(f"  {len(jobs):,} x {cause['error_kind']}: {cause['error']}  [{some(jobs)}]")
-    if report.changed_results:
-        changed = count(report.changed_results, "combination")
-        click.echo(f"Changed: {changed} gave other numbers than before")
-    for command, why in _next_steps(report, where):
-        click.echo(f"  {command:<44}  {why}")
+    _show_changes(report)
+    _show_quality(report.quality, where)
+    steps = _next_steps(report, where)
+    width = max(len(command) for command, _ in steps)
+    for command, why in steps:
+        click.echo(f"  {command:<{width}}  {why}")
+
+
+def _show_changes(report: RunReport) -> None:
+    changes = report.changes
+    if changes is None:
+        return
+    if not changes.combinations:
+        click.echo(f"Changed against run {changes.before_run_id}: nothing")
+        return
+    largest = ""
+    if changes.largest is not None:
+        largest = f"; largest {describe_series(changes.largest)}"
+    click.echo(
+        f"Changed against run {changes.before_run_id}: "
+        f"{count_text(changes.combinations, 'combination')}, "
+        f"{count_text(changes.labels, 'label')}{largest}"
+    )
+    if changes.is_nondeterministic:
+        click.echo("Warning: numbers changed although no input did: the model is not deterministic")
+
+
+def _show_quality(quality: RunQuality, where: str) -> None:
+    if quality.errors or quality.warnings:
+        found = f"{count_text(quality.errors, 'error')}, {count_text(quality.warnings, 'warning')}"
+        click.echo(f"Quality: {found}: ingest check --results{where}")
 
 
 def _next_steps(report: RunReport, where: str) -> list[tuple[str, str]]:
@@ -76,6 +117,8 @@ def _next_steps(report: RunReport, where: str) -> list[tuple[str, str]]:
         (f"ingest status{where}", "the last runs"),
         (f'ingest query{where} "{numbers}"', "some numbers"),
     ]
+    if report.changes is not None and report.changes.combinations:
+        steps.insert(0, (f"ingest diff{where}", "what changed, and why"))
     if report.failed_jobs:
         steps = [
             (f"ingest status {report.run_id} --failed{where}", "every failure in full"),
@@ -93,7 +136,7 @@ def _ending(report: RunReport) -> str:
 
 def _report_as_json(report: RunReport, causes: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        **vars(report),
+        **asdict(report),
         "status": report.status.value,
         "failures": causes,
     }

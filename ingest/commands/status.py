@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from ingest.commands.context import database_path, study_options
-from ingest.commands.words import count, duration, local_time, some, table
+from ingest.commands.words import code_words, duration, local_time, some, table
 from ingest.database.files import open_for_reading
 from ingest.database.read import read_failure_causes, read_jobs, read_run, read_runs
 from ingest.errors import ConfigError
+from ingest.number_text import count_text
 
 
 @click.command()
@@ -85,7 +86,7 @@ def _runs_table(runs: list[dict[str, Any]]) -> str:
         (
             run["run_id"],
             local_time(run["timestamp"]),
-            _commit(run),
+            code_words(run["git_commit"], len(run["dirty_files"])),
             run["status"],
             f"{run['successful_jobs']:,}",
             f"{run['failed_jobs']:,}",
@@ -99,21 +100,16 @@ def _runs_table(runs: list[dict[str, Any]]) -> str:
     return table(rows, headers, right=("run", "ok", "failed", "jobs", "took"))
 
 
-def _commit(run: dict[str, Any]) -> str:
-    dirty = f" + {count(len(run['dirty_files']), 'file')}" if run["dirty_files"] else ""
-    return str(run["git_commit"])[:7] + dirty
-
-
 def _show_run(run: dict[str, Any], causes: list[dict[str, Any]]) -> None:
     took = f", took {duration(run['duration_s'])}" if run["duration_s"] is not None else ""
     click.echo(
         f"Run {run['run_id']} {run['status']}, started {local_time(run['timestamp'])}{took}, "
-        f"commit {_commit(run)}, {run['executor']}"
+        f"commit {code_words(run['git_commit'], len(run['dirty_files']))}, {run['executor']}"
     )
     left = run["total_jobs"] - run["successful_jobs"] - run["failed_jobs"]
     unfinished = f", {left:,} not finished" if left else ""
     click.echo(
-        f"{count(run['total_jobs'], 'job')}: {run['successful_jobs']:,} succeeded, "
+        f"{count_text(run['total_jobs'], 'job')}: {run['successful_jobs']:,} succeeded, "
         f"{run['failed_jobs']:,} failed{unfinished}; {run['up_to_date_jobs']:,} were up to date"
     )
     for cause in causes:

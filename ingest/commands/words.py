@@ -11,11 +11,7 @@ from tabulate import tabulate
 
 from ingest.findings import Finding
 from ingest.git import GitState
-
-
-def count(number: int, noun: str) -> str:
-    """1 job, 1,376 jobs."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+from ingest.number_text import count_text
 
 
 def duration(seconds: float) -> str:
@@ -49,6 +45,12 @@ def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], right: Iterable
     )
 
 
+def code_words(commit: str, dirty_files: int) -> str:
+    """4f2c9e1 + 2 files."""
+    dirty = f" + {count_text(dirty_files, 'file')}" if dirty_files else ""
+    return commit[:7] + dirty
+
+
 def code_line(git: GitState) -> str:
     """Commit, branch and what is not committed, on one line."""
     if not git.is_known:
@@ -56,7 +58,7 @@ def code_line(git: GitState) -> str:
     branch = f" on {git.branch}" if git.branch and git.branch != "HEAD" else ""
     if not git.dirty_files:
         return f"{git.short_commit}{branch}"
-    files = count(len(git.dirty_files), "file")
+    files = count_text(len(git.dirty_files), "file")
     return f"{git.short_commit}{branch}, {files} not committed ({some(git.dirty_files)})"
 
 

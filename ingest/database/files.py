@@ -45,8 +45,13 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         raise DatabaseMissingError(f"there is no database {path} yet. Make one with: ingest run")
     uri = f"{path.resolve().as_uri()}?mode=ro"
     try:
+        # no implicit transactions: a temporary table would begin one and hold up the checkpoint
         connection = sqlite3.connect(
-            uri, uri=True, timeout=_READ_TIMEOUT_S, check_same_thread=False
+            uri,
+            uri=True,
+            timeout=_READ_TIMEOUT_S,
+            check_same_thread=False,
+            isolation_level=None,
         )
         connection.set_authorizer(_deny_attaching)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -173,7 +178,7 @@ def writer_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
         who = f"process {pid}" if pid else "another process"
         raise DatabaseBusyError(
             f"{who} is writing to {path} already; readers may go on. "
-            "Wait for it with --wait, or name another --database",
+            "Try again when it has ended (ingest run --wait waits for it)",
             pid,
         ) from exc
     except OSError as exc:

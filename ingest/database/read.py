@@ -195,19 +195,5 @@ def read_failure_causes(connection: sqlite3.Connection, run_id: int) -> list[dic
     return sorted(groups.values(), key=lambda group: -len(group["jobs"]))
 
 
-def read_changed_results(connection: sqlite3.Connection, run_id: int) -> int:
-    """How many successes of a run gave other numbers than the success before them."""
-    row = connection.execute(
-        """SELECT count(*) FROM job_results AS j WHERE j.run_id = ? AND j.job_status = 'success'
-              AND j.result_set_id <> (
-                  SELECT b.result_set_id FROM job_results AS b
-                   WHERE b.country = j.country AND b.scenario = j.scenario
-                     AND b.run_id < j.run_id AND b.job_status = 'success'
-                   ORDER BY b.run_id DESC LIMIT 1)""",
-        [run_id],
-    ).fetchone()
-    return int(row[0])
-
-
 def _as_dict(cursor: sqlite3.Cursor, row: Any) -> dict[str, Any]:
     return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}

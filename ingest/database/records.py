@@ -10,6 +10,7 @@ from ingest.analytics.metrics import ResultSet
 from ingest.errors import DatabaseError
 from ingest.inputs import Inputs
 from ingest.plan import Combination, Reason
+from ingest.quality import QualityFinding
 
 ULID_LENGTH = 26
 
@@ -86,6 +87,7 @@ class JobOutcome:
     error_kind: str | None = None
     error: str | None = None
     notes: Sequence[str] = field(default=())
+    findings: Sequence[QualityFinding] = field(default=())
 
     def __post_init__(self) -> None:
         if not self.job_status.is_final:

@@ -159,3 +159,63 @@ SELECT latest_results.run_id, latest_results.country, latest_results.scenario,
   JOIN metric_values ON metric_values.result_set_id = latest_results.result_set_id
   JOIN elements ON elements.element_id = metric_values.element_id
 """
+
+
+@migrations(name="m003_changes_references_quality_and_tags")
+def _m003_changes_references_quality_and_tags(db: Database) -> None:
+    """What moved in each run, published figures, data-quality findings, and names of runs."""
+    db.execute(
+        """CREATE TABLE series_changes (
+            run_id INTEGER NOT NULL REFERENCES validation_runs (run_id),
+            country TEXT NOT NULL,
+            scenario TEXT NOT NULL,
+            element_label TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('changed', 'added', 'removed')),
+            changed_years INTEGER NOT NULL,
+            largest_year INTEGER,
+            before_value REAL,
+            after_value REAL,
+            absolute_change REAL,
+            relative_change REAL,
+            before_sum REAL,
+            after_sum REAL,
+            cause TEXT,
+            PRIMARY KEY (run_id, country, scenario, element_label)
+        ) WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE reference_values (
+            reference TEXT NOT NULL,
+            country TEXT NOT NULL,
+            scenario TEXT NOT NULL,
+            element_label TEXT NOT NULL,
+            value REAL NOT NULL,
+            PRIMARY KEY (reference, country, scenario, element_label)
+        ) WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE quality_findings (
+            run_id INTEGER NOT NULL REFERENCES validation_runs (run_id),
+            country TEXT NOT NULL,
+            scenario TEXT NOT NULL,
+            rule TEXT NOT NULL,
+            severity TEXT NOT NULL CHECK (severity IN ('error', 'warning')),
+            element_label TEXT,
+            timestamp_year INTEGER,
+            value REAL,
+            message TEXT NOT NULL
+        )"""
+    )
+    db.execute("CREATE INDEX quality_findings_job ON quality_findings (run_id, country, scenario)")
+    db.execute(
+        """CREATE TABLE run_tags (
+            tag TEXT PRIMARY KEY,
+            run_id INTEGER NOT NULL REFERENCES validation_runs (run_id)
+        ) WITHOUT ROWID"""
+    )
+
+
+@migrations(name="m004_imported_from")
+def _m004_imported_from(db: Database) -> None:
+    """Where an imported run came from: a digest by which it is recognised; null for own runs."""
+    db.execute("ALTER TABLE validation_runs ADD COLUMN source TEXT")

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from ingest.analytics.metrics import ResultSet
 from ingest.country import Country
-from ingest.database import read, write
+from ingest.database import changes, cleanup, quality, read, references, tags, write
 from ingest.database.files import open_for_writing, writer_lock
 from ingest.database.records import (
     JobOutcome,
@@ -24,6 +24,7 @@ from ingest.database.records import (
 )
 from ingest.errors import DatabaseError
 from ingest.plan import EMPTY_STATE, Combination, StoredState
+from ingest.quality import QualityFinding
 from ingest.scenario import Scenario
 
 
@@ -128,6 +129,40 @@ class ValidationDatabase:
         except BaseException:
             self._elements.forget()
             raise
+
+    def store_series_changes(self, run_id: int, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Store which series moved in a run; rows in order of changes.COLUMNS."""
+        changes.replace_series_changes(self.db, run_id, rows)
+
+    def store_quality_findings(
+        self, run_id: int, rules: Sequence[str], findings: Sequence[QualityFinding]
+    ) -> None:
+        """Store what some rules, by name, found in a run, in place of what they found before."""
+        quality.replace_rule_findings(self.db, run_id, rules, findings)
+
+    def replace_reference(
+        self, reference: str, element_label: str, values: Iterable[tuple[str, str, float]]
+    ) -> int:
+        """Store published (country, scenario, value); gives how many figures were there before."""
+        return references.replace_reference(self.db, reference, element_label, values)
+
+    def tag_run(self, run_id: int, tag: str) -> None:
+        """Give a run a name, or move the name to it."""
+        tags.store_tag(self.db, run_id, tag)
+
+    def delete_tag(self, tag: str) -> bool:
+        """Take a name away; whether there was one."""
+        return tags.delete_tag(self.db, tag)
+
+    def clean_up(self, rule: cleanup.CleanupRule) -> cleanup.Cleanup:
+        """Remove what a rule chooses, all or nothing; gives what was removed."""
+        assert self._elements is not None
+        self._elements.forget()
+        return cleanup.clean_up(self.db, rule)
+
+    def give_space_back(self) -> None:
+        """Shrink the file to what it holds."""
+        cleanup.give_space_back(self.db)
 
     def settle(self) -> None:
         """Checkpoint and refresh statistics; at the end of a run."""

@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 from ingest.analytics.metrics import ResultSet
 from ingest.country import Country
+from ingest.database.quality import replace_job_findings
 from ingest.database.records import (
     JobOutcome,
     JobRecord,
@@ -196,13 +197,14 @@ def insert_result_set(db: Database, elements: ElementIds, result_set: ResultSet)
 def finish_job(
     db: Database, elements: ElementIds, run_id: int, outcome: JobOutcome
 ) -> StoredResult | None:
-    """A job's metrics, its final state and the run's counters, all in one transaction."""
+    """A job's metrics, findings, final state and the run's counters, all in one transaction."""
     try:
         with db.atomic():
             stored = None
             if outcome.result_set is not None:
                 stored = insert_result_set(db, elements, outcome.result_set)
             _update_outcome(db, run_id, outcome, stored)
+            replace_job_findings(db, run_id, outcome.combination, outcome.findings)
             counter = "successful" if outcome.job_status is JobStatus.SUCCESS else "failed"
             db.conn.execute(
                 f"UPDATE validation_runs SET {counter}_jobs = {counter}_jobs + 1 WHERE run_id = ?",

@@ -187,9 +187,7 @@ class LocalExecutor(Executor):
         del self._documents[ulid]
         if ulid == worker.recalled:
             worker.recalled = None
-        if ulid in self._cancelled:
-            self._cancelled.discard(ulid)
-        elif kind is Answer.RESULT:
+        if kind is Answer.RESULT:
             self._results[ulid] = body
             yield JobUpdate(ulid, JobState.SUCCEEDED)
         else:

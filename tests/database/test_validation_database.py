@@ -10,7 +10,7 @@ import pytest
 from ingest.analytics.metrics import Metric, ResultSet
 from ingest.country import Country
 from ingest.database import ValidationDatabase
-from ingest.database.read import ReadConnections, read_changed_results, read_failure_causes
+from ingest.database.read import ReadConnections, read_failure_causes
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord, RunStatus
 from ingest.errors import DatabaseError
 from ingest.inputs import Inputs, InputSet
@@ -227,18 +227,6 @@ def test_stored_state_is_that_of_the_newest_success(database: ValidationDatabase
     assert state.failures[KEN].run_id == last
     assert state.content("m1") == {}
     assert state.content("unknown") is None
-
-
-def test_changed_results_are_counted_against_the_success_before(
-    database: ValidationDatabase,
-) -> None:
-    changed = []
-    for results in (result_set(1.0), result_set(1.0), result_set(2.0)):
-        run_id = start(database, KEN)
-        database.record_job_result(run_id, success(KEN, results))
-        with database.reading() as connection:
-            changed.append(read_changed_results(connection, run_id))
-    assert changed == [0, 0, 1]
 
 
 def test_further_groups_of_countries_become_columns(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -85,6 +86,10 @@ def prints(document):
 
 def reads_stdin(document):
     yield "Label", 2030, len(input())
+
+def takes(document):
+    time.sleep(document["seconds"])
+    yield "Label", 2030, 1.0
 
 def threads(document):
     values = []
@@ -272,6 +277,16 @@ def test_a_crashed_worker_is_replaced_by_another(root: Path) -> None:
         more = run_jobs(executor, {f"J{n}": act("pid") for n in range(5)})
     assert before != after
     assert {more.metrics(f"J{n}")[0].value for n in range(5)} == {after}
+
+
+def test_a_worker_that_is_killed_while_idle_costs_no_job(root: Path) -> None:
+    with local_executor(root, entry_point=ENTRY_POINT) as executor:
+        pid = int(run_jobs(executor, {"A": act("pid")}).metrics("A")[0].value)
+        os.kill(pid, signal.SIGKILL)
+        assert_ends(pid)
+        assert list(executor.poll([], 0.1)) == []
+        ended = run_jobs(executor, {"B": act("pid")})
+    assert int(ended.metrics("B")[0].value) != pid
 
 
 def test_the_number_of_workers_defaults_to_the_cores(root: Path) -> None:
@@ -474,6 +489,32 @@ def test_a_prefetched_job_that_was_cancelled_never_ends(root: Path) -> None:
             executor.fetch("PREFETCHED")
     states = [(u.ulid, u.state) for u in updates if u.state.is_final]
     assert states == [("A", JobState.SUCCEEDED), ("C", JobState.SUCCEEDED)]
+
+
+def test_a_prefetched_job_that_had_ended_when_it_was_cancelled_is_not_told(root: Path) -> None:
+    with local_executor(root, entry_point=ENTRY_POINT) as executor:
+        documents = {name: act("touches", path=str(root / name)) for name in ("A", "B", "C")}
+        list(executor.submit([make_job(*document) for document in documents.items()]))
+        executor.poll(["A", "B", "C"], 0.0)
+        wait_for_text(root / "B")  # both have run, and nobody has heard of it yet
+        assert dict(executor.cancel(["B"])) == {}
+        updates = poll_until(executor, ["A", "C"], lambda updates: are_final(updates, ["A", "C"]))
+    assert {update.ulid for update in updates} == {"A", "C"}
+    assert (root / "C").exists()
+
+
+def test_jobs_of_any_length_end_once_however_workers_take_turns(root: Path) -> None:
+    """Lengths about the time for which poll() waits: jobs are recalled at every moment."""
+    chance = random.Random(20_300)
+    documents = {
+        f"J{n}": act("takes", seconds=chance.choice([0.0, 0.02, 0.05, 0.15])) for n in range(60)
+    }
+    with local_executor(root, entry_point=ENTRY_POINT, workers=3) as executor:
+        for names in (list(documents)[start : start + 4] for start in range(0, 60, 4)):
+            ended = run_jobs(executor, {name: documents[name] for name in names})
+            final = [update.ulid for update in ended.updates if update.state.is_final]
+            assert sorted(final) == sorted(names)
+            assert ended.faults == {}
 
 
 def test_a_job_behind_a_long_one_goes_to_a_worker_that_is_idle(root: Path) -> None:

@@ -98,6 +98,37 @@ def test_an_error_without_message_is_its_type(tmp_path: Path) -> None:
         call_entry_point(simulate, b"{}", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (("L", 2030), r"\(label, year, value\): not enough values"),
+        ((5, 2030, 1.0), "a label is a text"),
+        (("L", "2030", 1.0), "cannot be interpreted as an integer"),
+        (("L", 2030, False), "a value a number"),
+        (("L", 2030, 10**400), "int too large"),
+    ],
+)
+def test_a_row_of_the_wrong_form_is_shown(tmp_path: Path, row: Any, told: str) -> None:
+    rows = [("Good", 2030, 1.0), row]
+    with pytest.raises(ModelError, match=rf"^row 2 of the model is \(.*{told}"):
+        call_entry_point(lambda document: rows, b"{}", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "told"),
+    [
+        ("no_colon", "is not of the form"),
+        ("no_such_module_here:simulate", "cannot be imported: ModuleNotFoundError: No module"),
+        ("json:simulate", r"json has no simulate\(\)"),
+    ],
+)
+def test_an_entry_point_that_cannot_be_loaded_is_named(
+    tmp_path: Path, entry_point: str, told: str
+) -> None:
+    with pytest.raises(ModelError, match=f"^entry_point '{entry_point}'.*{told}"):
+        load_entry_point(entry_point, tmp_path)
+
+
 @pytest.mark.parametrize("answer", [None, 5, True])
 def test_an_answer_that_is_no_rows_is_shown(tmp_path: Path, answer: Any) -> None:
     with pytest.raises(ModelError, match=f"the model gave {answer!r}, no rows"):

@@ -1,0 +1,151 @@
+"""`ingest explain`: the history of one combination."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from ingest.causes import CauseFinder
+from ingest.commands.context import database_path, study_options
+from ingest.commands.words import code_words, local_time
+from ingest.database.files import open_for_reading
+from ingest.number_text import count_text, percent_text
+from ingest.plan import select_names
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One job of a combination; inputs and results against the success before it.
+
+    cause: which inputs changed, None for a first success or a job that did not succeed.
+    same_results: whether the numbers are equal to the last bit, None likewise.
+    """
+
+    run_id: int
+    timestamp: str
+    git_commit: str
+    job_status: str
+    reason: str
+    error: str | None
+    input_digest: str
+    result_digest: str | None
+    cause: str | None
+    same_results: bool | None
+    changed_labels: int
+    largest_label: str | None
+    largest_relative_change: float | None
+
+
+@click.command()
+@click.argument("country")
+@click.argument("scenario")
+@study_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+def explain(
+    country: str,
+    scenario: str,
+    study_path: str | None,
+    database: str | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Tell the history of one combination: runs, reasons, inputs, results.
+
+    \b
+    Examples:
+      ingest explain KEN baseline
+      ingest explain KEN baseline --json
+    """
+    with closing(open_for_reading(database_path(study_path, database))) as connection:
+        countries = connection.execute("SELECT DISTINCT country FROM job_results")
+        (country,) = select_names([country], [row[0] for row in countries], "country")[:1]
+        scenarios = connection.execute("SELECT DISTINCT scenario FROM job_results")
+        (scenario,) = select_names([scenario], [row[0] for row in scenarios], "scenario")[:1]
+        history = read_history(connection, country, scenario)
+    if as_json:
+        click.echo(json.dumps([vars(entry) for entry in history], indent=2))
+        return
+    click.echo(f"{country} / {scenario}")
+    for entry in history:
+        _show(entry)
+
+
+def read_history(connection: sqlite3.Connection, country: str, scenario: str) -> list[HistoryEntry]:
+    """Every job of a combination, the oldest first."""
+    finder = CauseFinder(connection)
+    cursor = connection.execute(_HISTORY, {"country": country, "scenario": scenario})
+    names = [column[0] for column in cursor.description]
+    before: dict[str, Any] | None = None
+    history = []
+    for row in cursor.fetchall():
+        job = dict(zip(names, row, strict=True))
+        is_success = job["job_status"] == "success"
+        history.append(_entry(job, before if is_success else None, finder))
+        before = job if is_success else before
+    return history
+
+
+_HISTORY = """
+SELECT j.run_id, r.timestamp, r.git_commit, j.job_status, coalesce(j.reason, '') AS reason,
+       j.error, coalesce(j.input_digest, '') AS input_digest, s.digest AS result_digest,
+       j.input_set_id, j.document_digest,
+       (SELECT count(*) FROM series_changes AS c WHERE c.run_id = j.run_id
+           AND c.country = j.country AND c.scenario = j.scenario) AS changed_labels,
+       c.element_label AS largest_label, c.relative_change AS largest_relative_change
+  FROM job_results AS j
+  JOIN validation_runs AS r ON r.run_id = j.run_id
+  LEFT JOIN result_sets AS s ON s.result_set_id = j.result_set_id
+  LEFT JOIN series_changes AS c ON c.run_id = j.run_id AND c.country = j.country
+        AND c.scenario = j.scenario AND c.element_label = (
+            SELECT d.element_label FROM series_changes AS d
+             WHERE d.run_id = j.run_id AND d.country = j.country AND d.scenario = j.scenario
+             ORDER BY abs(d.relative_change) DESC LIMIT 1)
+ WHERE j.country = :country AND j.scenario = :scenario
+ ORDER BY j.run_id
+"""
+
+
+def _entry(job: dict[str, Any], before: dict[str, Any] | None, finder: CauseFinder) -> HistoryEntry:
+    cause, same = None, None
+    if before is not None:
+        same = before["result_digest"] == job["result_digest"]
+        if before["input_digest"] != job["input_digest"] or not same:
+            documents = before["document_digest"] == job["document_digest"]
+            cause = finder.cause(before["input_set_id"], job["input_set_id"], documents).text
+    kept = {key: value for key, value in job.items() if key not in _INTERNAL}
+    return HistoryEntry(**kept, cause=cause, same_results=same)
+
+
+_INTERNAL = ("input_set_id", "document_digest")
+
+
+def _show(entry: HistoryEntry) -> None:
+    """A few lines for one job: when, why it ran, what changed in inputs and results."""
+    digests = f"inputs {entry.input_digest[:8]}, results {(entry.result_digest or 'none')[:8]}"
+    click.echo(
+        f"\nRun {entry.run_id}  {local_time(entry.timestamp)}  commit "
+        f"{code_words(entry.git_commit, 0)}  {entry.job_status}  {digests}"
+    )
+    lines = [("ran because", entry.reason)]
+    if entry.error:
+        lines.append(("error", entry.error.partition("\n")[0]))
+    if entry.cause:
+        lines.append(("inputs", entry.cause))
+    if entry.same_results is not None:
+        lines.append(("results", _results_words(entry)))
+    for head, text in lines:
+        click.echo(f"  {head:<12} {text}")
+
+
+def _results_words(entry: HistoryEntry) -> str:
+    if entry.same_results:
+        return "the same numbers to the last bit"
+    if entry.largest_label is None:
+        return "other numbers, within the tolerance"
+    largest = f"{entry.largest_label} {percent_text(entry.largest_relative_change)}"
+    return f"{count_text(entry.changed_labels, 'label')} moved, largest {largest}"

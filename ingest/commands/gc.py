@@ -1,0 +1,148 @@
+"""`ingest gc`: remove old runs and what nobody refers to, and give the space back."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ingest.commands.context import database_path, study_options
+from ingest.commands.words import some
+from ingest.database import ValidationDatabase
+from ingest.database.cleanup import Cleanup, CleanupRule, plan_cleanup, read_pinned
+from ingest.database.files import open_for_reading
+from ingest.errors import ConfigError
+from ingest.number_text import count_text
+
+_DAYS = {"d": 1, "w": 7, "y": 365}
+
+
+@click.command()
+@study_options
+@click.option("--older-than", metavar="AGE", help="Runs begun longer ago: 90d, 12w, 1y")
+@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="All but the newest N runs")
+@click.option("--dry-run", is_flag=True, help="Only show what would go, as without --yes")
+@click.option("--yes", "-y", is_flag=True, help="Remove it")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+def gc(
+    study_path: str | None,
+    database: str | None,
+    overrides: tuple[str, ...],
+    older_than: str | None,
+    keep: int | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Remove old runs and give the space back; without --yes, show what would go.
+
+    Kept whatever the options say: the newest success of every combination, all that was true as
+    of a run that stays, tagged runs, the newest run, and runs that are going on. With both
+    --older-than and --keep a run goes when both choose it; with neither, only numbers and inputs
+    go that no run refers to.
+
+    \b
+    Examples:
+      ingest gc --keep 20
+      ingest gc --older-than 90d --yes
+    """
+    if dry_run and yes:
+        raise ConfigError("--dry-run shows and --yes removes; give one of them")
+    path = database_path(study_path, database)
+    rule = CleanupRule(keep, _moment(older_than) if older_than else None)
+    size_before = _size(path)
+    removed = _remove(path, rule) if yes else _plan(path, rule)
+    freed = max(0, size_before - _size(path)) if yes else None
+    if as_json:
+        click.echo(json.dumps(_as_json(removed, yes, freed), indent=2))
+        return
+    if removed.is_empty:
+        click.echo("Nothing to remove.")
+        _say_what_stays(path)
+    else:
+        _show(removed, yes)
+    if freed is not None and (freed > 0 or not removed.is_empty):
+        click.echo(f"Gave back {_megabytes(freed)} of {_megabytes(size_before)}.")
+    if yes or removed.is_empty:
+        return
+    _say_what_stays(path)
+    options = [f"--older-than {older_than}"] if older_than else []
+    options += [f"--keep {keep}"] if keep else []
+    click.echo(f"Nothing was removed. Do it with: {' '.join(['ingest gc', *options, '--yes'])}")
+
+
+def _moment(age: str) -> str:
+    """The time that is an age ago, as the database writes times."""
+    found = re.fullmatch(r"(\d{1,6})([dwy])", age.strip())
+    if found is None:
+        raise ConfigError(f"--older-than {age!r} is no age; write days, weeks or years: 90d 12w 1y")
+    try:
+        then = datetime.now(UTC) - timedelta(days=int(found[1]) * _DAYS[found[2]])
+    except OverflowError as exc:
+        raise ConfigError(f"--older-than {age!r} is before the calendar begins") from exc
+    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plan(path: Path, rule: CleanupRule) -> Cleanup:
+    with closing(open_for_reading(path)) as connection:
+        return plan_cleanup(connection, rule)
+
+
+def _remove(path: Path, rule: CleanupRule) -> Cleanup:
+    open_for_reading(path).close()  # a database of another form is told of before it is locked
+    database = ValidationDatabase(path)
+    with database.writing():
+        removed = database.clean_up(rule)
+        database.give_space_back()  # also what an interrupted clean-up left behind
+        database.settle()
+    return removed
+
+
+def _size(path: Path) -> int:
+    """The bytes of the file and of the log that belongs to it."""
+    files = (path, path.with_name(path.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def _as_json(removed: Cleanup, done: bool, freed: int | None) -> dict[str, Any]:
+    return {"removed": done, **asdict(removed), "freed_bytes": freed}
+
+
+def _show(removed: Cleanup, done: bool) -> None:
+    rows = [
+        (count_text(len(removed.runs), "run"), _ids(removed.runs)),
+        (f"{count_text(len(removed.trimmed_runs), 'run')} in part", _ids(removed.trimmed_runs)),
+        (count_text(removed.jobs, "job"), ""),
+        (count_text(removed.result_sets, "result set"), count_text(removed.values, "value")),
+        (count_text(removed.inputs, "input"), count_text(removed.input_sets, "input set")),
+        (count_text(removed.series_changes, "series change"), ""),
+        (count_text(removed.quality_findings, "quality finding"), ""),
+        (count_text(removed.elements, "element label"), ""),
+    ]
+    size = "" if done else f", about {_megabytes(removed.size_bytes)}"
+    click.echo(f"{'Removed' if done else 'Would remove'}{size}:")
+    for number, detail in rows:
+        if not number.startswith("0 "):
+            click.echo(f"  {number}" + (f"  ({detail})" if detail else ""))
+
+
+def _ids(runs: tuple[int, ...]) -> str:
+    return some([str(run) for run in runs], 8)
+
+
+def _say_what_stays(path: Path) -> None:
+    with closing(open_for_reading(path)) as connection:
+        pinned = read_pinned(connection)
+    if pinned.tagged:
+        tagged = ", ".join(map(str, pinned.tagged[:8]))
+        click.echo(f"Pinned by a tag: {count_text(len(pinned.tagged), 'run')} ({tagged})", err=True)
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:,.1f} MB"

@@ -1,0 +1,35 @@
+"""The table series_changes: which series moved in a run against the state before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlite_utils import Database
+
+COLUMNS = (
+    "country",
+    "scenario",
+    "element_label",
+    "kind",
+    "changed_years",
+    "largest_year",
+    "before_value",
+    "after_value",
+    "absolute_change",
+    "relative_change",
+    "before_sum",
+    "after_sum",
+    "cause",
+)
+
+
+def replace_series_changes(db: Database, run_id: int, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Store the changes of a run in place of what was stored of it; rows in order of COLUMNS."""
+    marks = ", ".join("?" for _ in COLUMNS)
+    with db.atomic():
+        db.conn.execute("DELETE FROM series_changes WHERE run_id = ?", [run_id])
+        db.conn.executemany(
+            f"INSERT INTO series_changes (run_id, {', '.join(COLUMNS)}) VALUES (?, {marks})",
+            ((run_id, *row) for row in rows),
+        )

@@ -1,0 +1,238 @@
+"""Removing what is old: runs, their jobs, and everything that nobody refers to any more.
+
+What a run that stays would say is never touched: each job that belongs to the state as of a run
+that stays is kept, and so is the newest job of each combination. So the newest success of every
+combination stays, differences between runs that stay do not change, and nor does what would be
+run next.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from ingest.errors import DatabaseError
+
+
+@dataclass(frozen=True)
+class CleanupRule:
+    """Which runs may go: those beyond the newest `keep` and begun before `before` (UTC, ISO 8601).
+
+    Both where both are given; no run where neither is.
+    """
+
+    keep: int | None = None
+    before: str | None = None
+
+
+@dataclass(frozen=True)
+class Cleanup:
+    """What a clean-up removes.
+
+    runs: gone altogether. trimmed_runs: lose jobs, but keep those that are still needed. values:
+    numbers in the result sets that go. size_bytes: about how much space that takes.
+    """
+
+    runs: tuple[int, ...]
+    trimmed_runs: tuple[int, ...]
+    jobs: int
+    result_sets: int
+    values: int
+    elements: int
+    input_sets: int
+    inputs: int
+    series_changes: int
+    quality_findings: int
+    size_bytes: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to remove."""
+        return not (
+            self.runs
+            or self.jobs
+            or self.result_sets
+            or self.elements
+            or self.input_sets
+            or self.inputs
+        )
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """Runs that a rule would choose but that stay whole: tagged, going on, or the newest."""
+
+    tagged: tuple[int, ...]
+    open: tuple[int, ...]
+
+
+def plan_cleanup(connection: sqlite3.Connection, rule: CleanupRule) -> Cleanup:
+    """What a rule would remove; changes nothing and works on read-only connections."""
+    _choose(connection, rule)
+    return _count(connection)
+
+
+def clean_up(db: Database, rule: CleanupRule) -> Cleanup:
+    """Remove what a rule chooses, in one transaction; gives what was removed."""
+    connection = db.conn
+    # Enforcing would scan a table for each row removed; all is checked at once before the commit.
+    connection.execute("PRAGMA foreign_keys = OFF")
+    try:
+        with db.atomic():
+            _choose(connection, rule)
+            removed = _count(connection)
+            for statement in _DELETIONS:
+                connection.execute(statement)
+            broken = connection.execute("PRAGMA foreign_key_check").fetchone()
+            if broken is not None:
+                raise DatabaseError(
+                    f"a row of {broken[0]} refers to {broken[2]} that would be removed; "
+                    "nothing was changed"
+                )
+    finally:
+        connection.execute("PRAGMA foreign_keys = ON")
+    return removed
+
+
+def give_space_back(db: Database) -> None:
+    """Shrink the file to what it holds, if it has unused pages; readers may go on meanwhile."""
+    if db.conn.execute("PRAGMA freelist_count").fetchone()[0] == 0:
+        return
+    db.conn.execute("VACUUM")
+    db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def read_pinned(connection: sqlite3.Connection) -> Pinned:
+    """The runs that no rule removes."""
+    tagged = connection.execute("SELECT DISTINCT run_id FROM run_tags ORDER BY run_id")
+    ids = tuple(row[0] for row in tagged)
+    return Pinned(ids, tuple(row[0] for row in connection.execute(_OPEN_RUNS)))
+
+
+# A run that is going on, or that was cut off and whose jobs may still be taken up.
+_OPEN_RUNS = """
+SELECT run_id FROM validation_runs WHERE status = 'running'
+ UNION SELECT run_id FROM job_results WHERE job_status IN ('submitted', 'running')
+ UNION SELECT max(run_id) FROM validation_runs HAVING max(run_id) IS NOT NULL
+"""
+
+_CHOICES = {
+    "gc_runs": f"""
+        SELECT run_id FROM validation_runs AS r
+         WHERE (:keep IS NOT NULL OR :before IS NOT NULL)
+           AND (:keep IS NULL OR (SELECT count(*) FROM validation_runs AS newer
+                                   WHERE newer.run_id > r.run_id) >= :keep)
+           AND (:before IS NULL OR r.timestamp < :before)
+           AND run_id NOT IN (SELECT run_id FROM run_tags)
+           AND run_id NOT IN ({_OPEN_RUNS})""",
+    # a run that stays sees a success until the next success of the same combination
+    "gc_jobs": """
+        SELECT j.run_id, j.country, j.scenario FROM job_results AS j
+         WHERE j.run_id IN (SELECT run_id FROM gc_runs)
+           AND j.run_id < (SELECT max(n.run_id) FROM job_results AS n
+                            WHERE n.country = j.country AND n.scenario = j.scenario)
+           AND (j.job_status <> 'success' OR NOT EXISTS (
+               SELECT 1 FROM validation_runs AS r
+                WHERE r.run_id > j.run_id AND r.run_id NOT IN (SELECT run_id FROM gc_runs)
+                  AND r.run_id < coalesce(
+                      (SELECT min(n.run_id) FROM job_results AS n
+                        WHERE n.country = j.country AND n.scenario = j.scenario
+                          AND n.run_id > j.run_id AND n.job_status = 'success'),
+                      r.run_id + 1)))""",
+    "gc_kept_jobs": """
+        SELECT run_id, country, scenario, result_set_id, input_set_id FROM job_results AS j
+         WHERE NOT EXISTS (SELECT 1 FROM gc_jobs AS g WHERE g.run_id = j.run_id
+                              AND g.country = j.country AND g.scenario = j.scenario)""",
+    "gc_empty_runs": """
+        SELECT run_id FROM gc_runs WHERE run_id NOT IN (SELECT run_id FROM gc_kept_jobs)""",
+    "gc_result_sets": """
+        SELECT result_set_id, row_count FROM result_sets WHERE result_set_id NOT IN
+            (SELECT result_set_id FROM gc_kept_jobs WHERE result_set_id IS NOT NULL)""",
+    "gc_elements": """
+        SELECT element_id FROM elements WHERE NOT EXISTS (
+            SELECT 1 FROM result_sets AS s JOIN metric_values AS v
+                ON v.result_set_id = s.result_set_id AND v.element_id = elements.element_id
+             WHERE s.result_set_id NOT IN (SELECT result_set_id FROM gc_result_sets))""",
+    "gc_input_sets": """
+        SELECT input_set_id FROM input_sets WHERE input_set_id NOT IN
+            (SELECT input_set_id FROM gc_kept_jobs WHERE input_set_id IS NOT NULL)""",
+    "gc_inputs": """
+        WITH kept AS (SELECT * FROM input_sets
+                       WHERE input_set_id NOT IN (SELECT input_set_id FROM gc_input_sets))
+        SELECT digest, length(content) AS size FROM inputs WHERE digest NOT IN (
+            SELECT model_digest FROM kept UNION SELECT scenario_digest FROM kept
+             UNION SELECT code_digest FROM kept UNION SELECT query_digest FROM kept)""",
+}
+
+_OF_GONE_JOBS = """
+    (run_id, country, scenario) IN (SELECT run_id, country, scenario FROM gc_jobs)
+    OR run_id IN (SELECT run_id FROM gc_empty_runs)"""
+
+_DELETIONS = (
+    f"DELETE FROM series_changes WHERE {_OF_GONE_JOBS}",
+    f"DELETE FROM quality_findings WHERE {_OF_GONE_JOBS}",
+    """DELETE FROM job_results
+        WHERE (run_id, country, scenario) IN (SELECT run_id, country, scenario FROM gc_jobs)""",
+    "DELETE FROM validation_runs WHERE run_id IN (SELECT run_id FROM gc_empty_runs)",
+    """DELETE FROM metric_values
+        WHERE result_set_id IN (SELECT result_set_id FROM gc_result_sets)""",
+    "DELETE FROM result_sets WHERE result_set_id IN (SELECT result_set_id FROM gc_result_sets)",
+    "DELETE FROM elements WHERE element_id IN (SELECT element_id FROM gc_elements)",
+    "DELETE FROM input_sets WHERE input_set_id IN (SELECT input_set_id FROM gc_input_sets)",
+    "DELETE FROM inputs WHERE digest IN (SELECT digest FROM gc_inputs)",
+)
+
+_COUNTS = {
+    "jobs": "SELECT count(*) FROM gc_jobs",
+    "result_sets": "SELECT count(*) FROM gc_result_sets",
+    "values": "SELECT coalesce(sum(row_count), 0) FROM gc_result_sets",
+    "elements": "SELECT count(*) FROM gc_elements",
+    "input_sets": "SELECT count(*) FROM gc_input_sets",
+    "inputs": "SELECT count(*) FROM gc_inputs",
+    "series_changes": f"SELECT count(*) FROM series_changes WHERE {_OF_GONE_JOBS}",
+    "quality_findings": f"SELECT count(*) FROM quality_findings WHERE {_OF_GONE_JOBS}",
+}
+
+# Bytes a row with its indexes: rough, for the size that is shown before anything is removed.
+_ROW_BYTES = {"jobs": 700, "values": 24, "series_changes": 330, "quality_findings": 250}
+
+
+def _choose(connection: sqlite3.Connection, rule: CleanupRule) -> None:
+    """Temporary tables with the keys of all that a rule removes."""
+    for table, query in _CHOICES.items():
+        connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        connection.execute(f"CREATE TEMP TABLE {table} AS {_written_out(query, rule)}")
+        connection.execute(_INDEXES.get(table, "SELECT 1"))
+
+
+_INDEXES = {
+    "gc_jobs": "CREATE INDEX temp.gc_jobs_key ON gc_jobs (run_id, country, scenario)",
+    "gc_kept_jobs": "CREATE INDEX temp.gc_kept_jobs_run ON gc_kept_jobs (run_id)",
+}
+
+
+def _written_out(query: str, rule: CleanupRule) -> str:
+    """A query with the rule's values, for CREATE TABLE AS takes no parameters."""
+    keep = "NULL" if rule.keep is None else str(int(rule.keep))
+    before = "NULL" if rule.before is None else "'" + rule.before.replace("'", "''") + "'"
+    return query.replace(":keep", keep).replace(":before", before)
+
+
+def _count(connection: sqlite3.Connection) -> Cleanup:
+    numbers = {name: int(connection.execute(sql).fetchone()[0]) for name, sql in _COUNTS.items()}
+    contents = connection.execute("SELECT coalesce(sum(size), 0) FROM gc_inputs").fetchone()[0]
+    size = int(contents) + sum(numbers[name] * bytes_ for name, bytes_ in _ROW_BYTES.items())
+    trimmed = """SELECT DISTINCT run_id FROM gc_jobs
+                  WHERE run_id NOT IN (SELECT run_id FROM gc_empty_runs) ORDER BY run_id"""
+    return Cleanup(
+        runs=_ids(connection, "SELECT run_id FROM gc_empty_runs ORDER BY run_id"),
+        trimmed_runs=_ids(connection, trimmed),
+        size_bytes=size,
+        **numbers,
+    )
+
+
+def _ids(connection: sqlite3.Connection, query: str) -> tuple[int, ...]:
+    return tuple(row[0] for row in connection.execute(query))

@@ -1,0 +1,51 @@
+"""Published figures in the database: stored by name, read as a list."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from sqlite_utils import Database
+
+
+def replace_reference(
+    db: Database, reference: str, element_label: str, values: Iterable[tuple[str, str, float]]
+) -> int:
+    """Store (country, scenario, value) in place of what this reference had for this label.
+
+    Gives how many figures it had before.
+    """
+    with db.atomic():
+        cursor = db.conn.execute(
+            "DELETE FROM reference_values WHERE reference = ? AND element_label = ?",
+            [reference, element_label],
+        )
+        db.conn.executemany(
+            """INSERT INTO reference_values (reference, country, scenario, element_label, value)
+               VALUES (?, ?, ?, ?, ?)""",
+            ((reference, country, scenario, element_label, value)
+             for country, scenario, value in values),
+        )  # fmt: skip
+        return int(cursor.rowcount)
+
+
+def read_references(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Each reference, label and scenario: its number of countries and the sum of its figures."""
+    cursor = connection.execute(
+        """SELECT reference, element_label, scenario, count(*) AS countries, sum(value) AS total
+             FROM reference_values
+            GROUP BY reference, element_label, scenario
+            ORDER BY reference, element_label, scenario"""
+    )
+    columns = [column[0] for column in cursor.description]
+    return [dict(zip(columns, row, strict=True)) for row in cursor]
+
+
+def read_known_names(connection: sqlite3.Connection) -> tuple[list[str], list[str]]:
+    """The scenarios and the element labels that this database knows, both sorted."""
+    scenarios = connection.execute(
+        "SELECT name FROM scenarios UNION SELECT scenario FROM job_results ORDER BY 1"
+    )
+    labels = connection.execute("SELECT element_label FROM elements ORDER BY 1")
+    return [name for (name,) in scenarios], [label for (label,) in labels]

@@ -1,0 +1,119 @@
+"""States: what was true as of a run, and the words by which people name a run."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from ingest.errors import ConfigError
+
+_COLUMNS = "run_id, timestamp, git_commit, status, dirty_files"
+# A run that is going on is no state yet.
+_ENDED = "status <> 'running'"
+
+
+@dataclass(frozen=True)
+class RunRef:
+    """A run as a point in time: the state as of it is each combination's newest success by then."""
+
+    run_id: int
+    timestamp: str
+    git_commit: str
+    status: str
+    dirty_files: str
+    """JSON array of the study's files that were not committed."""
+
+
+def resolve_run(connection: sqlite3.Connection, name: str) -> RunRef:
+    """The run that a name means: its number, a tag, a commit prefix, a date, latest or previous.
+
+    A commit means the newest run on it; a date (2026-11-23, or with a time) the newest run that
+    began by then, in local time. Raises ConfigError that says which runs there are.
+    """
+    run = _find(connection, name.strip())
+    if run is None:
+        raise ConfigError(f"no run {name!r} in this database; {_known_runs(connection)}")
+    return run
+
+
+def _find(connection: sqlite3.Connection, name: str) -> RunRef | None:
+    if name in ("latest", "previous"):
+        return _one(connection, _ENDED, offset=1 if name == "previous" else 0)
+    if name.isdecimal():
+        run = _one(connection, "run_id = ?", int(name))
+        if run is not None:
+            return run
+    tagged = _one(connection, "run_id = (SELECT run_id FROM run_tags WHERE tag = ?)", name)
+    if tagged is not None:
+        return tagged
+    if re.fullmatch(r"[0-9a-fA-F]{4,40}", name):
+        return _one(connection, "git_commit LIKE ? || '%'", name.lower())
+    moment = _moment(name)
+    return _one(connection, "timestamp <= ?", moment) if moment else None
+
+
+def _one(
+    connection: sqlite3.Connection, condition: str, *values: object, offset: int = 0
+) -> RunRef | None:
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM validation_runs WHERE {condition} "
+        "ORDER BY run_id DESC LIMIT 1 OFFSET ?",
+        [*values, offset],
+    ).fetchone()
+    return RunRef(*row) if row else None
+
+
+def _moment(name: str) -> str | None:
+    """The end of a day, or a time, as the database writes times; None for another text."""
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", name):
+            moment = datetime.combine(date.fromisoformat(name), datetime.min.time())
+            moment += timedelta(days=1)
+        else:
+            moment = datetime.fromisoformat(name)
+    except ValueError:
+        return None
+    utc = moment.astimezone().astimezone(tz=UTC)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _known_runs(connection: sqlite3.Connection) -> str:
+    low, high = connection.execute(
+        "SELECT min(run_id), max(run_id) FROM validation_runs"
+    ).fetchone()
+    if high is None:
+        return "there is none yet. Make one with: ingest run"
+    return (
+        f"runs are {low} to {high}. Name one by number, tag, commit, date, latest or previous "
+        "(ingest status lists them)"
+    )
+
+
+def run_before(connection: sqlite3.Connection, run_id: int) -> RunRef | None:
+    """The newest run before a run, None for the first."""
+    return _one(connection, "run_id < ?", run_id)
+
+
+def make_state_table(connection: sqlite3.Connection, table: str, run_id: int) -> None:
+    """A temporary table with the state as of a run, one row for each combination that succeeded.
+
+    Columns: country, scenario, run_id, result_set_id, input_set_id, document_digest; primary key
+    (country, scenario). Temporary tables work on read-only connections.
+    """
+    connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    connection.execute(
+        f"""CREATE TEMP TABLE {table} (
+                country TEXT, scenario TEXT, run_id INTEGER, result_set_id INTEGER,
+                input_set_id INTEGER, document_digest TEXT, PRIMARY KEY (country, scenario)
+            ) WITHOUT ROWID"""
+    )
+    # SQLite takes the other columns from the row that has the maximum
+    connection.execute(
+        f"""INSERT INTO {table}
+            SELECT country, scenario, max(run_id), result_set_id, input_set_id, document_digest
+              FROM job_results WHERE job_status = 'success' AND run_id <= ?
+             GROUP BY country, scenario""",
+        [run_id],
+    )
