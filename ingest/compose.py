@@ -93,6 +93,12 @@ def compose_scenario(
     if not applied.depends_on_country:
         parts = tuple(json.dumps(applied.document).split(_DUMPED_MARKER))
         canonical = sha256_text(canonical_json(applied.document))
+        if slots and not uncovered and len(parts) == 1:
+            message = (
+                f"every country gets the same document: no country slot takes the country. Name "
+                f"the parameter that sets it {COUNTRY_PARAMETER}"
+            )
+            findings.append(warning("same-document", scenario.file, message))
     return ComposedScenario(model, scenario, parts, canonical, uncovered, tuple(findings), years)
 
 

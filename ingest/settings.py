@@ -164,18 +164,28 @@ def load_settings(
 ) -> tuple[Settings, list[Finding]]:
     """The settings of a study and the warnings about them.
 
-    environ: where INGEST_* variables are looked up. overrides: "section.key=value" texts.
     Raises ConfigError (no such file), StudyError (every wrong key and value at once).
+    """
+    settings, findings = read_settings_file(study_file, environ, overrides)
+    if has_errors(findings):
+        raise StudyError(findings)
+    return settings, findings
+
+
+def read_settings_file(
+    study_file: Path, environ: Mapping[str, str], overrides: Sequence[str] = ()
+) -> tuple[Settings, list[Finding]]:
+    """The settings, with the default in place of what is wrong, and all that is wrong with them.
+
+    environ: where INGEST_* variables are looked up. overrides: "section.key=value" texts.
+    Raises ConfigError: no such file, not TOML, an override of another form.
     """
     raw = _read_toml(study_file)
     findings = _apply_environment(raw, environ)
     for override in overrides:
         _apply_override(raw, override)
     settings, more = _settings_from(raw, study_file)
-    findings += more
-    if has_errors(findings):
-        raise StudyError(findings)
-    return settings, findings
+    return settings, findings + more
 
 
 def _read_toml(study_file: Path) -> dict[str, Any]:

@@ -632,3 +632,20 @@ def test_model_without_years_is_left_alone() -> None:
     composed = compose(COUNTRY, model=model)
     assert told(composed) == []
     assert composed.years == (None, None)
+
+
+def test_a_country_parameter_by_another_name_is_a_warning() -> None:
+    document = {
+        "nodes": [
+            {"id": "x", "label": "X", "generate_array": {"parameters": {"country": "AFG"}}},
+        ]
+    }
+    path = "$.nodes[?(@.id=='x')].generate_array.parameters.country"
+    entry = {"value": "AFG", "paths": [path]}
+    scenario, _ = parse_scenario({"parameters": {"country": entry}}, "s", "s.json")
+    findings = composition_findings([compose_scenario(Model(document, "model.json"), scenario)])
+    assert [str(finding) for finding in findings] == [
+        "s.json: every country gets the same document: no country slot takes the country. "
+        "Name the parameter that sets it Country"
+    ]
+    assert not findings[0].is_error

@@ -13,6 +13,9 @@ import pytest
 from tests.conftest import BUNDLED_STUDY, PROJECT
 
 
+BUNDLED = ("canned_queries", "datasette_plugins", "examples", "static", "templates")
+
+
 @pytest.fixture(scope="module")
 def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the contents of a wheel that was built just now."""
@@ -29,7 +32,7 @@ def test_the_wheel_holds_every_bundled_file(unpacked_wheel: Path) -> None:
     bundled = unpacked_wheel / "ingest" / "_bundled"
     assert (bundled / "metadata.yml").read_bytes() == (PROJECT / "metadata.yml").read_bytes()
     tracked = subprocess.run(
-        ["git", "ls-files", "examples"], cwd=PROJECT, capture_output=True, text=True, check=False
+        ["git", "ls-files", *BUNDLED], cwd=PROJECT, capture_output=True, text=True, check=False
     ).stdout.split()
     names = tracked or [
         str(path.relative_to(PROJECT)) for path in BUNDLED_STUDY.rglob("*.json")

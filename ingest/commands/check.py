@@ -15,7 +15,7 @@ from ingest.executor_setup import choose_backend
 from ingest.findings import Finding, error, has_errors
 from ingest.number_text import count_text
 from ingest.rules import unknown_scenarios
-from ingest.settings import STUDY_FILE
+from ingest.settings import STUDY_FILE, read_settings_file
 from ingest.study import read_study
 
 
@@ -78,10 +78,10 @@ def _check(
     if executor is not None:
         overrides = (*overrides, f"run.executor={executor}")
     try:
-        settings, findings = read_settings(study_path, database, overrides)
-    except StudyError as exc:
-        return list(exc.findings), STUDY_FILE
-    plugins = load_plugins_of(settings)
+        settings, findings = read_settings(study_path, database, overrides, read_settings_file)
+        plugins = load_plugins_of(settings)
+    except ConfigError as exc:
+        return [error("bad-value", "", str(exc))], STUDY_FILE
     study, more = read_study(settings, plugins.hook)
     findings += more
     if study is not None and study.scenarios:

@@ -73,16 +73,19 @@ def study_file(study_path: str | None) -> Path:
 
 
 def read_settings(
-    study_path: str | None, database: str | None, overrides: Sequence[str]
+    study_path: str | None,
+    database: str | None,
+    overrides: Sequence[str],
+    load: Callable[..., tuple[Settings, list[Finding]]] = load_settings,
 ) -> tuple[Settings, list[Finding]]:
-    """The settings with a command's options applied."""
+    """The settings with a command's options applied; load decides what wrong ones lead to."""
     if database is not None:
         overrides = [*overrides, f"database.path={Path(database).absolute()}"]
     elif os.environ.get(DATABASE_VARIABLE):
         # relative to where one stands, as the option is
         absolute = Path(os.environ[DATABASE_VARIABLE]).absolute()
         overrides = [f"database.path={absolute}", *overrides]
-    return load_settings(study_file(study_path), os.environ, overrides)
+    return load(study_file(study_path), os.environ, overrides)
 
 
 def load_plugins_of(settings: Settings) -> pluggy.PluginManager:

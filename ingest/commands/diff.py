@@ -216,6 +216,7 @@ def _show(found: StateDiff, study_countries: int, show_all: bool) -> None:
     _show_combinations("added", found.added)
     _show_combinations("removed", found.removed)
     if not found.changed:
+        click.echo(headline(found))
         return
     warning = nondeterministic_warning(found)
     if warning:

@@ -144,6 +144,9 @@ def _encoded(text: str) -> bytes:
 
 def main(arguments: list[str]) -> None:
     """Serve jobs until the pipe they come from is closed."""
+    # Python tells stale bytecode by size and second: a model edited and run again within one
+    # second would give the old numbers under the new digest, had it left any.
+    sys.dont_write_bytecode = True
     jobs_fd, answers_fd, output_fd = (int(argument) for argument in arguments)
     for fd in (jobs_fd, answers_fd, output_fd):
         os.set_inheritable(fd, False)  # or a program that outlives the model keeps them open

@@ -269,7 +269,10 @@ def test_check_of_a_good_study_as_json(ingest: Ingest) -> None:
     assert json.loads(result.stdout) == {"ok": True, "findings": []}
 
 
-def test_wrong_settings_are_told_all_at_once(study: StudyFolder, ingest: Ingest) -> None:
+def test_wrong_settings_are_told_with_everything_else_that_is_wrong(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_countries("KEN", "KNE")
     study.write_settings("[run]\nretry = 1\nretries = -1\n[databse]\n")
     result = ingest("check")
     assert result.exit_code == 2
@@ -277,9 +280,11 @@ def test_wrong_settings_are_told_all_at_once(study: StudyFolder, ingest: Ingest)
         "Error: ingest.toml: unknown section [databse]. Did you mean database?\n"
         "Error: ingest.toml: unknown key run.retry. Did you mean retries?\n"
         "Error: ingest.toml: run.retries: must be at least 0, not -1\n"
-        "ingest.toml: 3 errors, 0 warnings\n"
+        "Error: countries.json, country 2: 'KNE' (Land of KNE) is no ISO 3166 alpha-3 code. "
+        "Did you mean NER?\n"
+        "tiny: 4 errors, 0 warnings\n"
     )
-    assert len(json.loads(ingest("check", "--json").stdout)["findings"]) == 3
+    assert len(json.loads(ingest("check", "--json").stdout)["findings"]) == 4
 
 
 # --- which study ---------------------------------------------------------------------------------
@@ -294,7 +299,9 @@ def test_folder_without_a_study_is_told(
     assert result.stderr == (
         f"Error: no ingest.toml in {tmp_path}. "
         "Name a study with --study FOLDER, or write a first one: ingest init DIR\n"
+        "ingest.toml: 1 error, 0 warnings\n"
     )
+    assert json.loads(ingest("check", "--json").stdout)["ok"] is False
 
 
 @pytest.mark.parametrize("file", [".", "ingest.toml"])
@@ -321,13 +328,16 @@ def test_malformed_override_is_told(ingest: Ingest) -> None:
     assert result.exit_code == 2
     assert result.stderr == (
         "Error: --set 'run.retries': write section.key=value, e.g. run.max_in_flight=50\n"
+        "ingest.toml: 1 error, 0 warnings\n"
     )
 
 
 def test_missing_plugin_folder_is_told(study: StudyFolder, ingest: Ingest) -> None:
     result = ingest("check", "--set", "study.plugins=plug")
     assert result.exit_code == 2
-    assert result.stderr == "Error: study.plugins: no folder plug\n"
+    assert result.stderr == (
+        "Error: study.plugins: no folder plug\ningest.toml: 1 error, 0 warnings\n"
+    )
 
 
 # --- the real study ------------------------------------------------------------------------------

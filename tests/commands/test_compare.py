@@ -3,11 +3,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Ingest, StudyFolder, scenario
+from tests.conftest import BUNDLED_STUDY, Ingest, StudyFolder, scenario
 from tests.test_canned_queries import store_two_runs
 
 
@@ -224,3 +225,34 @@ def test_a_wrong_condition_is_one_line(
     result = ingest("compare", "null", "up", "--where", condition)
     assert result.exit_code == 2
     assert result.stderr == message
+
+
+def test_every_scenario_of_the_bundled_study_agrees_with_plain_sql(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    """Null against each other scenario, to the last digit; groups add up to the whole."""
+    where = ("--study", str(BUNDLED_STUDY), "--database", str(study.database))
+    assert ingest("run", *where, "--quiet", "--countries", "KEN,IND,DEU,BRA").exit_code == 0
+    sql = (
+        "SELECT scenario, country, sum(value) AS total FROM metrics "
+        "WHERE element_label = 'Healthy Years Lived' GROUP BY scenario, country"
+    )
+    rows = json.loads(ingest("query", sql, "--json", "--database", str(study.database)).stdout)
+    sums = {(row["scenario"], row["country"]): row["total"] for row in rows}
+    others = sorted({scenario for scenario, _ in sums} - {"null"})
+    assert len(others) == 7
+    for other in others:
+        found = json.loads(ingest("compare", "null", other, *where, "--json").stdout)
+        assert len(found["rows"]) == 4
+        for row in found["rows"]:
+            a, b = sums["null", row["country"]], sums[other, row["country"]]
+            assert row["baseline_value"] == a
+            assert row["scenario_value"] == b
+            assert row["difference"] == b - a
+            assert row["percent"] == 100 * (b - a) / a
+        by_region = json.loads(
+            ingest("compare", "null", other, *where, "--by", "region", "--json").stdout
+        )
+        whole = found["total"]["difference"]
+        parts = math.fsum(row["difference"] for row in by_region["rows"])
+        assert parts == pytest.approx(whole, rel=1e-9)  # sums of sums, in another order

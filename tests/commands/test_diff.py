@@ -47,9 +47,9 @@ def test_rerun_without_changes_says_so_and_exits_with_0(
     ingest("run", "--force", "--quiet")
     result = ingest("diff", "--fail-on-change")
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[1].startswith(
-        "0 combinations changed, 8 equal, 0 added, 0 removed"
-    )
+    lines = result.stdout.splitlines()
+    assert lines[1].startswith("0 combinations changed, 8 equal, 0 added, 0 removed")
+    assert lines[2] == "Nothing changed between run 2 and run 3: 8 combinations are equal."
 
 
 def test_a_label_tolerance_of_5_percent_hides_what_is_smaller(

@@ -104,6 +104,18 @@ def test_changing_the_code_runs_everything_and_names_the_file(
     assert rows(study, "SELECT count(*) FROM result_sets") == [(8,)]
 
 
+def test_code_changed_within_a_second_and_of_equal_size_gives_new_numbers(
+    study: StudyFolder, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    for number in (1, 2):
+        study.write_model(f'def simulate(document):\n    yield "A", 2025, {number}\n')
+        os.utime(study.root / "model.py", (1_700_000_000, 1_700_000_000))
+        ingest("run", "--quiet", "--countries", "KEN", "--scenarios", "null")
+    assert rows(study, "SELECT value FROM metrics ORDER BY run_id") == [(1.0,), (2.0,)]
+    assert not (study.root / "__pycache__").exists()
+
+
 def test_committing_an_unrelated_file_runs_nothing(study: StudyFolder, ingest: Ingest) -> None:
     git(study, "init", "--quiet", "--initial-branch=main")
     git(study, "add", "ingest.toml", "model.json", "model.py", "countries.json", "scenarios")
