@@ -12,7 +12,6 @@ import pytest
 
 from tests.conftest import BUNDLED_STUDY, PROJECT
 
-
 BUNDLED = ("canned_queries", "datasette_plugins", "examples", "static", "templates")
 
 
