@@ -145,11 +145,11 @@ def test_variable_goes_to_the_longest_executor_name(read: Read) -> None:
 
 
 def test_variable_of_the_command_line_itself_is_no_setting(read: Read) -> None:
-    read("", INGEST_STUDY="somewhere")
+    assert read("", INGEST_STUDY="somewhere") == read("")
 
 
 def test_variables_of_others_are_left_alone(read: Read) -> None:
-    read("", INGESTED="1", PATH="/bin")
+    assert read("", INGESTED="1", PATH="/bin") == read("")
 
 
 def test_unknown_variable_is_a_warning_with_the_nearest_one(tmp_path: Path) -> None:

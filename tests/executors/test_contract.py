@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -192,12 +193,19 @@ def test_an_executor_class_serves_one_run_after_the_other(make: Make) -> None:
             ).digest == expected_digest(factor)
 
 
-def test_closing_ends_jobs_that_still_run(make: Make, tmp_path: Path) -> None:
+def test_closing_ends_jobs_that_wait(make: Make, tmp_path: Path) -> None:
+    markers = [tmp_path / f"marker {n}" for n in range(12)]
     with closing(make()) as executor:
         executor.start()
-        slow = document() | {"marker": str(tmp_path / "marker"), "sleep_s": 0.2}
-        list(executor.submit([make_job(f"J{n}", slow) for n in range(5)]))
-        executor.poll([f"J{n}" for n in range(5)], 0.0)
+        jobs = [
+            make_job(f"J{n}", document() | {"marker": str(marker), "sleep_s": 0.2})
+            for n, marker in enumerate(markers)
+        ]
+        list(executor.submit(jobs))
+        executor.poll([job.ulid for job in jobs], 0.0)
+    begun = sum(marker.exists() for marker in markers)
+    time.sleep(0.5)
+    assert sum(marker.exists() for marker in markers) == begun < len(markers)
 
 
 def test_settings_can_be_read_from_an_empty_section_and_are_documented(make: Make) -> None:
