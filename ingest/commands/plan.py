@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import click
 
@@ -79,7 +80,8 @@ def plan(
     context = load_context(study_path, database, overrides)
     selection = Selection(countries, scenarios, force, only_failed)
     planner = RunPlanner(context.study, context.database, context.git, selection)
-    made = planner.plan()
+    with closing(context.database):
+        made = planner.plan()
     show_findings([*context.findings, *planner.findings])
     if as_json:
         click.echo(json.dumps(plan_as_json(made, context), indent=2))

@@ -8,7 +8,7 @@ import os
 import shlex
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
 
 import click
@@ -165,7 +165,8 @@ def _show_dry_run(context: StudyContext, selection: Selection, as_json: bool) ->
     runner = ValidationRunner(
         context.study, context.database, context.git, selection, plugins=context.plugins
     )
-    plan = runner.plan()
+    with closing(context.database):
+        plan = runner.plan()
     show_findings([*context.findings, *runner.findings])
     if as_json:
         click.echo(json.dumps(plan_as_json(plan, context), indent=2))

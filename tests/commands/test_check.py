@@ -97,11 +97,6 @@ ERRORS: dict[str, tuple[Break, str]] = {
         "scenarios/null.json: parameter 'P': $.nodes[?(@.id=='absent')].label"
         " matches nothing in model.json",
     ),
-    "path that is none": (
-        path("runtime"),
-        "scenarios/null.json: parameter 'P': runtime is no RFC 9535 JSONPath:"
-        " expected '$', found 'r', line 1, column 0",
-    ),
     "end before start": (
         start_year(2030),
         "scenarios/null.json: the end year 2028 (exclusive) does not come after"

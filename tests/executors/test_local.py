@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -496,7 +497,8 @@ def test_a_prefetched_job_that_had_ended_when_it_was_cancelled_is_not_told(root:
         documents = {name: act("touches", path=str(root / name)) for name in ("A", "B", "C")}
         list(executor.submit([make_job(*document) for document in documents.items()]))
         executor.poll(["A", "B", "C"], 0.0)
-        wait_for_text(root / "B")  # both have run, and nobody has heard of it yet
+        wait_for_text(root / "B")  # both have run, and nobody has heard of it yet,
+        time.sleep(0.5)  # but for the moment between B's last line and its answer
         assert dict(executor.cancel(["B"])) == {}
         updates = poll_until(executor, ["A", "C"], lambda updates: are_final(updates, ["A", "C"]))
     assert {update.ulid for update in updates} == {"A", "C"}
