@@ -194,7 +194,8 @@ def _apply(model: Model, scenario: Scenario, country: str, cache: _PathCache) ->
             try:
                 places = _places(path, applied, cache)
             except JSONPathError as exc:
-                reason = str(exc).splitlines()[0]
+                # not str(exc): of an empty path, version 2.0 of the library cannot make one
+                reason = str(exc.args[0] if exc.args else exc).splitlines()[0]
                 message = f"parameter {parameter.name!r}: {path} is no RFC 9535 JSONPath: {reason}"
                 applied.findings.append(error("bad-path", scenario.file, message))
                 continue

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, LifoQueue
+from queue import Empty, Full, LifoQueue
 from typing import Any
 
 from ingest.database.files import open_for_reading
@@ -42,10 +42,10 @@ class ReadConnections:
         try:
             yield connection
         finally:
-            if self._idle.full():
-                connection.close()
-            else:
+            try:
                 self._idle.put_nowait(connection)
+            except Full:
+                connection.close()
 
     def close(self) -> None:
         """Close all idle connections."""

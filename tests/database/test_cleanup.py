@@ -278,5 +278,6 @@ def test_what_runs_that_stay_say_never_changes(
 
 def stored_state(path: Path) -> tuple[Any, ...]:
     """What decides which combinations run next."""
-    found = ValidationDatabase(path).stored_state()
+    with closing(ValidationDatabase(path)) as database:
+        found = database.stored_state()
     return found.successes, found.failures, found.unfinished
