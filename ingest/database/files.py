@@ -53,9 +53,13 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
             check_same_thread=False,
             isolation_level=None,
         )
+    except sqlite3.Error as exc:
+        raise DatabaseError(f"{path} cannot be read as a database: {exc}") from exc
+    try:
         connection.set_authorizer(_deny_attaching)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as exc:
+        connection.close()
         raise DatabaseError(f"{path} cannot be read as a database: {exc}") from exc
     return connection
 
@@ -141,11 +145,15 @@ def open_for_writing(path: Path) -> tuple[Database, Path | None]:
             raise DatabaseError(f"there is no folder {path.parent} for the database {path.name}")
     try:
         connection = sqlite3.connect(path, timeout=_READ_TIMEOUT_S)
+    except sqlite3.Error as exc:
+        raise DatabaseError(f"{path} cannot be opened for writing: {exc}") from exc
+    try:
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         db = Database(connection)
         migrations.apply(db)
     except sqlite3.Error as exc:
+        connection.close()
         raise DatabaseError(f"{path} cannot be opened for writing: {exc}") from exc
     return db, copy
 
