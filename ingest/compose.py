@@ -46,8 +46,9 @@ _STATIC_PATH = re.compile(
 class ComposedScenario:
     """One scenario applied to the model document, ready for any country.
 
-    parts and canonical_parts: the document's text, split where the ISO3 code goes; None when the
-    places that the paths find depend on the country. uncovered: country slots no path reaches.
+    parts: the document's text, split where the ISO3 code goes; None when the places that the paths
+    find depend on the country. canonical_digest: SHA-256 of the canonical text with the country's
+    slots marked. uncovered: country slots no path reaches. years: start and end, end exclusive.
     """
 
     model: Model

@@ -76,11 +76,10 @@ class StoredFailure:
 
 @dataclass(frozen=True)
 class UnfinishedJob:
-    """A job of a run that was cut off, with the input digest and the reason it was begun for."""
+    """A job of a run that was cut off, with the digest of the inputs it was begun for."""
 
     run_id: int
     input_digest: str
-    reason: str
 
 
 @dataclass(frozen=True)

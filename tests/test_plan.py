@@ -366,7 +366,7 @@ def test_only_failed_wins_over_force() -> None:
 
 
 def unfinished(study: Study, digest: str | None = None) -> StoredState:
-    job = UnfinishedJob(2, digest or inputs_of(study)[KEN_NULL].digest, "never run")
+    job = UnfinishedJob(2, digest or inputs_of(study)[KEN_NULL].digest)
     return dataclasses.replace(succeeded(study), unfinished={KEN_NULL: job})
 
 
@@ -428,7 +428,7 @@ states = st.builds(
     ),
     st.dictionaries(
         st.sampled_from(COMBINATIONS),
-        st.builds(UnfinishedJob, st.just(1), all_inputs.map(lambda i: i.digest), st.just("")),
+        st.builds(UnfinishedJob, st.just(1), all_inputs.map(lambda i: i.digest)),
     ),
     st.just(lambda digest: None),
 )

@@ -106,12 +106,12 @@ def _read_failures(connection: sqlite3.Connection) -> dict[Combination, StoredFa
 
 def _read_unfinished(connection: sqlite3.Connection) -> dict[Combination, UnfinishedJob]:
     rows = connection.execute(
-        """SELECT country, scenario, run_id, input_digest, reason FROM job_results
+        """SELECT country, scenario, run_id, input_digest FROM job_results
             WHERE job_status IN ('submitted', 'running') ORDER BY run_id"""
     )
     return {
-        Combination(country, scenario): UnfinishedJob(run_id, digest, reason or "")
-        for country, scenario, run_id, digest, reason in rows
+        Combination(country, scenario): UnfinishedJob(run_id, digest)
+        for country, scenario, run_id, digest in rows
     }
 
 
