@@ -11,6 +11,8 @@ IngestError                     exit code 1
 │   ├── NewerSchemaError        2   written by a later version of ingest
 │   └── QueryError              2   SQL that a person typed is wrong or tries to write
 ├── AnalyticsError              1   one job's results cannot be used; fails that job alone
+│   └── ResultsNotReadyError    1   there are none yet; to be asked again for a while
+│       └── ThrottledError      1   the service asks for fewer calls; holds back all of them
 ├── BackendError                4   the place where jobs run could not be used
 └── InterruptedRunError         130 stopped by the user
 """
@@ -81,6 +83,18 @@ class QueryError(DatabaseError):
 
 class AnalyticsError(IngestError):
     """One job's results cannot be used."""
+
+
+class ResultsNotReadyError(AnalyticsError):
+    """A job that succeeded has no results yet; after_s is when to ask again, where told."""
+
+    def __init__(self, message: str, after_s: float | None = None) -> None:
+        self.after_s = after_s
+        super().__init__(message)
+
+
+class ThrottledError(ResultsNotReadyError):
+    """The service asks for fewer calls: no job's results are asked for before after_s is over."""
 
 
 class BackendError(IngestError):

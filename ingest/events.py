@@ -38,7 +38,11 @@ class RunFinished:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """Where a run is now; done counts ended jobs, those of before a resumption included."""
+    """Where a run is now; done counts ended jobs, those of before a resumption included.
+
+    in_doubt: jobs in flight whose state is unknown or could not be asked for. fetching: jobs that
+    have ended well and whose results are on the way.
+    """
 
     run_id: int
     total: int
@@ -47,6 +51,8 @@ class RunProgress:
     in_flight: int
     running: int
     elapsed_s: float
+    in_doubt: int = 0
+    fetching: int = 0
 
     @property
     def done(self) -> int:

@@ -44,6 +44,13 @@ class Backend:
             findings += self.source_type.check(self.source_settings, self.context)
         return findings
 
+    def preflight(self) -> list[Finding]:
+        """What executor and source find wrong by asking their services."""
+        findings = list(self.executor_type.preflight(self.executor_settings, self.context))
+        if self.source_type is not None:
+            findings += self.source_type.preflight(self.source_settings, self.context)
+        return findings
+
 
 def choose_backend(settings: Settings, plugins: pluggy.PluginManager) -> Backend:
     """The backend that run.executor and analytics.source name.
@@ -64,7 +71,11 @@ def choose_backend(settings: Settings, plugins: pluggy.PluginManager) -> Backend
         root=settings.root,
         study_name=settings.name,
         environment=settings.study.environment,
-        max_in_flight=settings.run.max_in_flight,
+        max_in_flight=settings.run.max_in_flight or executor_type.default_max_in_flight,
+        state_path=settings.database_path,
+        study=settings.study,
+        run=settings.run,
+        analytics=settings.analytics,
     )
     return Backend(executor_type, executor_settings, source_type, source_settings, context)
 

@@ -244,9 +244,19 @@ def _with_details(text: str, details: str) -> str:
 
 def query_content(settings: AnalyticsSettings) -> str:
     """What of the analytics settings decides a result, as canonical JSON."""
-    return canonical_json(
-        {"element_labels": sorted(settings.element_labels), "on_bad_rows": settings.on_bad_rows}
-    )
+    query: dict[str, Any] = {
+        "element_labels": sorted(settings.element_labels),
+        "on_bad_rows": settings.on_bad_rows,
+    }
+    if settings.source == "analytics-api":  # the other sources ask no such question
+        query |= {
+            "event_type": settings.event_type,
+            "group_by": list(settings.group_by),
+            "group_by_date": settings.group_by_date,
+            "aggregations": list(settings.aggregations),
+            "filters": sorted(settings.filters),
+        }
+    return canonical_json(query)
 
 
 def wanted_inputs(

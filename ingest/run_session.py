@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ingest.analytics.fetch import AnalyticsSource
+from ingest.analytics.fetch_pool import ResultFetcher
+from ingest.analytics_processor import AnalyticsProcessor
 from ingest.database.records import JobOutcome, JobStatus, RunStatus, StoredResult
 from ingest.events import RunProgress
-from ingest.executors.base import Executor
+from ingest.executors.base import Executor, JobFault
 from ingest.plan import Combination
 from ingest.run_changes import RunChanges
 from ingest.run_quality import RunQuality
@@ -39,7 +40,8 @@ class RunSession:
 
     run_id: int
     executor: Executor
-    source: AnalyticsSource
+    fetcher: ResultFetcher
+    processor: AnalyticsProcessor
     scheduler: Scheduler[Combination]
     total: int
     started: float
@@ -50,19 +52,23 @@ class RunSession:
     new_result_sets: int = 0
     known_result_sets: int = 0
     ulids: dict[Combination, str] = field(default_factory=dict)
+    job_names: dict[Combination, str] = field(default_factory=dict)
     by_ulid: dict[str, Combination] = field(default_factory=dict)
+    doubts: dict[Combination, JobFault] = field(default_factory=dict)
+    """What was said last of jobs whose state was not known."""
 
-    def rename(self, combination: Combination, ulid: str) -> None:
-        """Give a job the ULID of its newest attempt."""
+    def rename(self, combination: Combination, ulid: str, job_name: str) -> None:
+        """Give a job the names of its newest attempt."""
         self.by_ulid.pop(self.ulids.get(combination, ""), None)
         self.ulids[combination] = ulid
+        self.job_names[combination] = job_name
         self.by_ulid[ulid] = combination
 
-    def forget(self, combination: Combination) -> str:
-        """A job has ended; gives its ULID."""
-        ulid = self.ulids.pop(combination)
-        del self.by_ulid[ulid]
-        return ulid
+    def forget(self, combination: Combination) -> None:
+        """A job has ended."""
+        del self.by_ulid[self.ulids.pop(combination)]
+        del self.job_names[combination]
+        self.doubts.pop(combination, None)
 
     def count(self, outcome: JobOutcome, stored: StoredResult | None) -> None:
         """Count a job's end."""
@@ -82,6 +88,8 @@ class RunSession:
             failed=self.failed,
             in_flight=len(self.scheduler.in_flight),
             running=self.scheduler.running,
+            in_doubt=self.scheduler.in_doubt,
+            fetching=self.fetcher.pending,
             elapsed_s=now - self.started,
         )
 

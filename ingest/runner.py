@@ -4,39 +4,43 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import pluggy
 from ulid import ULID
 
-from ingest import __version__
 from ingest.analytics.fetch import AnalyticsSource
-from ingest.analytics.metrics import ResultSet
-from ingest.analytics.validate import parse_analytics
+from ingest.analytics.fetch_pool import Fetched, ResultFetcher
+from ingest.analytics_processor import AnalyticsProcessor, ProcessedResults
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase
-from ingest.database.records import JobOutcome, JobRecord, JobStatus, OpenRun, RunRecord, RunStatus
+from ingest.database.records import AcceptedJob, JobOutcome, JobStatus, RunStatus
 from ingest.diff import Tolerances
-from ingest.errors import AnalyticsError
+from ingest.errors import BackendError, ConfigError
 from ingest.events import JobFinished, RunFinished, RunProgress
 from ingest.executor_setup import Backend
-from ingest.executors.base import Executor, Job, JobFault, JobState, JobUpdate
+from ingest.executors.base import Executor, Job, JobFault, JobState, JobUpdate, Submission
 from ingest.git import GitState
-from ingest.plan import Combination, Plan, PlannedJob, ReasonKind, study_contents
+from ingest.job_name import name_job
+from ingest.plan import Combination, Plan
 from ingest.planning import RunPlanner, Selection
 from ingest.plugins import call_observers
-from ingest.quality import QualityFinding, check_result_set
 from ingest.run_changes import RunChanges, store_run_changes
 from ingest.run_quality import read_run_quality, store_run_quality
 from ingest.run_session import RunReport, RunSession
-from ingest.scheduler import Limits, Scheduler, parse_rate
+from ingest.run_start import RunStart, RunStarter
 from ingest.study import Study
 
 log = logging.getLogger("ingest.run")
 
 # The longest a round waits for something to happen before it looks for a stop again.
 _ROUND_S = 0.25
+
+# Kind of a failure whose job itself succeeded: `ingest backfill` fetches the results later.
+NOT_FETCHED = "results not fetched"
+
+_NO_RESULTS = ProcessedResults(None)
 
 
 class ValidationRunner(RunPlanner):
@@ -56,7 +60,7 @@ class ValidationRunner(RunPlanner):
         super().__init__(study, database, git, selection)
         self._plugins = plugins
         self._clock = clock or SystemClock()
-        self._jitter = jitter
+        self._starter = RunStarter(study, database, git, self._clock, jitter)
         self._stop_requested = False
 
     def request_stop(self) -> None:
@@ -68,38 +72,57 @@ class ValidationRunner(RunPlanner):
         plan: Plan,
         backend: Backend,
         on_progress: Callable[[RunProgress], None] = lambda progress: None,
+        *,
+        cancel_on_interrupt: bool = False,
     ) -> RunReport:
         """Run a plan and store every result as soon as it is there.
 
         on_progress: called after each round, several times a second.
-        A run that was cut off is taken up again when this plan is what was left of it.
-        A stop that was requested gives a report with status interrupted.
+        A run that was cut off is taken up again when this plan is what was left of it; jobs that
+        are at the backend already are followed, not submitted again.
+        A stop that was requested gives a report with status interrupted. Jobs at the backend go on
+        and are followed by the next run; with cancel_on_interrupt they are stopped.
         Raises ConfigError or BackendError when the executor cannot be used; what had finished
         by then is stored and the run is recorded as interrupted.
         """
         executor = backend.make_executor()
+        if cancel_on_interrupt and not executor.can_cancel:
+            raise ConfigError(f"--cancel-on-interrupt: {executor.name} has no way to stop jobs")
         try:
             executor.start()
             source = backend.make_source(executor)
-            self._session = self._begin(plan, executor, source)
             try:
-                while not self._session.scheduler.is_finished and not self._stop_requested:
-                    self.submit_jobs_with_throttling()
-                    self.fetch_and_store_results(self.monitor_job_progress())
-                    on_progress(self._session.progress(self._clock.now()))
-            except BaseException:
-                self._finish(interrupted=True)
-                raise
+                self._session = self._begin(plan, executor, source)
+                return self._run_to_end(on_progress, cancel_on_interrupt)
             finally:
                 source.close()
-            return self._finish(interrupted=not self._session.scheduler.is_finished)
         finally:
             executor.close()
+
+    def _run_to_end(
+        self, on_progress: Callable[[RunProgress], None], cancel_on_interrupt: bool
+    ) -> RunReport:
+        session = self._session
+        try:
+            while not session.scheduler.is_finished and not self._stop_requested:
+                self.submit_jobs_with_throttling()
+                self.monitor_job_progress()
+                self.fetch_and_store_results()
+                on_progress(session.progress(self._clock.now()))
+        except BaseException:
+            self._finish(interrupted=True)
+            raise
+        finally:
+            session.fetcher.close()
+        interrupted = not session.scheduler.is_finished
+        if interrupted and cancel_on_interrupt:
+            self._cancel_the_rest()
+        return self._finish(interrupted=interrupted)
 
     def close_leftovers(self, plan: Plan) -> None:
         """End a run that was cut off, unless this plan takes it up again."""
         open_run = self._database.open_run()
-        if open_run is None or self._is_left_of(open_run, plan):
+        if open_run is None or self._starter.open_run_of(plan) is not None:
             return
         now = self._clock.timestamp()
         if open_run.unfinished:
@@ -108,143 +131,175 @@ class ValidationRunner(RunPlanner):
         elif open_run.status is RunStatus.RUNNING:
             self._end_run(open_run.run_id, now)
 
-    def _is_left_of(self, open_run: OpenRun, plan: Plan) -> bool:
-        """Whether a plan is exactly what an open run has left, for the same commit and executor."""
-        record = open_run.record
-        same = (record.git_commit, record.dirty_files, record.executor) == (
-            self.git.commit,
-            self.git.dirty_files,
-            self.study.settings.run.executor,
-        )
-        planned = {
-            job.combination for job in plan.to_run if job.reason.kind is ReasonKind.UNFINISHED
-        }
-        others = {job.combination for job in plan.to_run} - planned
-        unfinished = set(open_run.unfinished)
-        return same and bool(planned) and planned == unfinished and others <= open_run.finished
-
     def _begin(self, plan: Plan, executor: Executor, source: AnalyticsSource) -> RunSession:
+        settings = self.study.settings
+        processor = AnalyticsProcessor(self._database, source, settings, self._plugins)
         self.close_leftovers(plan)
-        open_run = self._database.open_run()
-        jobs = list(plan.to_run)
-        if open_run is not None and open_run.unfinished:
-            jobs = [job for job in jobs if job.combination in open_run.unfinished]
-            run_id, ulids = self._take_up(open_run, jobs)
-        else:
-            open_run = None
-            run_id, ulids = self._start(plan)
+        start = self._starter.start(plan, executor, self._starter.open_run_of(plan))
         session = RunSession(
-            run_id=run_id,
+            run_id=start.run_id,
             executor=executor,
-            source=source,
-            scheduler=Scheduler(ulids, self._limits(executor), self._jitter),
-            total=len(jobs) + (len(open_run.finished) if open_run else 0),
+            fetcher=ResultFetcher(source, settings.analytics, self._clock),
+            processor=processor,
+            scheduler=start.scheduler,
+            total=len(start.ulids) + len(start.finished),
             started=self._clock.now(),
-            is_resumed=open_run is not None,
+            is_resumed=start.is_resumed,
         )
-        for combination, ulid in ulids.items():
-            session.rename(combination, ulid)
-        if open_run:
-            failed = len(self._database.get_failed_jobs(run_id))
-            session.failed, session.succeeded = failed, len(open_run.finished) - failed
-        log.info("run %d: %d jobs to do, executor %s", run_id, len(jobs), executor.name)
+        for combination, ulid in start.ulids.items():
+            session.rename(combination, ulid, start.names[combination])
+        if start.is_resumed:
+            session.failed = len(self._database.get_failed_jobs(start.run_id))
+            session.succeeded = len(start.finished) - session.failed
+        log.info(
+            "run %d: %d jobs to do, executor %s", start.run_id, len(start.ulids), executor.name
+        )
+        self._session = session
+        self._follow(start)
         return session
 
-    def _start(self, plan: Plan) -> tuple[int, dict[Combination, str]]:
-        """Store a new run and its intended jobs; gives the run's id and the jobs' ULIDs."""
-        settings = self.study.settings
-        record = RunRecord(
-            timestamp=self._clock.timestamp(),
-            git_commit=self.git.commit,
-            git_branch=self.git.branch,
-            dirty_files=self.git.dirty_files,
-            study=settings.name,
-            executor=settings.run.executor,
-            ingest_version=__version__,
-            up_to_date_jobs=len(plan.up_to_date),
-        )
-        jobs = [self._job_record(job) for job in plan.to_run]
-        self._database.keep_study(self.study.countries, self.study.scenarios)
-        run_id = self._database.start_validation_run(record, jobs, study_contents(self.study))
-        return run_id, {job.combination: job.ulid for job in jobs}
-
-    def _job_record(self, job: PlannedJob) -> JobRecord:
-        ulid = str(ULID())
-        return JobRecord(job.combination, ulid, self._job_name(ulid), job.inputs, job.reason)
-
-    def _job_name(self, ulid: str) -> str:
-        study = re.sub(r"[^A-Za-z0-9_]+", "_", self.study.name)[:60]
-        return f"ingest-{study}-{ulid}"
-
-    def _take_up(
-        self, open_run: OpenRun, jobs: Sequence[PlannedJob]
-    ) -> tuple[int, dict[Combination, str]]:
-        """Go on with a run that was cut off: its unfinished jobs under new ULIDs."""
-        ulids = {job.combination: str(ULID()) for job in jobs}
-        renamed = [(c, ulid, self._job_name(ulid)) for c, ulid in ulids.items()]
-        self._database.update_ulids(open_run.run_id, renamed)
-        self._database.update_run_status(open_run.run_id, RunStatus.RUNNING)
-        return open_run.run_id, ulids
-
-    def _limits(self, executor: Executor) -> Limits:
-        run = self.study.settings.run
-        rate = run.submit_rate or executor.default_submit_rate
-        return Limits(
-            max_in_flight=run.max_in_flight,
-            rate=parse_rate(rate) if rate else None,
-            job_timeout_s=run.job_timeout_s,
-            retries=run.retries,
-            retry_delay_s=run.retry_delay_s,
-            poll_interval_s=0.0 if executor.pushes else run.poll_interval_s,
-            poll_interval_max_s=run.poll_interval_max_s,
-        )
+    def _follow(self, start: RunStart) -> None:
+        """Take the jobs that an earlier process submitted as in flight."""
+        accepted = []
+        for job, submission in start.adopted:
+            self._session.scheduler.adopt(job.combination, self._clock.now(), job.attempts)
+            accepted += self._answered(submission, job.submitted_at)
+        self._database.mark_submitted(self._session.run_id, accepted)
 
     def submit_jobs_with_throttling(self) -> None:
         """Submit what the limits allow now; each job's name is stored before it is handed in."""
         session = self._session
         due = session.scheduler.take_submissions(self._clock.now())
-        if not due:
-            return
-        self._name_further_attempts(due)
+        if due:
+            self._take_answers(session.executor.submit(self._named_jobs(due)))
+
+    def _named_jobs(self, due: Sequence[Combination]) -> list[Job]:
+        """The jobs to hand in, under names that are stored by now."""
+        session = self._session
+        again = [c for c in due if session.scheduler.attempts(c) > 1]
+        for combination in again:
+            ulid = str(ULID())
+            session.rename(combination, ulid, name_job(self.study.name, ulid))
         jobs = [
-            Job(combination, ulid, self._job_name(ulid), self.compose_document(combination))
-            for combination in due
-            for ulid in [session.ulids[combination]]
+            Job(c, session.ulids[c], session.job_names[c], self.compose_document(c)) for c in due
         ]
-        accepted = []
-        for submission in session.executor.submit(jobs):
-            combination = session.by_ulid[submission.ulid]
-            if submission.fault is not None:
-                self._attempt_failed(combination, submission.fault)
-                continue
-            accepted.append((combination, self._clock.timestamp(), submission.external_id))
-            if session.executor.outlives_us:  # its id must survive us, so it is stored right away
+        wanted = session.executor.intended_names(jobs)
+        jobs = [replace(job, job_name=wanted.get(job.ulid, job.job_name)) for job in jobs]
+        for job in jobs:
+            session.job_names[job.combination] = job.job_name
+        renamed = [
+            (job.combination, job.ulid, job.job_name)
+            for job in jobs
+            if job.ulid in wanted or session.scheduler.attempts(job.combination) > 1
+        ]
+        self._database.update_ulids(session.run_id, renamed)
+        return jobs
+
+    def _take_answers(self, submissions: Iterable[Submission]) -> None:
+        """Store what was accepted; at once where the job outlives us, so that its id does too."""
+        session = self._session
+        accepted: list[AcceptedJob] = []
+        for submission in submissions:
+            accepted += self._answered(submission)
+            if session.executor.outlives_us and accepted:
                 self._database.mark_submitted(session.run_id, accepted)
                 accepted = []
         if accepted:
             self._database.mark_submitted(session.run_id, accepted)
 
-    def _name_further_attempts(self, due: Iterable[Combination]) -> None:
+    def _answered(
+        self, submission: Submission, submitted_at: str | None = None
+    ) -> list[AcceptedJob]:
+        """The accepted job of an answer; nothing where it was refused."""
         session = self._session
-        again = [c for c in due if session.scheduler.attempts(c) > 1]
-        for combination in again:
-            session.rename(combination, str(ULID()))
-        if again:
-            names = [(c, session.ulids[c], self._job_name(session.ulids[c])) for c in again]
-            self._database.update_ulids(session.run_id, names)
+        combination = session.by_ulid[submission.ulid]
+        if submission.fault is not None:
+            self._attempt_failed(combination, submission.fault)
+            return []
+        ulid = submission.new_ulid or submission.ulid
+        session.rename(combination, ulid, submission.job_name or session.job_names[combination])
+        session.scheduler.accepted(combination, self._clock.now())
+        return [
+            AcceptedJob(
+                combination=combination,
+                ulid=ulid,
+                job_name=session.job_names[combination],
+                external_id=submission.external_id,
+                submitted_at=submitted_at or self._clock.timestamp(),
+                attempts=session.scheduler.attempts(combination),
+            )
+        ]
 
-    def monitor_job_progress(self) -> list[JobUpdate]:
-        """What became of the jobs in flight; waits a moment for it, stops those out of time."""
+    def monitor_job_progress(self) -> None:
+        """Ask what became of the jobs in flight; waits a moment, gives up those out of time."""
         session, clock = self._session, self._clock
         self._stop_overdue(session.scheduler.overdue(clock.now()))
+        self._give_up_lost()
+        ulids = [session.ulids[c] for c in session.scheduler.take_questions(clock.now())]
         wait_s = session.scheduler.wait_s(clock.now(), _ROUND_S)
-        if not session.scheduler.poll_is_due(clock.now()):
+        if session.executor.pushes:
+            answers = session.executor.poll(ulids, wait_s)
+        elif ulids:
+            answers = session.executor.poll(ulids, 0.0)
+        else:
             clock.sleep(wait_s)
-            return []
-        ulids = [session.ulids[c] for c in session.scheduler.in_flight]
-        updates = list(session.executor.poll(ulids, wait_s if session.executor.pushes else 0.0))
-        session.scheduler.polled(clock.now(), moved=bool(updates))
-        return updates
+            return
+        self._take_updates(answers)
+
+    def _take_updates(self, answers: Iterable[JobUpdate | Submission]) -> None:
+        begun: list[Combination] = []
+        for answer in answers:
+            if isinstance(answer, Submission):
+                self._take_answers([answer])
+            elif answer.ulid in self._session.by_ulid:  # else stopped in the meantime
+                self._take_update(self._session.by_ulid[answer.ulid], answer, begun)
+        still_running = [c for c in begun if c in self._session.ulids]
+        if still_running:
+            self._database.mark_running(self._session.run_id, still_running)
+
+    def _take_update(
+        self, combination: Combination, update: JobUpdate, begun: list[Combination]
+    ) -> None:
+        scheduler, now = self._session.scheduler, self._clock.now()
+        if update.state is JobState.UNREACHABLE:
+            scheduler.unreachable(combination, now)
+            self._remember_doubt(combination, update)
+        elif update.state is JobState.UNKNOWN:
+            scheduler.unknown(combination, now)
+            self._remember_doubt(combination, update)
+        elif update.state is JobState.RUNNING:
+            scheduler.began(combination, now)
+            begun.append(combination)
+        elif update.state is JobState.SUCCEEDED:
+            scheduler.fetching(combination)
+            self._session.fetcher.request(update.ulid)
+        elif update.state is JobState.FAILED:
+            fault = update.fault or JobFault("failed", "the executor gave no reason")
+            self._attempt_failed(combination, fault)
+        else:
+            scheduler.heard(combination, now)
+
+    def _remember_doubt(self, combination: Combination, update: JobUpdate) -> None:
+        fault = update.fault or JobFault("state unknown", f"its state is {update.state.value}")
+        if self._session.doubts.get(combination) != fault:
+            first_line = fault.message.partition("\n")[0]
+            log.info("%s: %s: %s", combination, update.state.value, first_line)
+        self._session.doubts[combination] = fault
+
+    def _give_up_lost(self) -> None:
+        """Fail jobs whose state stays unknown; stop when nothing can be asked about any more."""
+        session, now, run = self._session, self._clock.now(), self.study.settings.run
+        if session.scheduler.is_cut_off(now):
+            why = next(reversed(session.doubts.values())).message.partition("\n")[0]
+            raise BackendError(
+                f"{session.executor.name} could not be asked about any job for "
+                f"{run.unreachable_limit_s:g} s (run.unreachable_limit_s): {why}. Jobs that were "
+                "submitted go on; the next `ingest run` follows them"
+            )
+        for combination in session.scheduler.lost(now):
+            doubt = session.doubts[combination]
+            message = f"{doubt.message}\ngiven up after {run.unknown_limit_s:g} s"
+            self._store(combination, JobStatus.FAILED, fault=JobFault(doubt.kind, message))
 
     def _stop_overdue(self, overdue: Sequence[Combination]) -> None:
         session = self._session
@@ -254,70 +309,41 @@ class ValidationRunner(RunPlanner):
         limit = f"{self.study.settings.run.job_timeout_s:g} s"
         for combination in overdue:
             message = f"stopped after running for {limit} (run.job_timeout_s)"
+            if not session.executor.can_cancel:
+                message = f"not waited for after running for {limit} (run.job_timeout_s)"
             output = outputs.get(session.ulids[combination])
             fault = JobFault("timed out", f"{message}\n{output}" if output else message)
             self._store(combination, JobStatus.TIMEOUT, fault=fault)
 
-    def fetch_and_store_results(self, updates: Iterable[JobUpdate]) -> None:
-        """Fetch, check and store what has finished, each job in one transaction."""
+    def _cancel_the_rest(self) -> None:
+        """Stop every job at the backend, and give up those that were never submitted."""
         session = self._session
-        begun = []
-        for update in updates:
-            combination = session.by_ulid.get(update.ulid)
-            if combination is None:  # stopped in the meantime
-                continue
-            if update.state is JobState.RUNNING:
-                session.scheduler.began(combination, self._clock.now())
-                begun.append(combination)
-            elif update.state is JobState.SUCCEEDED:
-                self._fetch_and_store(combination)
-            elif update.state is JobState.FAILED:
-                fault = update.fault or JobFault("failed", "the executor gave no reason")
-                self._attempt_failed(combination, fault)
-        still_running = [c for c in begun if c in session.ulids]
-        if still_running:
-            self._database.mark_running(session.run_id, still_running)
+        session.executor.cancel([session.ulids[c] for c in session.scheduler.in_flight])
+        self._database.close_open_run(
+            session.run_id,
+            self._clock.timestamp(),
+            "cancelled when the run was stopped (--cancel-on-interrupt)",
+            kind="cancelled",
+        )
 
-    def _fetch_and_store(self, combination: Combination) -> None:
-        analytics = self.study.settings.analytics
-        try:
-            result_set = parse_analytics(
-                self._session.source.fetch(self._session.ulids[combination]),
-                on_bad_rows=analytics.on_bad_rows,
-                element_labels=analytics.element_labels,
-            )
-        except AnalyticsError as exc:
-            self._attempt_failed(combination, JobFault("bad results", str(exc)))
+    def fetch_and_store_results(self) -> None:
+        """Check and store the results that have come in, each job in one transaction."""
+        session = self._session
+        only_fetching = not session.scheduler.in_flight and session.fetcher.pending
+        wait_s = session.scheduler.wait_s(self._clock.now(), _ROUND_S) if only_fetching else 0.0
+        for fetched in session.fetcher.finished(wait_s):
+            self._store_fetched(session.by_ulid[fetched.ulid], fetched)
+
+    def _store_fetched(self, combination: Combination, fetched: Fetched) -> None:
+        if fetched.raw is None:
+            fault = JobFault(NOT_FETCHED, str(fetched.error))
+            self._store(combination, JobStatus.FAILED, fault=fault)
             return
-        notes, errors = self._check_metrics(combination, result_set)
-        if errors:
-            self._attempt_failed(combination, JobFault("metric check", "\n".join(errors)))
+        processed = self._session.processor.process(combination, fetched.raw)
+        if processed.fault is not None:
+            self._attempt_failed(combination, processed.fault)
         else:
-            settings = self.study.settings
-            findings = check_result_set(
-                settings.rules, combination, result_set, settings.quality.max_findings
-            )
-            self._store(
-                combination,
-                JobStatus.SUCCESS,
-                result_set=result_set,
-                notes=notes,
-                findings=findings,
-            )
-
-    def _check_metrics(
-        self, combination: Combination, result_set: ResultSet
-    ) -> tuple[list[str], list[str]]:
-        """Notes to keep with the job, and errors that fail it, from the metric-check plugins."""
-        try:
-            answers = self._plugins.hook.ingest_check_metrics(
-                settings=self.study.settings, combination=combination, result_set=result_set
-            )
-        except Exception as exc:  # noqa: BLE001  # a plugin's fault fails this job alone
-            return [], [f"a metric check raised {type(exc).__name__}: {exc}"]
-        findings = [finding for answer in answers for finding in answer]
-        notes = [*result_set.notes, *(str(f) for f in findings if not f.is_error)]
-        return notes, [str(f) for f in findings if f.is_error]
+            self._store(combination, JobStatus.SUCCESS, processed=processed)
 
     def _attempt_failed(self, combination: Combination, fault: JobFault) -> None:
         now = self._clock.now()
@@ -333,9 +359,7 @@ class ValidationRunner(RunPlanner):
         status: JobStatus,
         *,
         fault: JobFault | None = None,
-        result_set: ResultSet | None = None,
-        notes: Sequence[str] = (),
-        findings: Sequence[QualityFinding] = (),
+        processed: ProcessedResults = _NO_RESULTS,
     ) -> None:
         """Store a job's end, count it, and tell the plugins."""
         session = self._session
@@ -345,15 +369,16 @@ class ValidationRunner(RunPlanner):
             completed_at=self._clock.timestamp(),
             attempts=session.scheduler.attempts(combination),
             duration_s=session.scheduler.running_s(combination, self._clock.now()),
-            result_set=result_set,
+            result_set=processed.result_set,
             error_kind=fault.kind if fault else None,
             error=fault.message if fault else None,
-            notes=notes,
-            findings=findings,
+            notes=processed.notes,
+            findings=processed.findings,
         )
-        stored = self._database.record_job_result(session.run_id, outcome)
+        ulid = session.ulids[combination]
+        stored = session.processor.store_analytics_in_db(session.run_id, ulid, outcome)
         session.scheduler.ended(combination)
-        ulid = session.forget(combination)
+        session.forget(combination)
         session.count(outcome, stored)
         is_new = stored is not None and stored.is_new
         self._tell_job_finished(outcome, ulid, is_new)

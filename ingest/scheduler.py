@@ -6,6 +6,7 @@ order of answers, faults and delays can be played through it, and gives the same
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
@@ -49,14 +50,23 @@ class Limits:
     retry_delay_max_s: float = 300.0
     poll_interval_s: float = 0.0
     poll_interval_max_s: float = 30.0
+    unknown_limit_s: float = 600.0
+    unreachable_limit_s: float = 600.0
+
+
+# A job is asked about again after this share of its time in flight, within the limits of the
+# interval: a long job costs few questions, and is still noticed soon after its end.
+_SHARE_OF_AGE = 0.1
 
 
 class Phase(Enum):
-    """Where a job is in its life."""
+    """Where a job is in its life; from HANDED_IN to RUNNING it is in flight."""
 
     WAITING = auto()
+    HANDED_IN = auto()
     SUBMITTED = auto()
     RUNNING = auto()
+    FETCHING = auto()
     ENDED = auto()
 
 
@@ -65,7 +75,11 @@ class _Job:
     phase: Phase = Phase.WAITING
     attempts: int = 0
     not_before: float = 0.0
-    running_since: float = 0.0
+    accepted_at: float = 0.0
+    running_since: float | None = None
+    ask_at: float = 0.0
+    unknown_since: float | None = None
+    unreachable_since: float | None = None
 
 
 class Scheduler(Generic[Key]):
@@ -83,8 +97,7 @@ class Scheduler(Generic[Key]):
         self._in_flight: dict[Key, None] = {}
         self._submit_times: deque[float] = deque()
         self._ended = 0
-        self._next_poll = 0.0
-        self._poll_interval = limits.poll_interval_s
+        self._heard_at = -math.inf
 
     @property
     def is_finished(self) -> bool:
@@ -101,6 +114,14 @@ class Scheduler(Generic[Key]):
         """How many jobs are known to be running."""
         return sum(1 for key in self._in_flight if self._jobs[key].phase is Phase.RUNNING)
 
+    @property
+    def in_doubt(self) -> int:
+        """How many jobs in flight have no known state, or could not be asked about."""
+        jobs = (self._jobs[key] for key in self._in_flight)
+        return sum(
+            1 for j in jobs if j.unknown_since is not None or j.unreachable_since is not None
+        )
+
     def attempts(self, key: Key) -> int:
         """How often a job was submitted."""
         return self._jobs[key].attempts
@@ -108,7 +129,7 @@ class Scheduler(Generic[Key]):
     def running_s(self, key: Key, now: float) -> float | None:
         """How long a job has been running, None when it was never seen to."""
         job = self._jobs[key]
-        return now - job.running_since if job.phase is Phase.RUNNING else None
+        return now - job.running_since if job.running_since is not None else None
 
     def take_submissions(self, now: float) -> list[Key]:
         """The jobs to submit now; they count as submitted from here on."""
@@ -123,13 +144,33 @@ class Scheduler(Generic[Key]):
         )
         taken = [self._waiting.popleft() for _ in range(room)]
         for key in taken:
-            job = self._jobs[key]
-            job.phase = Phase.SUBMITTED
-            job.attempts += 1
-            self._in_flight[key] = None
+            self._jobs[key].attempts += 1
+            self._take(key, Phase.HANDED_IN)
         if self._limits.rate:
             self._submit_times.extend([now] * len(taken))
         return taken
+
+    def _take(self, key: Key, phase: Phase) -> None:
+        job = self._jobs[key]
+        job.phase = phase
+        job.unknown_since = job.unreachable_since = None
+        self._in_flight[key] = None
+
+    def adopt(self, key: Key, now: float, attempts: int = 1) -> None:
+        """A job was submitted by an earlier process; it is asked about at once."""
+        self._waiting.remove(key)
+        self._jobs[key].attempts = max(1, attempts)
+        self._take(key, Phase.HANDED_IN)
+        self.accepted(key, now)
+        self._jobs[key].ask_at = now
+
+    def accepted(self, key: Key, now: float) -> None:
+        """A job that was handed in is at the backend, and can be asked about."""
+        job = self._jobs[key]
+        if job.phase is Phase.HANDED_IN:
+            job.phase = Phase.SUBMITTED
+            job.accepted_at = now
+            job.ask_at = self._next_ask(job, now)
 
     def _allowance(self, now: float) -> int:
         rate = self._limits.rate
@@ -140,32 +181,87 @@ class Scheduler(Generic[Key]):
             self._submit_times.popleft()
         return rate.count - len(self._submit_times)
 
-    def poll_is_due(self, now: float) -> bool:
-        """Whether it is time to ask about the jobs in flight."""
-        return bool(self._in_flight) and now >= self._next_poll
+    def take_questions(self, now: float) -> list[Key]:
+        """The jobs to ask about now; without a poll interval those are all in flight."""
+        jobs = self._jobs
+        due = [
+            key
+            for key in self._in_flight
+            if jobs[key].phase is not Phase.HANDED_IN and jobs[key].ask_at <= now
+        ]
+        if self._limits.poll_interval_s:
+            for key in due:
+                jobs[key].ask_at = self._next_ask(jobs[key], now)
+        return due
 
-    def polled(self, now: float, *, moved: bool) -> None:
-        """The jobs in flight were asked about; the interval grows while nothing moves."""
-        limits = self._limits
-        grown = limits.poll_interval_s if moved else self._poll_interval * 1.5
-        self._poll_interval = min(grown, max(limits.poll_interval_max_s, limits.poll_interval_s))
-        self._next_poll = now + self._poll_interval
+    def _next_ask(self, job: _Job, now: float) -> float:
+        """When to ask next: on a grid of poll intervals, so that questions come together."""
+        grid = self._limits.poll_interval_s
+        if not grid:
+            return now
+        longest = max(self._limits.poll_interval_max_s, grid)
+        wait = min(max((now - job.accepted_at) * _SHARE_OF_AGE, grid), longest)
+        then = math.floor((now + wait) / grid + 0.5) * grid
+        return then if then > now else then + grid
 
     def began(self, key: Key, now: float) -> None:
         """A job was seen running; its time-out counts from the first time."""
+        self.accepted(key, now)
+        self.heard(key, now)
         job = self._jobs[key]
         if job.phase is Phase.SUBMITTED:
             job.phase = Phase.RUNNING
             job.running_since = now
 
+    def heard(self, key: Key, now: float) -> None:
+        """The state of a job in flight is known."""
+        job = self._jobs[key]
+        job.unknown_since = job.unreachable_since = None
+        self._heard_at = now
+
+    def unknown(self, key: Key, now: float) -> None:
+        """The answer about a job named no state that is known."""
+        job = self._jobs[key]
+        job.unreachable_since = None
+        self._heard_at = now
+        if job.unknown_since is None:
+            job.unknown_since = now
+
+    def unreachable(self, key: Key, now: float) -> None:
+        """A job could not be asked about."""
+        job = self._jobs[key]
+        if job.unreachable_since is None:
+            job.unreachable_since = now
+
+    def lost(self, now: float) -> list[Key]:
+        """Jobs whose state has been unknown for too long, or that alone cannot be asked about."""
+        limits = self._limits
+        return [
+            key
+            for key in self._in_flight
+            for job in [self._jobs[key]]
+            if _is_over(job.unknown_since, limits.unknown_limit_s, now)
+            or (
+                _is_over(job.unreachable_since, limits.unreachable_limit_s, now)
+                and self._heard_at > (job.unreachable_since or now)
+            )
+        ]
+
+    def is_cut_off(self, now: float) -> bool:
+        """Whether nothing at all was heard since jobs became unreachable, for too long."""
+        since = [
+            job.unreachable_since
+            for key in self._in_flight
+            for job in [self._jobs[key]]
+            if job.unreachable_since is not None and job.unreachable_since >= self._heard_at
+        ]
+        return bool(since) and _is_over(min(since), self._limits.unreachable_limit_s, now)
+
     def overdue(self, now: float) -> list[Key]:
         """Jobs that have been running for longer than the time-out."""
         timeout = self._limits.job_timeout_s
         return [
-            key
-            for key in self._in_flight
-            if self._jobs[key].phase is Phase.RUNNING
-            and self._jobs[key].running_since + timeout <= now
+            key for key in self._in_flight if _is_over(self._jobs[key].running_since, timeout, now)
         ]
 
     def failed(self, key: Key, now: float, *, can_pass: bool) -> bool:
@@ -173,13 +269,19 @@ class Scheduler(Generic[Key]):
         job = self._jobs[key]
         if not can_pass or job.attempts > self._limits.retries:
             return False
-        del self._in_flight[key]
+        self._in_flight.pop(key, None)
         delay = self._limits.retry_delay_s * 2.0 ** min(job.attempts - 1, 100)
         delay = min(delay, self._limits.retry_delay_max_s) * (0.5 + self._jitter())
         job.phase = Phase.WAITING
+        job.running_since = None
         job.not_before = now + delay
         self._delayed.append(key)
         return True
+
+    def fetching(self, key: Key) -> None:
+        """A job has succeeded, and its results are being fetched: it is not in flight any more."""
+        self._in_flight.pop(key, None)
+        self._jobs[key].phase = Phase.FETCHING
 
     def ended(self, key: Key) -> None:
         """A job has ended, well or not."""
@@ -192,13 +294,19 @@ class Scheduler(Generic[Key]):
         due = [now + at_most]
         if self._delayed:
             due.append(min(self._jobs[key].not_before for key in self._delayed))
+        limits = self._limits
         for key in self._in_flight:
-            if self._jobs[key].phase is Phase.RUNNING:
-                due.append(self._jobs[key].running_since + self._limits.job_timeout_s)
-        if self._in_flight and self._limits.poll_interval_s:
-            due.append(self._next_poll)
+            job = self._jobs[key]
+            if job.running_since is not None:
+                due.append(job.running_since + limits.job_timeout_s)
+            if limits.poll_interval_s and job.phase is not Phase.HANDED_IN:
+                due.append(job.ask_at)
         if self._waiting and len(self._in_flight) < self._limits.max_in_flight:
             rate = self._limits.rate
             full = rate is not None and len(self._submit_times) >= rate.count
             due.append(self._submit_times[0] + rate.span_s if rate and full else now)
         return max(0.0, min(due) - now)
+
+
+def _is_over(since: float | None, limit_s: float, now: float) -> bool:
+    return since is not None and since + limit_s <= now

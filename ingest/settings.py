@@ -53,20 +53,35 @@ class RunSettings:
     """[run]: how jobs are submitted, watched and repeated."""
 
     executor: str = setting("local", "where jobs run: `local` or the name a plugin registers")
-    max_in_flight: int = setting(100, "jobs submitted and not yet finished, at most", minimum=1)
+    max_in_flight: int | None = setting(
+        None,
+        "jobs submitted and not yet finished, at most; the executor's own if unset (mostly 100)",
+        minimum=1,
+    )
     submit_rate: str | None = setting(
         None,
         "submissions in a span of time, at most (`50/1s`, `10/1m`); the executor's own if unset",
     )
     poll_interval_s: float = setting(
         1.0,
-        "seconds between two questions after a job's state, growing while nothing moves",
+        "seconds between two questions after a job's state, growing with its time in flight",
         above=0,
     )
     poll_interval_max_s: float = setting(
         30.0, "largest value the poll interval grows to, in seconds", above=0
     )
     job_timeout_s: float = setting(3600.0, "a job running longer than this is stopped", above=0)
+    unknown_limit_s: float = setting(
+        600.0,
+        "a job fails when its state has been unknown for this long (a lost job, a new word)",
+        above=0,
+    )
+    unreachable_limit_s: float = setting(
+        600.0,
+        "the run stops when no job in flight could be asked about for this long; "
+        "the next run takes them up",
+        above=0,
+    )
     retries: int = setting(
         2,
         "further attempts at a job after a fault that can pass (a crash, a lost connection)",
@@ -74,6 +89,10 @@ class RunSettings:
     )
     retry_delay_s: float = setting(
         1.0, "seconds before the first further attempt; doubled, with jitter, each time", minimum=0
+    )
+    save_csv: bool = setting(
+        False,
+        "also write each job's numbers to results/<ULID>.csv and a line to validation_results.csv",
     )
     rerun_triggers: tuple[str, ...] = setting(
         ("input", "code", "environment"),
@@ -90,6 +109,29 @@ class AnalyticsSettings:
         "executor", "where metrics are fetched: `executor` (what it brings) or a plugin's source"
     )
     element_labels: tuple[str, ...] = setting((), "keep these labels alone; all labels where empty")
+    url: str | None = setting(None, "address of the analytics API, for source `analytics-api`")
+    event_type: str = setting(
+        "ECHO",
+        "analytics API: kind of event",
+        choices=("*", "ECHO", "BALANCE_SET", "EDGE_VALUES_CALCULATED"),
+    )
+    group_by: tuple[str, ...] = setting(
+        ("element_label",), "analytics API: columns to group by, `element_label` among them"
+    )
+    group_by_date: str = setting("timestamp:year", "analytics API: date column and its unit")
+    aggregations: tuple[str, ...] = setting(
+        ("value:last",), "analytics API: `value:last` or `value:sum`"
+    )
+    filters: tuple[str, ...] = setting(
+        (),
+        "analytics API: `column=value` or `column__op=value`; op: eq, neq, gt, gte, lt, lte, in, "
+        "contains",
+    )
+    concurrency: int = setting(4, "jobs whose results are fetched side by side, at most", minimum=1)
+    pause_s: float = setting(0.0, "seconds between the starts of two calls for results", minimum=0)
+    lag_s: float = setting(
+        300.0, "how long results that are not there yet are asked for again", minimum=0
+    )
     on_bad_rows: str = setting(
         "fail",
         "a bad row fails the job, or is dropped, counted and recorded",

@@ -18,7 +18,7 @@ from tests.conftest import PROJECT
 STAGES: dict[str, tuple[str, ...]] = {
     "words": (
         "findings", "suggest", "errors", "markers", "clock", "resources",
-        "number_text", "__init__",
+        "number_text", "job_name", "__init__",
     ),
     "settings": ("json_files", "setting_fields", "rules", "settings"),
     "files": ("country", "scenario", "code_version", "git", "study"),
@@ -34,7 +34,8 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "runner": (
         "planning", "scheduler", "events", "hookspecs", "default_plugins", "plugins",
-        "executor_setup", "run_changes", "run_session", "runner",
+        "executor_setup", "job_csv", "analytics_processor", "run_changes", "run_session",
+        "run_start", "runner",
     ),
     "commands": ("commands",),
     "cli": ("cli", "__main__"),

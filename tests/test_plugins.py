@@ -19,7 +19,7 @@ from ingest import hookspecs
 from ingest.analytics.fetch import ExecutorSource
 from ingest.errors import AnalyticsError, ConfigError, PluginError
 from ingest.executor_setup import choose_backend
-from ingest.executors.base import Executor, ExecutorContext, JobUpdate
+from ingest.executors.base import Executor, JobUpdate
 from ingest.executors.local import LocalExecutor, LocalSettings
 from ingest.plugins import (
     DEFAULT_PLUGINS,
@@ -32,6 +32,7 @@ from ingest.plugins import (
 from ingest.setting_fields import read_section
 from ingest.settings import load_settings
 from tests.conftest import PROJECT, Ingest, StudyFolder, scenario
+from tests.executors.drive import make_context
 
 HOOKS = sorted(name for name in vars(hookspecs) if name.startswith("ingest_"))
 WITH_PLUGINS = 'name = "tiny"\nplugins = "plugins"'
@@ -341,7 +342,7 @@ def test_ingest_register_analytics_sources_offers_a_source(
     failed = ingest("run", "--countries", "KEN")
     assert failed.exit_code == 1
     assert rows(study, "SELECT DISTINCT error_kind, error FROM job_results") == [
-        ("bad results", "no file every_job.csv in numbers")
+        ("results not fetched", "no file every_job.csv in numbers")
     ]
     (study.root / "numbers/every_job.csv").write_text(
         "element_label,timestamp_year,value\nFrom the folder,2030,7\n"
@@ -533,7 +534,10 @@ def test_the_backend_of_a_study_is_made_of_its_settings(study: StudyFolder) -> N
     backend = choose_backend(settings, load_plugins())
     assert backend.executor_type is LocalExecutor
     assert backend.executor_settings == LocalSettings(entry_point="model:simulate", workers=2)
-    assert backend.context == ExecutorContext(settings.root, "tiny", "standard", 7)
+    context = backend.context
+    assert (context.root, context.study_name) == (settings.root, "tiny")
+    assert (context.environment, context.max_in_flight) == ("standard", 7)
+    assert context.state_path == settings.database_path
     assert backend.check() == []
     with closing(backend.make_executor()) as executor:
         source = backend.make_source(executor)
@@ -553,7 +557,7 @@ def test_an_executor_without_results_says_where_to_get_them() -> None:
         def poll(self, ulids: Any, wait_s: float) -> list[JobUpdate]:
             return []
 
-    executor = Silent(Silent.Settings(), ExecutorContext(Path(), "tiny", "standard", 1))
+    executor = Silent(Silent.Settings(), make_context(Path()))
     executor.start()
     with pytest.raises(AnalyticsError, match=r"silent brings no results: set analytics\.source"):
         executor.fetch("01X")

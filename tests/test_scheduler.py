@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 import random
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ def test_a_run_without_jobs_is_finished() -> None:
     scheduler: Scheduler[str] = Scheduler([], Limits())
     assert scheduler.is_finished
     assert scheduler.take_submissions(0.0) == []
-    assert not scheduler.poll_is_due(0.0)
+    assert scheduler.take_questions(0.0) == []
 
 
 def test_a_run_is_finished_when_every_job_has_ended() -> None:
@@ -144,25 +145,109 @@ def test_further_attempts_go_before_jobs_that_never_ran() -> None:
     assert scheduler.take_submissions(10.0) == ["a"]
 
 
-def test_the_poll_interval_grows_while_nothing_moves() -> None:
-    scheduler = Scheduler("a", Limits(poll_interval_s=1.0, poll_interval_max_s=3.0))
-    assert not scheduler.poll_is_due(0.0)  # nothing in flight
+def accepted(scheduler: Scheduler[str], now: float) -> None:
+    for key in scheduler.take_submissions(now):
+        scheduler.accepted(key, now)
+
+
+def test_a_job_is_asked_about_at_the_poll_interval_and_more_seldom_with_its_age() -> None:
+    scheduler = Scheduler("a", Limits(poll_interval_s=1.0, poll_interval_max_s=30.0))
+    accepted(scheduler, 0.0)
+    asked = []
+    now = 0.0
+    while now < 600.0:
+        if scheduler.take_questions(now):
+            asked.append(now)
+            assert scheduler.take_questions(now) == []
+        now += scheduler.wait_s(now, math.inf)
+    assert asked[:10] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    gaps = [after - before for before, after in itertools.pairwise(asked)]
+    ages = asked[:-1]
+    assert all(gap <= max(1.0, 0.1 * age + 0.5) for gap, age in zip(gaps, ages, strict=True))
+    assert max(gaps) == 30.0
+    assert len(asked) < 60
+
+
+def test_questions_come_together_on_a_grid() -> None:
+    scheduler = Scheduler("abc", Limits(poll_interval_s=1.0, rate=Rate(1, 0.3)))
+    for now in (0.0, 0.3, 0.6):
+        accepted(scheduler, now)
+    assert scheduler.take_questions(0.99) == []
+    assert scheduler.take_questions(1.01) == ["a", "b"]
+    assert scheduler.take_questions(2.02) == ["a", "b", "c"]
+
+
+def test_a_job_is_not_asked_about_before_it_was_accepted() -> None:
+    scheduler = Scheduler("a", Limits(poll_interval_s=1.0))
     scheduler.take_submissions(0.0)
-    now, intervals = 0.0, []
-    for moved in (False, False, False, False, True, False):
-        assert scheduler.poll_is_due(now)
-        scheduler.polled(now, moved=moved)
-        intervals.append(scheduler.wait_s(now, math.inf))
-        assert not scheduler.poll_is_due(now + intervals[-1] * 0.99)
-        now += intervals[-1]
-    assert intervals == pytest.approx([1.5, 2.25, 3.0, 3.0, 1.0, 1.5])
+    assert scheduler.take_questions(100.0) == []
+    assert scheduler.wait_s(100.0, 5.0) == 5.0
+    scheduler.accepted("a", 100.0)
+    assert scheduler.take_questions(101.0) == ["a"]
+
+
+def test_without_a_poll_interval_every_job_in_flight_is_asked_about_every_time() -> None:
+    scheduler = Scheduler("ab", Limits())
+    accepted(scheduler, 0.0)
+    assert scheduler.take_questions(0.0) == scheduler.take_questions(0.0) == ["a", "b"]
 
 
 def test_a_poll_interval_above_its_limit_is_kept() -> None:
     scheduler = Scheduler("a", Limits(poll_interval_s=60.0, poll_interval_max_s=30.0))
-    scheduler.take_submissions(0.0)
-    scheduler.polled(0.0, moved=False)
+    accepted(scheduler, 0.0)
     assert scheduler.wait_s(0.0, math.inf) == 60.0
+
+
+def test_a_job_of_an_earlier_process_is_in_flight_and_asked_about_at_once() -> None:
+    scheduler = Scheduler("ab", Limits(poll_interval_s=1.0, retries=2, max_in_flight=1))
+    scheduler.adopt("b", 7.3, attempts=2)
+    assert scheduler.take_submissions(7.3) == []
+    assert scheduler.take_questions(7.3) == ["b"]
+    assert scheduler.attempts("b") == 2
+    scheduler.ended("b")
+    assert scheduler.take_submissions(7.3) == ["a"]
+
+
+def test_a_job_whose_results_are_fetched_makes_room_and_has_not_ended() -> None:
+    scheduler = Scheduler("ab", Limits(max_in_flight=1))
+    accepted(scheduler, 0.0)
+    scheduler.began("a", 1.0)
+    scheduler.fetching("a")
+    assert scheduler.in_flight == []
+    assert scheduler.overdue(1e9) == []
+    assert scheduler.running_s("a", 3.0) == 2.0
+    accepted(scheduler, 1.0)
+    scheduler.ended("b")
+    assert not scheduler.is_finished
+    scheduler.ended("a")
+    assert scheduler.is_finished
+
+
+def test_a_job_is_lost_when_its_state_stays_unknown() -> None:
+    scheduler = Scheduler("ab", Limits(unknown_limit_s=10.0))
+    accepted(scheduler, 0.0)
+    scheduler.unknown("a", 1.0)
+    scheduler.unknown("a", 10.9)
+    assert scheduler.lost(10.9) == []
+    assert scheduler.in_doubt == 1
+    assert scheduler.lost(11.0) == ["a"]
+    scheduler.heard("a", 11.0)
+    assert scheduler.lost(100.0) == []
+    assert scheduler.in_doubt == 0
+
+
+def test_silence_of_everything_is_no_fault_of_the_jobs() -> None:
+    scheduler = Scheduler("ab", Limits(unreachable_limit_s=10.0))
+    accepted(scheduler, 0.0)
+    scheduler.heard("a", 1.0)
+    for key in "ab":
+        scheduler.unreachable(key, 2.0)
+    assert not scheduler.is_cut_off(11.9)
+    assert scheduler.is_cut_off(12.0)
+    assert scheduler.lost(100.0) == []
+    scheduler.heard("a", 100.0)
+    assert not scheduler.is_cut_off(100.0)
+    assert scheduler.lost(100.0) == ["b"]  # b alone stays silent while a is heard of
 
 
 def test_nothing_waits_when_a_place_came_free() -> None:
@@ -256,11 +341,18 @@ class World:
     def _add(self, when: float, what: str, key: int, attempt: int) -> None:
         heapq.heappush(self.events, (when, len(self.events), what, key, attempt))
 
-    def due(self, now: float) -> list[tuple[str, int, int]]:
-        answers = []
+    def due(self, now: float, asked: list[int]) -> list[tuple[str, int, int]]:
+        """What has happened to the jobs that are asked about; the rest is told when they are."""
+        answers, others = [], []
         while self.events and self.events[0][0] <= now:
-            _, _, what, key, attempt = heapq.heappop(self.events)
-            answers.append((what, key, attempt))
+            event = heapq.heappop(self.events)
+            _, _, what, key, attempt = event
+            if key in asked:
+                answers.append((what, key, attempt))
+            else:
+                others.append(event)
+        for event in others:
+            heapq.heappush(self.events, event)
         return answers
 
 
@@ -306,6 +398,8 @@ class Simulation:
             answer = self.world.submit(key, self.scheduler.attempts(key), self.now)
             if answer != "accepted":
                 self.attempt_failed(key, can_pass=answer == "fault")
+            else:
+                self.scheduler.accepted(key, self.now)
         assert len(self.scheduler.in_flight) <= self.limits.max_in_flight
         assert set(self.scheduler.in_flight).isdisjoint(self.ends)
 
@@ -329,10 +423,18 @@ class Simulation:
             assert self.now - self.began_at[key] == pytest.approx(timeout)
             self.end(key, "timeout")
 
+    def forget_what_is_over(self) -> None:
+        """Nobody asks about an attempt that was given up."""
+        events = [e for e in self.world.events if self.is_current(e[3], e[4])]
+        heapq.heapify(events)
+        self.world.events = events
+
     def wait_and_poll(self) -> None:
+        self.forget_what_is_over()
         wait_s = self.scheduler.wait_s(self.now, self.world.at_most_s)
         assert wait_s >= 0.0
-        if not self.scheduler.poll_is_due(self.now):
+        asked = self.scheduler.take_questions(self.now)
+        if not asked:
             if not self.scheduler.is_finished:
                 assert wait_s < math.inf, "it would sleep for ever"
                 self.now += wait_s
@@ -342,11 +444,11 @@ class Simulation:
             wake = min(self.now + wait_s, max(self.now, next_event))
             assert wake < math.inf, "it would sleep for ever"
             self.now = wake
-        answers = [a for a in self.world.due(self.now) if self.is_current(*a[1:])]
-        self.scheduler.polled(self.now, moved=bool(answers))
+        answers = self.world.due(self.now, asked)
         self.tell("polled", len(answers))
-        for what, key, _ in answers:
-            self.take_answer(what, key)
+        for what, key, attempt in answers:
+            if self.is_current(key, attempt):
+                self.take_answer(what, key)
 
     def is_current(self, key: int, attempt: int) -> bool:
         return key not in self.ends and self.scheduler.attempts(key) == attempt

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import ConfigError, StudyError
+from ingest.executors.local import LocalExecutor
 from ingest.findings import error
 from ingest.setting_fields import FromText, read_section, section_fields, setting
 from ingest.settings import SECTIONS, Settings, load_settings
@@ -55,7 +56,8 @@ def test_defaults_are_those_of_the_design(read: Read) -> None:
     assert settings.study.environment == "standard"
     assert settings.study.unmatched_paths == "error"
     assert settings.run.executor == "local"
-    assert settings.run.max_in_flight == 100
+    assert settings.run.max_in_flight is None
+    assert LocalExecutor.default_max_in_flight == 100
     assert settings.run.rerun_triggers == ("input", "code", "environment")
     assert settings.analytics.source == "executor"
 

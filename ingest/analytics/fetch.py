@@ -19,6 +19,8 @@ class AnalyticsSource(ABC):
 
     name: ClassVar[str]
     Settings: ClassVar[type[Any]] = NoSettings
+    is_remote: ClassVar[bool] = True
+    """Whether fetch() waits for a service; it is then called from several threads."""
 
     def __init__(self, settings: Any, context: ExecutorContext) -> None:
         """Nothing is connected here."""
@@ -30,9 +32,18 @@ class AnalyticsSource(ABC):
         """What `ingest check` finds wrong without fetching."""
         return ()
 
+    @staticmethod
+    def preflight(settings: Any, context: ExecutorContext) -> Iterable[Finding]:
+        """What `ingest check` finds wrong by asking the service."""
+        return ()
+
     @abstractmethod
     def fetch(self, ulid: str) -> bytes:
-        """JSON records or CSV as parse_analytics reads them. Raises AnalyticsError."""
+        """JSON records or CSV as parse_analytics reads them.
+
+        Raises ResultsNotReadyError when a later question may find them, BackendError when the
+        service cannot be used at all (credentials), AnalyticsError for anything else.
+        """
 
     def close(self) -> None:
         """Let go of everything; called once, also after an error."""
@@ -45,6 +56,7 @@ class ExecutorSource(AnalyticsSource):
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
+        self.is_remote = executor.outlives_us  # type: ignore[misc]  # as remote as its executor
 
     def fetch(self, ulid: str) -> bytes:
         """The raw results that the executor holds for a job."""

@@ -10,8 +10,8 @@ from ingest.commands.check_results import check_results
 from ingest.commands.context import load_plugins_of, read_settings, study_options
 from ingest.commands.words import show_findings
 from ingest.compose import compose_scenarios, composition_findings
-from ingest.errors import ConfigError, StudyError
-from ingest.executor_setup import choose_backend
+from ingest.errors import BackendError, ConfigError, StudyError
+from ingest.executor_setup import Backend, choose_backend
 from ingest.findings import Finding, error, has_errors
 from ingest.number_text import count_text
 from ingest.rules import unknown_scenarios
@@ -22,6 +22,7 @@ from ingest.study import read_study
 @click.command()
 @study_options
 @click.option("--executor", "-x", metavar="NAME", help="Check for this executor")
+@click.option("--offline", is_flag=True, help="Do not ask the executor's service")
 @click.option("--results", is_flag=True, help="Check the stored results by the study's rules")
 @click.option("--run", metavar="NAME", help="With --results: the state as of this run; latest")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON")
@@ -30,6 +31,7 @@ def check(
     database: str | None,
     overrides: tuple[str, ...],
     executor: str | None,
+    offline: bool,
     results: bool,
     run: str | None,
     as_json: bool,
@@ -38,7 +40,9 @@ def check(
 
     All errors and warnings are told at once. Looked at: the JSON files, every path of every
     scenario, country slots that no path covers, ISO3 codes, duplicate names, the years, and whether
-    the executor could start. Exit code 2 when there is an error, 0 otherwise.
+    the executor could start. Where all of that is well, a service that the executor needs is asked
+    too: credentials, names, network. Exit code 2 when there is an error in the study, 4 when its
+    backend alone cannot be used, 0 otherwise.
 
     With --results, the stored results are checked by the [[rules]] of ingest.toml instead, in the
     state as of a run: its number, tag, commit or date, latest or previous. Exit code 3 when a rule
@@ -47,6 +51,7 @@ def check(
     \b
     Examples:
       ingest check
+      ingest check --executor aws-batch
       ingest check --results
       ingest check --results --run 7 --json
       ingest check --study my-study --json
@@ -58,7 +63,13 @@ def check(
         return
     if run is not None:
         raise ConfigError("--run chooses among stored results: ingest check --results --run NAME")
-    findings, summary = _check(study_path, database, overrides, executor)
+    if executor is not None:
+        overrides = (*overrides, f"run.executor={executor}")
+    findings, summary, backend = _check(study_path, database, overrides)
+    exit_code = StudyError.exit_code
+    if backend is not None and not offline and not has_errors(findings):
+        findings += backend.preflight()
+        exit_code = BackendError.exit_code
     errors = [finding for finding in findings if finding.is_error]
     if as_json:
         listed = [finding.as_dict() for finding in findings]
@@ -68,20 +79,19 @@ def check(
         others = count_text(len(findings) - len(errors), "warning")
         click.echo(f"{summary}: {count_text(len(errors), 'error')}, {others}", err=True)
     if errors:
-        raise SystemExit(StudyError.exit_code)
+        raise SystemExit(exit_code)
 
 
 def _check(
-    study_path: str | None, database: str | None, overrides: tuple[str, ...], executor: str | None
-) -> tuple[list[Finding], str]:
-    """Findings of every kind, errors first, and a line that says what was looked at."""
-    if executor is not None:
-        overrides = (*overrides, f"run.executor={executor}")
+    study_path: str | None, database: str | None, overrides: tuple[str, ...]
+) -> tuple[list[Finding], str, Backend | None]:
+    """Findings of every kind, errors first, a line that says what was looked at, the backend."""
+    backend = None
     try:
         settings, findings = read_settings(study_path, database, overrides, read_settings_file)
         plugins = load_plugins_of(settings)
     except ConfigError as exc:
-        return [error("bad-value", "", str(exc))], STUDY_FILE
+        return [error("bad-value", "", str(exc))], STUDY_FILE, None
     study, more = read_study(settings, plugins.hook)
     findings += more
     if study is not None and study.scenarios:
@@ -91,14 +101,15 @@ def _check(
         names = [scenario.name for scenario in study.scenarios]
         findings += unknown_scenarios(settings.rules, names, STUDY_FILE)
     try:
-        findings += choose_backend(settings, plugins).check()
+        backend = choose_backend(settings, plugins)
+        findings += backend.check()
     except StudyError as exc:
         findings += exc.findings
     except ConfigError as exc:
         findings.append(error("bad-value", STUDY_FILE, str(exc)))
     findings.sort(key=lambda finding: not finding.is_error)
     if study is None or has_errors(findings):
-        return findings, settings.name
+        return findings, settings.name, backend
     countries = f"{len(study.countries):,} countr{'y' if len(study.countries) == 1 else 'ies'}"
     size = f"{countries} x {count_text(len(study.scenarios), 'scenario')}"
-    return findings, f"{settings.name}, {size}"
+    return findings, f"{settings.name}, {size}", backend

@@ -64,8 +64,15 @@ def _counts(progress: RunProgress, remaining_s: float | None) -> str:
     rate = f"  {progress.done / progress.elapsed_s:.1f}/s" if progress.elapsed_s > 0 else ""
     return (
         f"{progress.done:,}/{progress.total:,}  ok {progress.succeeded:,}{failed}"
-        f"  running {progress.running}{rate}{left}"
+        f"  running {progress.running}{_on_the_way(progress)}{rate}{left}"
     )
+
+
+def _on_the_way(progress: RunProgress) -> str:
+    """Jobs whose results are fetched, and those whose state is not known, where there are any."""
+    fetching = f"  fetching {progress.fetching:,}" if progress.fetching else ""
+    doubt = f"  no answer {progress.in_doubt:,}" if progress.in_doubt else ""
+    return fetching + doubt
 
 
 class _Tracker:
@@ -97,7 +104,8 @@ def _plain_display() -> Show:
         left = f", about {duration(remaining_s)} left" if remaining_s is not None else ""
         click.echo(
             f"Run {progress.run_id}: {progress.done:,} of {progress.total:,} done, "
-            f"{progress.failed:,} failed, {progress.running} running{left}",
+            f"{progress.failed:,} failed, {progress.running} running"
+            f"{_on_the_way(progress).replace('  ', ', ')}{left}",
             err=True,
         )
 

@@ -40,6 +40,9 @@ from ingest.runner import ValidationRunner
 @click.option("--submit-rate", metavar="N/TIME", help="Submissions per span of time: 50/1s, 10/1m")
 @click.option("--retries", metavar="N", help="Further attempts after a fault that can pass")
 @click.option("--job-timeout", metavar="SECONDS", help="Stop a job that runs longer")
+@click.option(
+    "--cancel-on-interrupt", is_flag=True, help="On Ctrl-C stop the jobs at the backend too"
+)
 @click.option("--wait", is_flag=True, help="Wait for another run on this database to end")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON")
 @click.option("--quiet", "-q", is_flag=True, help="Errors and warnings only")
@@ -54,6 +57,7 @@ def run(
     force: bool,
     only_failed: bool,
     dry_run: bool,
+    cancel_on_interrupt: bool,
     wait: bool,
     as_json: bool,
     quiet: bool,
@@ -97,8 +101,10 @@ def run(
                 _show_head(context, backend, plan)
             report = None
             if plan.to_run:
-                with _stopping(runner), progress_display(quiet=quiet) as show_progress:
-                    report = runner.execute(plan, backend, show_progress)
+                with _stopping(runner, backend), progress_display(quiet=quiet) as show_progress:
+                    report = runner.execute(
+                        plan, backend, show_progress, cancel_on_interrupt=cancel_on_interrupt
+                    )
             else:
                 runner.close_leftovers(plan)
     if report is None:
@@ -197,9 +203,14 @@ def _show_head(context: StudyContext, backend: Backend, plan: Plan) -> None:
 
 
 @contextmanager
-def _stopping(runner: ValidationRunner) -> Iterator[None]:
+def _stopping(runner: ValidationRunner, backend: Backend) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) stops the run in order, the second ends it at once."""
     requested = False
+    jobs_go_on = (
+        " Jobs that were submitted go on unless --cancel-on-interrupt was given."
+        if backend.executor_type.outlives_us
+        else ""
+    )
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal requested
@@ -207,7 +218,9 @@ def _stopping(runner: ValidationRunner) -> Iterator[None]:
             os._exit(InterruptedRunError.exit_code)
         requested = True
         runner.request_stop()
-        click.echo("Stopping; what has finished is kept. Once more ends it at once.", err=True)
+        click.echo(
+            f"Stopping; what has finished is kept.{jobs_go_on} Once more ends it at once.", err=True
+        )
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

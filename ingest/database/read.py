@@ -11,7 +11,7 @@ from queue import Empty, Full, LifoQueue
 from typing import Any
 
 from ingest.database.files import open_for_reading
-from ingest.database.records import OpenRun, RunRecord, RunStatus
+from ingest.database.records import CutOffJob, OpenRun, RunRecord, RunStatus
 from ingest.inputs import ContentLookup, Inputs, InputSet
 from ingest.plan import (
     Combination,
@@ -143,6 +143,31 @@ def read_open_run(connection: sqlite3.Connection) -> OpenRun | None:
         else:
             finished.add(Combination(country, scenario))
     return OpenRun(run_id, RunStatus(status), record, unfinished, frozenset(finished))
+
+
+# What a job is given whose run was cut off and not taken up; a later run may take the job over.
+CUT_OFF = "run cut off"
+
+
+def read_cut_off_jobs(
+    connection: sqlite3.Connection, executor: str, input_digests: Mapping[Combination, str]
+) -> dict[Combination, CutOffJob]:
+    """Jobs of runs by this executor that were cut off, for the same inputs; the newest of each."""
+    found = {}
+    for country, scenario, digest, *rest in connection.execute(
+        """SELECT country, scenario, input_digest, run_id, ulid, job_name, external_id,
+                  submitted_at, attempts
+             FROM job_results JOIN validation_runs USING (run_id)
+            WHERE executor = ?
+              AND (job_status IN ('submitted', 'running')
+                   OR (job_status = 'cancelled' AND error_kind = ?))
+            ORDER BY run_id""",
+        [executor, CUT_OFF],
+    ):
+        combination = Combination(country, scenario)
+        if input_digests.get(combination) == digest:
+            found[combination] = CutOffJob(combination, *rest)
+    return found
 
 
 def read_runs(connection: sqlite3.Connection, limit: int = 10) -> list[dict[str, Any]]:

@@ -72,6 +72,31 @@ class JobRecord:
 
 
 @dataclass(frozen=True)
+class AcceptedJob:
+    """A job that its backend took: under which names, when, and at which attempt."""
+
+    combination: Combination
+    ulid: str
+    job_name: str
+    external_id: str | None
+    submitted_at: str
+    attempts: int
+
+
+@dataclass(frozen=True)
+class CutOffJob:
+    """A job that was meant to be submitted when its run was cut off; it may be at the backend."""
+
+    combination: Combination
+    run_id: int
+    ulid: str
+    job_name: str
+    external_id: str | None
+    submitted_at: str | None
+    attempts: int
+
+
+@dataclass(frozen=True)
 class JobOutcome:
     """How a job ended. A success has a result set, anything else an error and none.
 

@@ -15,6 +15,8 @@ from ingest.country import Country
 from ingest.database import changes, cleanup, quality, read, references, tags, write
 from ingest.database.files import open_for_writing, writer_lock
 from ingest.database.records import (
+    AcceptedJob,
+    CutOffJob,
     JobOutcome,
     JobRecord,
     OpenRun,
@@ -97,19 +99,33 @@ class ValidationDatabase:
         """Set a run's status and recount its jobs."""
         write.set_run_status(self.db, run_id, status, finished_at)
 
-    def close_open_run(self, run_id: int, finished_at: str, why: str) -> None:
-        """End a run that was cut off; its unfinished jobs become cancelled."""
-        write.close_open_run(self.db, run_id, finished_at, why)
+    def close_open_run(
+        self, run_id: int, finished_at: str, why: str, kind: str = read.CUT_OFF
+    ) -> None:
+        """End a run that was cut off; its unfinished jobs become cancelled.
+
+        With the default kind, a later run may take over those that were submitted.
+        """
+        write.close_open_run(self.db, run_id, finished_at, kind, why)
 
     def update_ulids(self, run_id: int, jobs: Iterable[tuple[Combination, str, str]]) -> None:
         """New (combination, ULID, job name) for further attempts, before they are submitted."""
         write.update_ulids(self.db, run_id, jobs)
 
-    def mark_submitted(
-        self, run_id: int, jobs: Iterable[tuple[Combination, str, str | None]]
-    ) -> None:
-        """Keep (combination, submitted_at, external id) of jobs that were accepted."""
+    def mark_submitted(self, run_id: int, jobs: Iterable[AcceptedJob]) -> None:
+        """Keep under which names and when jobs were accepted."""
         write.mark_submitted(self.db, run_id, jobs)
+
+    def cut_off_jobs(
+        self, executor: str, input_digests: Mapping[Combination, str]
+    ) -> dict[Combination, CutOffJob]:
+        """Jobs by an executor whose run was cut off, for these inputs; the newest of each."""
+        with self.reading() as connection:
+            return read.read_cut_off_jobs(connection, executor, input_digests)
+
+    def take_over(self, run_id: int, jobs: Iterable[CutOffJob]) -> None:
+        """Make jobs of runs that were cut off those of a newer run."""
+        write.take_over(self.db, run_id, jobs)
 
     def mark_running(self, run_id: int, combinations: Iterable[Combination]) -> None:
         """Keep that jobs have begun."""

@@ -11,6 +11,8 @@ from ingest.analytics.metrics import ResultSet
 from ingest.country import Country
 from ingest.database.quality import replace_job_findings
 from ingest.database.records import (
+    AcceptedJob,
+    CutOffJob,
     JobOutcome,
     JobRecord,
     JobStatus,
@@ -119,16 +121,51 @@ def update_ulids(db: Database, run_id: int, jobs: Iterable[tuple[Combination, st
         )
 
 
-def mark_submitted(
-    db: Database, run_id: int, jobs: Iterable[tuple[Combination, str, str | None]]
-) -> None:
-    """Keep when jobs were submitted and under which external id: (combination, time, id)."""
+def mark_submitted(db: Database, run_id: int, jobs: Iterable[AcceptedJob]) -> None:
+    """Keep under which names and when jobs were accepted; the first time of a job stays."""
     with db.atomic():
         db.conn.executemany(
-            """UPDATE job_results SET submitted_at = coalesce(submitted_at, ?), external_id = ?
+            """UPDATE job_results SET submitted_at = coalesce(submitted_at, ?), external_id = ?,
+                   ulid = ?, job_name = ?, attempts = ?
                WHERE run_id = ? AND country = ? AND scenario = ?""",
-            ((when, external_id, run_id, *combination) for combination, when, external_id in jobs),
+            (
+                (
+                    job.submitted_at,
+                    job.external_id,
+                    job.ulid,
+                    job.job_name,
+                    job.attempts,
+                    run_id,
+                    *job.combination,
+                )
+                for job in jobs
+            ),
         )
+
+
+def take_over(db: Database, run_id: int, jobs: Iterable[CutOffJob]) -> None:
+    """Make jobs of runs that were cut off those of a newer run: names, ids and times move there."""
+    with db.atomic():
+        for job in jobs:
+            db.conn.execute(
+                """UPDATE job_results SET ulid = ?, job_name = ?, external_id = ?,
+                       submitted_at = ?, attempts = ?
+                   WHERE run_id = ? AND country = ? AND scenario = ?""",
+                [
+                    job.ulid,
+                    job.job_name,
+                    job.external_id,
+                    job.submitted_at,
+                    job.attempts,
+                    run_id,
+                    *job.combination,
+                ],
+            )
+            db.conn.execute(
+                """UPDATE job_results SET error_kind = 'taken over', error = ?
+                   WHERE run_id = ? AND country = ? AND scenario = ?""",
+                [f"run {run_id} took this job over", job.run_id, *job.combination],
+            )
 
 
 def mark_running(db: Database, run_id: int, combinations: Iterable[Combination]) -> None:
@@ -259,14 +296,14 @@ def set_run_status(db: Database, run_id: int, status: RunStatus, finished_at: st
         )
 
 
-def close_open_run(db: Database, run_id: int, finished_at: str, why: str) -> None:
-    """End a run that was cut off and will not be taken up: its unfinished jobs are cancelled."""
+def close_open_run(db: Database, run_id: int, finished_at: str, kind: str, why: str) -> None:
+    """End a run whose unfinished jobs are not waited for: they become cancelled."""
     with db.atomic():
         db.conn.execute(
             """UPDATE job_results SET job_status = 'cancelled', completed_at = ?,
-                   error_kind = 'run cut off', error = ?
+                   error_kind = ?, error = ?
                WHERE run_id = ? AND job_status IN ('submitted', 'running')""",
-            [finished_at, why, run_id],
+            [finished_at, kind, why, run_id],
         )
         set_run_status(db, run_id, RunStatus.INTERRUPTED, finished_at)
 

@@ -7,7 +7,7 @@ never touches the database.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,16 +16,22 @@ from typing import Any, ClassVar
 from ingest.errors import AnalyticsError
 from ingest.findings import Finding
 from ingest.plan import Combination
+from ingest.settings import AnalyticsSettings, RunSettings, StudySettings
 
 
 class JobState(StrEnum):
-    """What an executor says of a job. UNKNOWN: it answered, but with no state we know."""
+    """What an executor says of a job.
+
+    UNKNOWN: it was asked, and the answer names no state we know, or not this job. UNREACHABLE: it
+    could not be asked. Neither is running nor ended; both have a limit of their own.
+    """
 
     SUBMITTED = "submitted"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    UNREACHABLE = "unreachable"
 
     @property
     def is_final(self) -> bool:
@@ -44,6 +50,16 @@ class Job:
 
 
 @dataclass(frozen=True)
+class EarlierJob:
+    """A job that an earlier process meant to submit, or did: external_id where it was answered."""
+
+    combination: Combination
+    ulid: str
+    job_name: str
+    external_id: str | None
+
+
+@dataclass(frozen=True)
 class JobFault:
     """Why a job did not succeed.
 
@@ -58,16 +74,25 @@ class JobFault:
 
 @dataclass(frozen=True)
 class Submission:
-    """The answer to handing in one job: external_id where the backend gave one, or the fault."""
+    """The answer to handing in one job: accepted, or the fault.
+
+    external_id: the backend's id, where it gave one. new_ulid, job_name: the names that the backend
+    itself gave the job; from then on the job is asked for, fetched and cancelled by new_ulid.
+    """
 
     ulid: str
     external_id: str | None = None
     fault: JobFault | None = None
+    new_ulid: str | None = None
+    job_name: str | None = None
 
 
 @dataclass(frozen=True)
 class JobUpdate:
-    """What became of a job; fault is set when state is FAILED."""
+    """What became of a job.
+
+    fault is set when state is FAILED; with UNKNOWN and UNREACHABLE it may say why.
+    """
 
     ulid: str
     state: JobState
@@ -76,12 +101,20 @@ class JobUpdate:
 
 @dataclass(frozen=True)
 class ExecutorContext:
-    """What an executor may know of the study: its folder, name, environment and limits."""
+    """What an executor or an analytics source may know of the study.
+
+    root: the study's folder. state_path: where files that must survive this process begin with,
+    beside the database: state_path.with_name(state_path.name + ".run-api.jsonl").
+    """
 
     root: Path
     study_name: str
     environment: str
     max_in_flight: int
+    state_path: Path
+    study: StudySettings
+    run: RunSettings
+    analytics: AnalyticsSettings
 
 
 @dataclass(frozen=True)
@@ -100,8 +133,14 @@ class Executor(ABC):
     Settings: ClassVar[type[Any]] = NoSettings
     outlives_us: ClassVar[bool] = False
     """Whether jobs go on when this process ends, and can be adopted by the next run."""
+    can_cancel: ClassVar[bool] = True
+    """Whether cancel() stops jobs."""
     pushes: ClassVar[bool] = False
-    """Whether poll() waits for something to happen; otherwise it is called at the poll interval."""
+    """Whether poll() waits for something to happen and is called all the time."""
+    asks: ClassVar[bool] = True
+    """Whether poll() asks a service: a job is named in its ulids at the poll interval alone."""
+    default_max_in_flight: ClassVar[int] = 100
+    """What run.max_in_flight is where a study sets none."""
     default_submit_rate: ClassVar[str | None] = None
     """What run.submit_rate is where a study sets none; None for as fast as possible."""
 
@@ -115,16 +154,40 @@ class Executor(ABC):
         """What `ingest check` finds wrong without running a job."""
         return ()
 
+    @staticmethod
+    def preflight(settings: Any, context: ExecutorContext) -> Iterable[Finding]:
+        """What `ingest check` finds wrong by asking the service: credentials, names, network."""
+        return ()
+
     def start(self) -> None:
         """Make ready. Raises ConfigError or BackendError before anything is submitted."""
 
-    @abstractmethod
-    def submit(self, jobs: Sequence[Job]) -> Iterator[Submission]:
-        """Hand in jobs; yields the answer for each as soon as it is known."""
+    def adopt(self, jobs: Sequence[EarlierJob]) -> Iterable[Submission]:
+        """Which jobs of an earlier process were submitted; called once, after start().
+
+        A Submission with external_id: the job is (or was) at the backend and is followed from now
+        on. With a fault: nobody can tell, or it is lost. A job that is left out was certainly
+        never submitted.
+        """
+        return ()
+
+    def intended_names(self, jobs: Sequence[Job]) -> Mapping[str, str]:
+        """Job names by ULID, where the executor wants others; they are stored before submit()."""
+        return {}
 
     @abstractmethod
-    def poll(self, ulids: Sequence[str], wait_s: float) -> Iterable[JobUpdate]:
-        """What became of these jobs; one that pushes may wait up to wait_s seconds for it."""
+    def submit(self, jobs: Sequence[Job]) -> Iterable[Submission]:
+        """Hand in jobs; yields the answers that are known at once, the others come from poll()."""
+
+    @abstractmethod
+    def poll(self, ulids: Sequence[str], wait_s: float) -> Iterable[JobUpdate | Submission]:
+        """What became of jobs, and answers to submissions that were not known yet.
+
+        ulids: the jobs to ask about now. One that pushes is called all the time, often with none,
+        and waits up to wait_s seconds for something to happen.
+        Raises BackendError when the backend cannot be used any more; the jobs are then adopted by
+        the next run.
+        """
 
     def fetch(self, ulid: str) -> bytes:
         """The raw results of a succeeded job, CSV or JSON as parse_analytics reads them.

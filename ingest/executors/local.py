@@ -56,6 +56,7 @@ class LocalExecutor(Executor):
 
     name: ClassVar[str] = "local"
     pushes: ClassVar[bool] = True
+    asks: ClassVar[bool] = False
     Settings: ClassVar[type[LocalSettings]] = LocalSettings
 
     def __init__(self, settings: LocalSettings, context: ExecutorContext) -> None:

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,24 @@ from ingest.executors.base import (
 )
 from ingest.executors.local import LocalExecutor, LocalSettings
 from ingest.plan import Combination
+from ingest.settings import AnalyticsSettings, RunSettings, StudySettings
 
 # Far longer than anything here takes: a test that hangs shall fail and name what it waited for.
 LIMIT_S = 60.0
 
 
-def make_context(root: Path) -> ExecutorContext:
-    return ExecutorContext(root=root, study_name="tiny", environment="standard", max_in_flight=100)
+def make_context(root: Path, **changes: Any) -> ExecutorContext:
+    context = ExecutorContext(
+        root=root,
+        study_name="tiny",
+        environment="standard",
+        max_in_flight=100,
+        state_path=root / "validation_results.db",
+        study=StudySettings(),
+        run=RunSettings(),
+        analytics=AnalyticsSettings(),
+    )
+    return replace(context, **changes)
 
 
 def make_job(ulid: str, document: Any = None) -> Job:
