@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ingest import __version__
+from ingest.commands.backfill import backfill
 from ingest.commands.chart import chart
 from ingest.commands.check import check
 from ingest.commands.compare import compare
@@ -79,6 +80,7 @@ for command in (
     plugins,
     export,
     import_,
+    backfill,
     compare,
     reference,
     tag,

@@ -15,6 +15,7 @@ from ingest.analytics.fetch_pool import Fetched, ResultFetcher
 from ingest.analytics_processor import AnalyticsProcessor, ProcessedResults
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase
+from ingest.database.late_results import NOT_FETCHED
 from ingest.database.records import AcceptedJob, JobOutcome, JobStatus, RunStatus
 from ingest.diff import Tolerances
 from ingest.errors import BackendError, ConfigError
@@ -36,9 +37,6 @@ log = logging.getLogger("ingest.run")
 
 # The longest a round waits for something to happen before it looks for a stop again.
 _ROUND_S = 0.25
-
-# Kind of a failure whose job itself succeeded: `ingest backfill` fetches the results later.
-NOT_FETCHED = "results not fetched"
 
 _NO_RESULTS = ProcessedResults(None)
 

@@ -13,6 +13,8 @@ import click
 
 from ingest.bundle import write_bundle
 from ingest.commands.context import database_path, study_options
+from ingest.commands.export_check import run_check
+from ingest.csv_check import CheckChoice
 from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
 from ingest.export import (
@@ -37,7 +39,7 @@ _STDOUT = "-"
 
 
 @click.command()
-@click.argument("run", default="latest", metavar="[RUN]")
+@click.argument("names", nargs=-1, metavar="[RUN]")
 @study_options
 @click.option(
     "--format",
@@ -72,8 +74,12 @@ _STDOUT = "-"
 )
 @click.option("--only-run", is_flag=True, help="Only what RUN executed itself, not the state")
 @click.option("--force", is_flag=True, help="Overwrite FILE where it exists")
+@click.option("--check", is_flag=True, help="Compare CSV files, named in place of RUN, with it")
+@click.option("--run", "checked_run", metavar="RUN", help="With --check: as of it; default: latest")
+@click.option("--all", "show_all", is_flag=True, help="With --check: every difference")
+@click.option("--json", "as_json", is_flag=True, help="With --check: print the report as JSON")
 def export(
-    run: str,
+    names: tuple[str, ...],
     study_path: str | None,
     database: str | None,
     overrides: tuple[str, ...],
@@ -84,8 +90,12 @@ def export(
     labels: tuple[str, ...],
     only_run: bool,
     force: bool,
+    check: bool,
+    checked_run: str | None,
+    show_all: bool,
+    as_json: bool,
 ) -> None:
-    """Write the results as of a run to a file.
+    """Write the results as of a run to a file, or hold CSV files against them.
 
     RUN is a run's number, a tag, a commit, a date, `latest` or `previous`. What is written is the
     state as of it: for each combination the newest success by then.
@@ -104,7 +114,18 @@ def export(
       ingest export previous --format wide --labels 'Healthy*'
       ingest export 7 --countries KEN,UGA -o results.parquet
       ingest export latest -o run.zip
+      ingest export --check results/*.csv
     """
+    if check:
+        if format_ or output != _STDOUT or only_run or force:
+            raise ConfigError(
+                "--check writes no file: leave out --format, --output, --only-run, --force"
+            )
+        choice = CheckChoice(countries, scenarios, labels)
+        path_of_database = database_path(study_path, database)
+        run_check(path_of_database, names, checked_run or "latest", choice, show_all, as_json)
+        return
+    run = _only_run_name(names, checked_run, show_all or as_json)
     format_ = format_ or _BY_SUFFIX.get(Path(output).suffix.lower(), "csv")
     path = None if output == _STDOUT else Path(output)
     if path is None and format_ in ("parquet", "bundle"):
@@ -133,6 +154,15 @@ def export(
         click.echo(
             f"{count_text(numbers, 'number')} of run {chosen_run.run_id} in {path}", err=True
         )
+
+
+def _only_run_name(names: tuple[str, ...], checked_run: str | None, has_others: bool) -> str:
+    """The one RUN of an export. Raises ConfigError for what belongs to --check."""
+    if len(names) > 1:
+        raise ConfigError(f"one RUN at a time, not {', '.join(names)}; files go with --check")
+    if checked_run is not None or has_others:
+        raise ConfigError("--run, --all and --json go with --check")
+    return names[0] if names else "latest"
 
 
 def _export_bundle(connection: sqlite3.Connection, run: RunRef, path: Path, force: bool) -> None:

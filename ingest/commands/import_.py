@@ -1,102 +1,194 @@
-"""`ingest import`: the runs of a bundle into a results database."""
+"""`ingest import`: runs, jobs and metrics that are recorded elsewhere, into a results database."""
 
 from __future__ import annotations
 
 import zipfile
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from ingest import __version__
 from ingest.bundle import BundleError, import_bundle
-from ingest.commands.context import database_path, study_options
-from ingest.commands.words import some
+from ingest.clock import SystemClock
+from ingest.commands.context import (
+    database_path,
+    load_plugins_of,
+    read_settings,
+    study_file,
+    study_options,
+)
+from ingest.commands.import_report import (
+    bundle_notes,
+    bundle_summary,
+    jobs_notes,
+    jobs_summary,
+    metrics_summary,
+)
+from ingest.country import Country
 from ingest.database import ValidationDatabase
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
-from ingest.database.transfer import ImportedRuns
-from ingest.errors import ConfigError
-from ingest.number_text import count_text
+from ingest.database.imports import ImportContext
+from ingest.errors import ConfigError, StudyError
+from ingest.importing.job_list import read_job_list
+from ingest.importing.matching import match_jobs
+from ingest.importing.metric_files import FileChoice, read_metric_file
+from ingest.importing.original import read_original
+from ingest.importing.records import Recorded
+from ingest.scenario import Scenario
+from ingest.study import load_study
 
 _SQLITE_HEAD = b"SQLite format 3\x00"
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
 @study_options
+@click.option("--metrics", is_flag=True, help="FILE... are CSV files of metrics")
+@click.option("--country", metavar="ISO3", help="Whose metrics, where no column says it")
+@click.option("--scenario", metavar="NAME", help="Of which scenario, where no column says it")
+@click.option("--author", metavar="NAME", help="Only this author's rows, where there are several")
 @click.option("--wait", is_flag=True, help="Wait for a run on this database to end")
 def import_(
-    file: Path,
+    files: tuple[Path, ...],
     study_path: str | None,
     database: str | None,
     overrides: tuple[str, ...],
+    metrics: bool,
+    country: str | None,
+    scenario: str | None,
+    author: str | None,
     wait: bool,
 ) -> None:
-    """Add the runs of a bundle to a results database.
+    """Add runs, jobs or metrics that are recorded elsewhere to a results database.
 
-    FILE is what `ingest export --format bundle` wrote. Everything in it is checked first; a file
-    that is not as it was written is refused and nothing is changed. The runs get new numbers, and
-    those that are there already are recognised: importing twice adds nothing.
+    FILE is a bundle of `ingest export --format bundle`, a database of the original three-table
+    form, a job list validation_results.csv, or with --metrics CSV files with the columns
+    element_label, timestamp_year (or a date timestamp), value, and perhaps country and scenario.
+
+    All or nothing: a file that cannot be used changes nothing, and the file itself is only read.
+    What is there already is recognised: importing twice adds nothing.
 
     \b
     Examples:
       ingest import run.zip
-      ingest import run.zip --database colleagues.db
+      ingest import old/validation_results.db
+      ingest import old/validation_results.csv
+      ingest import --metrics by_hand.csv --country KEN --scenario null
+      ingest import --metrics old/results/*.csv
     """
-    _refuse_other_forms(file)
-    path = database_path(study_path, database)
-    _, imported = import_bundle(file, ValidationDatabase(path), wait=wait)
-    click.echo(_summary(imported, path), err=True)
-    for note in _notes(imported):
-        click.echo(f"{click.style('Warning', fg='yellow')}: {note}", err=True)
+    target = ValidationDatabase(database_path(study_path, database))
+    names = _read_names(study_path, database, overrides)
+    with closing(target):
+        if metrics:
+            _import_metrics(files, FileChoice(country, scenario, author), target, names, wait)
+            return
+        if country or scenario or author:
+            raise ConfigError("--country, --scenario and --author go with --metrics")
+        if len(files) > 1:
+            raise ConfigError("name one file; several at once go with --metrics alone")
+        _import_file(files[0], target, names, wait)
 
 
-def _refuse_other_forms(file: Path) -> None:
-    """Raise the ConfigError that tells why a file cannot be imported, unless it is a zip file."""
+@dataclass(frozen=True)
+class _Names:
+    """What the study here adds to what a file says."""
+
+    study: str | None = None
+    countries: tuple[Country, ...] = ()
+    scenarios: tuple[Scenario, ...] = ()
+
+    @property
+    def context(self) -> ImportContext:
+        return ImportContext(self.study, __version__)
+
+
+def _read_names(study_path: str | None, database: str | None, overrides: Sequence[str]) -> _Names:
+    """Names of the study here; nothing without a study, a warning for one that cannot be read."""
+    if not study_file(study_path).exists():
+        return _Names()
+    try:
+        settings, _ = read_settings(study_path, database, overrides)
+        study, _ = load_study(settings, load_plugins_of(settings).hook)
+    except StudyError as exc:
+        _warn([f"names of countries and scenarios are left out, the study has an error: {exc}"])
+        return _Names()
+    return _Names(study.name, study.countries, study.scenarios)
+
+
+def _import_file(file: Path, target: ValidationDatabase, names: _Names, wait: bool) -> None:
+    with _recorded(file) as recorded:
+        if recorded is None:
+            _, imported = import_bundle(file, target, wait=wait)
+            click.echo(bundle_summary(imported, target.path), err=True)
+            _warn(bundle_notes(imported))
+            return
+        if not recorded.runs:
+            click.echo(f"Nothing to do: {file} records no job", err=True)
+            return
+        with target.writing(wait=wait):
+            report = target.import_jobs(
+                recorded.runs, recorded.metrics, names.context, (names.countries, names.scenarios)
+            )
+            if report.has_changed:
+                target.settle()
+        click.echo(jobs_summary(report, recorded.job_count, file, target.path), err=True)
+        _warn([*recorded.warnings, *jobs_notes(report)])
+
+
+def _recorded(file: Path) -> AbstractContextManager[Recorded | None]:
+    """What a file of jobs records; None for a zip file. Raises ConfigError for other files."""
     try:
         with file.open("rb") as stream:
             head = stream.read(len(_SQLITE_HEAD))
     except OSError as exc:
         raise ConfigError(f"{file} cannot be read: {exc.strerror}") from exc
     if head == _SQLITE_HEAD:
-        with closing(connect_read_only(file)) as connection:
-            form = database_form(connection)
-        if form is DatabaseForm.ORIGINAL:
-            raise ConfigError(
-                f"{file} has the original three-table form; importing this form is not "
-                "supported yet"
-            )
-        if form in (DatabaseForm.CURRENT, DatabaseForm.OLDER):
-            raise ConfigError(
-                f"{file} is a results database, no bundle. Make one of its runs with: "
-                f"ingest export --database {file} -o run.zip"
-            )
-        raise ConfigError(f"{file} is a database, but none that can be imported")
+        _refuse_other_databases(file)
+        return read_original(file)
     if file.suffix.lower() == ".csv":
-        raise ConfigError(f"{file} is a CSV file; importing this form is not supported yet")
+        return nullcontext(read_job_list(file))
     if not zipfile.is_zipfile(file):
         raise BundleError(f"{file} is no bundle of ingest, or cut off; nothing was changed")
+    return nullcontext(None)
 
 
-def _summary(imported: ImportedRuns, path: Path) -> str:
-    known = count_text(len(imported.known), "run")
-    if not imported.added:
-        return f"Nothing to do: {path} has {known} of this bundle already"
-    as_runs = some([f"{old} as {new}" for old, new in imported.added.items()])
-    sets = count_text(imported.new_result_sets, "new result set")
-    there = f"; {known} there already" if imported.known else ""
-    added = count_text(len(imported.added), "run")
-    return f"{added} added to {path} (run {as_runs}), {sets}{there}"
-
-
-def _notes(imported: ImportedRuns) -> list[str]:
-    notes = []
-    if imported.shadowing:
-        notes.append(
-            f"{imported.shadowing} of the added runs began before the newest run that was there; "
-            "in the state they count as newer"
+def _refuse_other_databases(file: Path) -> None:
+    with closing(connect_read_only(file)) as connection:
+        form = database_form(connection)
+    if form in (DatabaseForm.CURRENT, DatabaseForm.OLDER):
+        raise ConfigError(
+            f"{file} is a results database, no bundle. Make one of its runs with: "
+            f"ingest export --database {file} -o run.zip"
         )
-    if imported.kept_tags:
-        notes.append(
-            f"tags that mean another run here stay as they are: {some(imported.kept_tags)}"
-        )
-    return notes
+    if form is not DatabaseForm.ORIGINAL:
+        raise ConfigError(f"{file} is a database, but none that can be imported")
+
+
+def _import_metrics(
+    files: Sequence[Path],
+    choice: FileChoice,
+    target: ValidationDatabase,
+    names: _Names,
+    wait: bool,
+) -> None:
+    read = [found for file in files for found in read_metric_file(file, choice)]
+    if not target.path.exists():
+        match_jobs(None, read)  # so that files without a job do not leave an empty database
+    with target.writing(wait=wait):
+        with target.reading() as connection:
+            items = match_jobs(connection, read)
+        report = target.import_metrics(items, names.context, SystemClock().timestamp())
+        if report.run_id is not None:
+            target.keep_study(names.countries, names.scenarios)
+        target.settle()
+    click.echo(metrics_summary(report, target.path), err=True)
+
+
+def _warn(notes: Sequence[str]) -> None:
+    for note in notes:
+        click.echo(f"{click.style('Warning', fg='yellow')}: {note}", err=True)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shlex
-import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from types import FrameType
 
 import click
 
@@ -22,8 +19,9 @@ from ingest.commands.plan import (
 )
 from ingest.commands.progress import progress_display
 from ingest.commands.run_report import show_nothing, show_report
+from ingest.commands.stopping import stopping
 from ingest.commands.words import code_line, show_findings
-from ingest.errors import ConfigError, InterruptedRunError
+from ingest.errors import ConfigError
 from ingest.executor_setup import Backend, choose_backend
 from ingest.number_text import count_text
 from ingest.plan import Plan
@@ -101,7 +99,10 @@ def run(
                 _show_head(context, backend, plan)
             report = None
             if plan.to_run:
-                with _stopping(runner, backend), progress_display(quiet=quiet) as show_progress:
+                with (
+                    stopping(runner.request_stop, _what_goes_on(backend, cancel_on_interrupt)),
+                    progress_display(quiet=quiet) as show_progress,
+                ):
                     report = runner.execute(
                         plan, backend, show_progress, cancel_on_interrupt=cancel_on_interrupt
                     )
@@ -202,29 +203,8 @@ def _show_head(context: StudyContext, backend: Backend, plan: Plan) -> None:
         click.echo(f"       {len(plan.up_to_date):,} up to date", err=True)
 
 
-@contextmanager
-def _stopping(runner: ValidationRunner, backend: Backend) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) stops the run in order, the second ends it at once."""
-    requested = False
-    jobs_go_on = (
-        " Jobs that were submitted go on unless --cancel-on-interrupt was given."
-        if backend.executor_type.outlives_us
-        else ""
-    )
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal requested
-        if requested:
-            os._exit(InterruptedRunError.exit_code)
-        requested = True
-        runner.request_stop()
-        click.echo(
-            f"Stopping; what has finished is kept.{jobs_go_on} Once more ends it at once.", err=True
-        )
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _what_goes_on(backend: Backend, cancel_on_interrupt: bool) -> str:
+    """What a stop leaves running, for the line that tells of it."""
+    if not backend.executor_type.outlives_us or cancel_on_interrupt:
+        return ""
+    return " Jobs that were submitted go on; the next `ingest run` follows them."

@@ -12,8 +12,15 @@ from sqlite_utils import Database
 
 from ingest.analytics.metrics import ResultSet
 from ingest.country import Country
-from ingest.database import changes, cleanup, quality, read, references, tags, write
+from ingest.database import changes, cleanup, late_results, quality, read, references, tags, write
 from ingest.database.files import open_for_writing, writer_lock
+from ingest.database.imports import (
+    ImportContext,
+    ImportedRun,
+    ImportReport,
+    JobImporter,
+    MetricsOf,
+)
 from ingest.database.records import (
     AcceptedJob,
     CutOffJob,
@@ -161,6 +168,50 @@ class ValidationDatabase:
     ) -> int:
         """Store published (country, scenario, value); gives how many figures were there before."""
         return references.replace_reference(self.db, reference, element_label, values)
+
+    def import_jobs(
+        self,
+        runs: Iterable[ImportedRun],
+        metrics: MetricsOf,
+        context: ImportContext,
+        study: tuple[Sequence[Country], Sequence[Scenario]] = ((), ()),
+    ) -> ImportReport:
+        """Add what is new of recorded runs, all or nothing; study: names to keep with them."""
+        assert self._elements is not None
+        try:
+            with self.db.atomic():
+                report = JobImporter(self.db, self._elements, metrics, context).add(runs)
+                if report.has_changed:
+                    self.keep_study(*study)
+                return report
+        except BaseException:
+            self._elements.forget()
+            raise
+
+    def import_metrics(
+        self, items: Sequence[late_results.LateMetrics], context: ImportContext, timestamp: str
+    ) -> late_results.LateMetricsReport:
+        """Add metrics out of files to their jobs, the others as a run; all or nothing."""
+        assert self._elements is not None
+        return late_results.store_late_metrics(self.db, self._elements, items, context, timestamp)
+
+    def attach_results(
+        self,
+        job: late_results.KnownJob,
+        result_set: ResultSet,
+        notes: Sequence[str] = (),
+        findings: Sequence[QualityFinding] = (),
+    ) -> StoredResult:
+        """A job's metrics that came after its end; the job is a success from then on."""
+        assert self._elements is not None
+        return late_results.attach_results(
+            self.db, self._elements, job, result_set, notes, findings
+        )
+
+    def jobs_without_results(self, run_id: int | None = None) -> list[late_results.KnownJob]:
+        """Jobs that succeeded and have no metrics here, of one run or all, newest run first."""
+        with self.reading() as connection:
+            return late_results.read_jobs_without_results(connection, run_id)
 
     def tag_run(self, run_id: int, tag: str) -> None:
         """Give a run a name, or move the name to it."""

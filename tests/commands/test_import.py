@@ -6,13 +6,13 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from tests.conftest import Ingest, StudyFolder
 from tests.odd_study import make_odd, metrics, run_study
+from tests.recorded import make_original
 
 
 @pytest.fixture(scope="module")
@@ -112,23 +112,11 @@ def test_another_zip_file_is_refused(study: StudyFolder, ingest: Ingest) -> None
     )
 
 
-def make_original(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        for table in ("validation_runs", "job_results", "metrics"):
-            connection.execute(f"CREATE TABLE {table} (run_id INTEGER)")
-        connection.commit()
-
-
-def test_forms_that_are_not_supported_yet_are_told(study: StudyFolder, ingest: Ingest) -> None:
-    make_original(study.root / "old.db")
-    (study.root / "old.csv").write_text("ulid,timestamp,country,scenario\n")
+def test_files_of_another_kind_are_refused(study: StudyFolder, ingest: Ingest) -> None:
     (study.root / "text.txt").write_text("hello")
     with closing(sqlite3.connect(study.root / "other.db")) as connection:
         connection.execute("CREATE TABLE songs (name)")
     expected = {
-        "old.db": "old.db has the original three-table form; importing this form is not supported "
-        "yet",
-        "old.csv": "old.csv is a CSV file; importing this form is not supported yet",
         "text.txt": "text.txt is no bundle of ingest, or cut off; nothing was changed",
         "other.db": "other.db is a database, but none that can be imported",
         "none.zip": "none.zip cannot be read: No such file or directory",

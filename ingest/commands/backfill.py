@@ -1,0 +1,160 @@
+"""`ingest backfill`: fetch the results that successful jobs lack."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+import click
+
+from ingest.backfill import Backfill, BackfillReport, environment_of
+from ingest.commands.context import (
+    StudyContext,
+    load_context,
+    study_options,
+)
+from ingest.commands.progress import progress_display
+from ingest.commands.stopping import stopping
+from ingest.commands.words import duration, show_findings, some
+from ingest.database.late_results import KnownJob
+from ingest.errors import InterruptedRunError
+from ingest.executor_setup import choose_backend
+from ingest.number_text import count_text
+from ingest.states import resolve_run
+
+_JOBS_MISSED = 1
+
+
+@click.command()
+@study_options
+@click.option("--run", "run_name", metavar="NAME", help="Only this run: number, tag, commit, date")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N jobs")
+@click.option("--dry-run", is_flag=True, help="Say what would be fetched and stop")
+@click.option("--wait", is_flag=True, help="Wait for a run on this database to end")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON")
+@click.option("--quiet", "-q", is_flag=True, help="Errors and warnings only")
+def backfill(
+    study_path: str | None,
+    database: str | None,
+    overrides: tuple[str, ...],
+    run_name: str | None,
+    limit: int | None,
+    dry_run: bool,
+    wait: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Fetch the results that jobs lack, and store them.
+
+    Looked at are successes without metrics, as an imported database has them, and jobs that
+    succeeded but whose results could not be fetched. They come from where analytics.source says,
+    at the pace of analytics.concurrency and analytics.pause_s. Each job's results are stored as
+    they come: stopped or killed at any moment, the next `ingest backfill` fetches the rest.
+
+    \b
+    Examples:
+      ingest backfill --dry-run
+      ingest backfill --run 1 --set analytics.pause_s=5
+      ingest backfill --limit 10
+    """
+    context = load_context(study_path, database, overrides)
+    show_findings(context.findings)
+    if dry_run:
+        jobs = _choose(context, run_name, limit)
+        context.database.close()
+        _show_dry_run(jobs, context, as_json)
+        return
+    worker = Backfill(
+        context.database,
+        choose_backend(context.settings, context.plugins),
+        context.settings,
+        context.plugins,
+    )
+    _choose(context, run_name, limit)  # a database that is not there is told, not made
+    with context.database.writing(wait=wait):
+        jobs = _choose(context, run_name, limit)
+        with (
+            stopping(worker.request_stop),
+            progress_display(quiet=quiet or as_json) as show_progress,
+        ):
+            report = worker.execute(jobs, show_progress)
+    _show(report, as_json, quiet)
+
+
+def _choose(context: StudyContext, run_name: str | None, limit: int | None) -> Sequence[KnownJob]:
+    run_id = None
+    if run_name is not None:
+        with context.database.reading() as connection:
+            run_id = resolve_run(connection, run_name).run_id
+    return context.database.jobs_without_results(run_id)[:limit]
+
+
+def _show_dry_run(jobs: Sequence[KnownJob], context: StudyContext, as_json: bool) -> None:
+    own = context.settings.study.environment
+    groups = Counter((job.run_id, environment_of(job) or own) for job in jobs)
+    if as_json:
+        rows = [
+            {"run_id": run_id, "environment": environment, "jobs": count}
+            for (run_id, environment), count in groups.items()
+        ]
+        click.echo(json.dumps({"jobs": len(jobs), "groups": rows}, indent=2))
+        return
+    click.echo(f"{count_text(len(jobs), 'job')} without results")
+    for (run_id, environment), count in groups.items():
+        click.echo(f"  run {run_id}, environment {environment}: {count_text(count, 'job')}")
+
+
+def _show(report: BackfillReport, as_json: bool, quiet: bool) -> None:
+    """The closing summary.
+
+    Raises InterruptedRunError for a backfill that was stopped, SystemExit where jobs were missed.
+    """
+    if as_json:
+        click.echo(json.dumps(_as_json(report), indent=2))
+    elif not report.total:
+        click.echo("Nothing to do: every success has its metrics.")
+    elif not quiet:
+        sets = count_text(report.new_result_sets, "new result set")
+        click.echo(
+            f"{report.filled:,} of {count_text(report.total, 'job')} filled in "
+            f"{duration(report.elapsed_s)}: {report.values:,} values, {sets}"
+        )
+        for fault, jobs in report.causes():
+            where = some([str(job.combination) for job in jobs])
+            click.echo(f"  {len(jobs):,} x {fault.kind}    {where}: {fault.message}")
+    if report.is_interrupted:
+        left = report.total - report.filled - len(report.missed)
+        raise InterruptedRunError(
+            f"stopped with {count_text(left, 'job')} left. Go on with: ingest backfill"
+        )
+    if report.missed:
+        raise SystemExit(_JOBS_MISSED)
+
+
+def _as_json(report: BackfillReport) -> dict[str, object]:
+    return {
+        "jobs": report.total,
+        "filled": report.filled,
+        "missed": len(report.missed),
+        "values": report.values,
+        "new_result_sets": report.new_result_sets,
+        "is_interrupted": report.is_interrupted,
+        "elapsed_s": round(report.elapsed_s, 3),
+        "causes": [
+            {
+                "error_kind": fault.kind,
+                "error": fault.message,
+                "jobs": [
+                    {
+                        "run_id": j.run_id,
+                        "country": j.combination.country,
+                        "scenario": j.combination.scenario,
+                        "ulid": j.ulid,
+                    }
+                    for j in jobs
+                ],
+            }
+            for fault, jobs in report.causes()
+        ],
+    }

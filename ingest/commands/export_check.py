@@ -1,0 +1,84 @@
+"""`ingest export --check`: what differs between CSV files and the database, as a table or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from ingest.commands.words import table
+from ingest.csv_check import CheckChoice, CheckReport, Difference, DifferenceKind, check_files
+from ingest.database.files import open_for_reading
+from ingest.errors import ConfigError
+from ingest.number_text import count_text
+from ingest.states import resolve_run
+
+_DIFFERENT = 3
+_SHOWN = 20
+
+
+def run_check(
+    database: Path,
+    names: Sequence[str],
+    run: str,
+    choice: CheckChoice,
+    show_all: bool,
+    as_json: bool,
+) -> None:
+    """Compare files with the state as of a run and print it.
+
+    Raises ConfigError; SystemExit with code 3 where there is a difference.
+    """
+    if not names:
+        raise ConfigError("--check needs files: ingest export --check results/*.csv")
+    with closing(open_for_reading(database)) as connection:
+        connection.execute("BEGIN")  # all that follows is of one moment, whatever is written
+        chosen = resolve_run(connection, run)
+        report = check_files(connection, chosen, [Path(name) for name in names], choice)
+    shown = report.differences if show_all else report.differences[:_SHOWN]
+    if as_json:
+        click.echo(json.dumps(_as_json(report, shown), indent=2))
+    else:
+        _show(report, shown)
+    if report.differences:
+        raise SystemExit(_DIFFERENT)
+
+
+def _as_json(report: CheckReport, shown: Sequence[Difference]) -> dict[str, object]:
+    return {
+        "run_id": report.run_id,
+        "files": report.files,
+        "equal": report.equal,
+        **{kind.name.lower(): report.count(kind) for kind in DifferenceKind},
+        "differences": [asdict(difference) for difference in shown],
+    }
+
+
+def _show(report: CheckReport, shown: Sequence[Difference]) -> None:
+    files = count_text(report.files, "file")
+    if not report.differences:
+        numbers = count_text(report.equal, "number")
+        click.echo(f"{files} and run {report.run_id} are equal: {numbers}", err=True)
+        return
+    headers = ("file", "job", "label", "year", "in the file", "in the database")
+    rows = [
+        (d.file, d.job, d.element_label, d.timestamp_year, _value(d.in_file), _value(d.in_database))
+        for d in shown
+    ]
+    click.echo(table(rows, headers, right=("year", "in the file", "in the database")))
+    counts = [f"{report.count(kind):,} {kind}" for kind in DifferenceKind if report.count(kind)]
+    click.echo(
+        f"{files} against run {report.run_id}: {report.equal:,} equal, {', '.join(counts)}",
+        err=True,
+    )
+    if len(shown) < len(report.differences):
+        click.echo(f"The first {len(shown)} are shown; every one: --all", err=True)
+
+
+def _value(value: float | None) -> str:
+    """Every digit, for two numbers may differ in the last one."""
+    return "" if value is None else repr(value)

@@ -1,0 +1,92 @@
+"""What `ingest import` says at its end: what came in, what was known, what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ingest.commands.words import some
+from ingest.database.imports import ImportReport
+from ingest.database.late_results import LateMetricsReport
+from ingest.database.transfer import ImportedRuns
+from ingest.number_text import count_text
+
+
+def bundle_summary(imported: ImportedRuns, path: Path) -> str:
+    """One line on the runs of a bundle."""
+    known = count_text(len(imported.known), "run")
+    if not imported.added:
+        return f"Nothing to do: {path} has {known} of this bundle already"
+    as_runs = some([f"{old} as {new}" for old, new in imported.added.items()])
+    sets = count_text(imported.new_result_sets, "new result set")
+    there = f"; {known} there already" if imported.known else ""
+    added = count_text(len(imported.added), "run")
+    return f"{added} added to {path} (run {as_runs}), {sets}{there}"
+
+
+def bundle_notes(imported: ImportedRuns) -> list[str]:
+    """Warnings about what a bundle's import left as it is."""
+    notes = _shadowing(imported.shadowing)
+    if imported.kept_tags:
+        notes.append(
+            f"tags that mean another run here stay as they are: {some(imported.kept_tags)}"
+        )
+    return notes
+
+
+def jobs_summary(report: ImportReport, recorded: int, file: Path, path: Path) -> str:
+    """What recorded jobs came in, and the command that fetches what they lack."""
+    if not report.has_changed:
+        jobs = count_text(recorded, "job")
+        return f"Nothing to do: {path} has what {file} records ({jobs}) already"
+    parts = []
+    if report.added:
+        runs = some([str(run_id) for run_id in report.added])
+        parts.append(f"{count_text(len(report.added), 'run')} added to {path} (run {runs})")
+    if report.grown:
+        runs = some([str(run_id) for run_id in report.grown])
+        parts.append(f"run {runs} of {path} has grown")
+    if report.new_jobs or report.added:
+        parts.append(count_text(report.new_jobs, "new job"))
+    if report.new_result_sets:
+        parts.append(count_text(report.new_result_sets, "new result set"))
+    if report.known:
+        parts.append(f"{count_text(report.known, 'job')} there already")
+    if report.completed:
+        lacked = f"{report.completed:,} of them got what they lacked"
+        parts.append(lacked if report.new_jobs else f"{lacked} in {path}")
+    text = ", ".join(parts)
+    if report.without_metrics:
+        successes = count_text(report.without_metrics, "success has|successes have")
+        text += f"\n{successes} no metrics yet. Fetch them with: ingest backfill"
+    return text
+
+
+def jobs_notes(report: ImportReport) -> list[str]:
+    """Warnings about recorded jobs."""
+    return [*report.warnings, *_shadowing(report.shadowing)]
+
+
+def metrics_summary(report: LateMetricsReport, path: Path) -> str:
+    """One line on metrics out of files."""
+    known = count_text(report.known, "job")
+    if not report.attached and report.run_id is None:
+        return f"Nothing to do: {path} has the metrics of {known} already"
+    parts = []
+    if report.run_id is not None:
+        parts.append(f"run {report.run_id} added to {path} with {count_text(report.added, 'job')}")
+    if report.attached:
+        parts.append(f"metrics added to {count_text(report.attached, 'known job')}")
+    parts.append(count_text(report.new_result_sets, "new result set"))
+    if report.known:
+        parts.append(f"{known} there already")
+    text = ", ".join(parts)
+    return text[0].upper() + text[1:]
+
+
+def _shadowing(runs: int) -> list[str]:
+    if not runs:
+        return []
+    return [
+        f"{runs} of the added runs began before the newest run that was there; "
+        "in the state they count as newer"
+    ]

@@ -1,0 +1,325 @@
+"""Jobs that other tools recorded, into the database: each stands once, known by its ULID."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlite_utils import Database
+
+from ingest.analytics.metrics import ResultSet
+from ingest.database.records import JobStatus, RunStatus
+from ingest.database.write import ElementIds, insert_result_set, set_run_status
+from ingest.json_files import sha256_text
+from ingest.plan import Combination
+
+EXECUTOR = "import"
+"""What stands as executor of runs that were brought in."""
+UNKNOWN_COMMIT = "unknown"
+END_NOT_RECORDED = "end not recorded"
+"""The error_kind of a job that was still on its way when it was recorded."""
+
+
+@dataclass(frozen=True)
+class ImportedJob:
+    """One recorded job; times are the texts that were recorded.
+
+    ulid: 26 characters, or where has_ulid is False the text that was found in its place.
+    """
+
+    combination: Combination
+    ulid: str
+    job_status: JobStatus
+    submitted_at: str | None = None
+    completed_at: str | None = None
+    job_name: str | None = None
+    error_kind: str | None = None
+    error: str | None = None
+    has_ulid: bool = True
+
+
+@dataclass(frozen=True)
+class ImportedRun:
+    """Recorded jobs that belong together; equal digests mean the same run, grown or not.
+
+    origin: words for where it was recorded, recorded_id: its number there. status: what was
+    recorded, for a run without jobs.
+    """
+
+    digest: str
+    origin: str
+    timestamp: str
+    git_commit: str
+    status: RunStatus
+    jobs: Sequence[ImportedJob]
+    recorded_id: int | None = None
+
+
+MetricsOf = Callable[[ImportedRun, ImportedJob], ResultSet | None]
+
+
+@dataclass(frozen=True)
+class ImportContext:
+    """What imported runs get that the file does not say: the study's name, and our version."""
+
+    study: str | None
+    ingest_version: str
+
+
+@dataclass
+class ImportReport:
+    """What an import did. added and grown: how many jobs came into runs, by the runs' ids here.
+
+    known: jobs that were there. completed: those of them that lacked something that the file has.
+    shadowing: how many added runs began before the newest run that was there.
+    """
+
+    added: dict[int, int] = field(default_factory=dict)
+    grown: dict[int, int] = field(default_factory=dict)
+    known: int = 0
+    completed: int = 0
+    without_metrics: int = 0
+    new_result_sets: int = 0
+    shadowing: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything was written."""
+        return bool(self.added or self.grown or self.completed)
+
+    @property
+    def new_jobs(self) -> int:
+        """How many jobs came in."""
+        return sum(self.added.values()) + sum(self.grown.values())
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a known job stands."""
+
+    run_id: int
+    combination: Combination
+
+
+class JobImporter:
+    """One import; the caller holds the transaction."""
+
+    def __init__(
+        self, db: Database, elements: ElementIds, metrics: MetricsOf, context: ImportContext
+    ) -> None:
+        self._db, self._elements, self._metrics = db, elements, metrics
+        self._context = context
+        self._report = ImportReport()
+        self._newest = self._value("SELECT max(timestamp) FROM validation_runs") or ""
+        self._places: dict[str, _Place] = {}
+        self._places_in_run: dict[tuple[int, str, Combination], _Place] = {}
+        for ulid, run_id, *combination in db.conn.execute(
+            "SELECT ulid, run_id, country, scenario FROM job_results"
+        ):
+            self._remember(ulid, _Place(run_id, Combination(*combination)))
+
+    def add(self, runs: Iterable[ImportedRun]) -> ImportReport:
+        """Add what is new of runs; gives what was done."""
+        for run in runs:
+            self._add_run(run)
+        return self._report
+
+    def _remember(self, ulid: str, place: _Place) -> None:
+        self._places[ulid] = place
+        self._places_in_run[place.run_id, ulid, place.combination] = place
+
+    def _add_run(self, run: ImportedRun) -> None:
+        target = self._value("SELECT run_id FROM validation_runs WHERE source = ?", run.digest)
+        places = [(job, self._find(job, target)) for job in run.jobs]
+        known = [(job, place) for job, place in places if place is not None]
+        if target is None:
+            target = self._same_run(run, {place.run_id for _, place in known})
+        for job, place in known:
+            self._complete(run, job, place)
+        new = [job for job, place in places if place is None and not self._contradicts(job)]
+        if new or not run.jobs:
+            self._add_jobs(run, target, new)
+
+    def _find(self, job: ImportedJob, target: int | None) -> _Place | None:
+        """Where a job stands already; without a ULID it is recognised within its run alone."""
+        if not job.has_ulid:
+            return self._places_in_run.get((target or 0, job.ulid, job.combination))
+        place = self._places.get(job.ulid)
+        return place if place and place.combination == job.combination else None
+
+    def _contradicts(self, job: ImportedJob) -> bool:
+        """Whether a job's ULID stands for another combination here; it is told and left out."""
+        place = self._places.get(job.ulid) if job.has_ulid else None
+        if place is None or place.combination == job.combination:
+            return False
+        self._report.warnings.append(
+            f"{job.combination} was left out: its ULID {job.ulid} is that of "
+            f"{place.combination} in run {place.run_id}"
+        )
+        return True
+
+    def _same_run(self, run: ImportedRun, run_ids: set[int]) -> int | None:
+        """The run here that was made of a list of this run's jobs; it gets the run's own facts."""
+        if run.git_commit == UNKNOWN_COMMIT or len(run_ids) != 1:
+            return None
+        (run_id,) = run_ids
+        cursor = self._db.conn.execute(
+            """UPDATE validation_runs SET git_commit = ?, timestamp = ?, source = ?
+               WHERE run_id = ? AND git_commit = ? AND executor = ?""",
+            [run.git_commit, run.timestamp, run.digest, run_id, UNKNOWN_COMMIT, EXECUTOR],
+        )
+        return run_id if cursor.rowcount else None
+
+    def _complete(self, run: ImportedRun, job: ImportedJob, place: _Place) -> None:
+        """Fill in what a known job lacks; a job that ingest ran itself stays as it is."""
+        self._report.known += 1
+        columns = "job_name, submitted_at, completed_at, job_status, error_kind, result_set_id"
+        row = self._db.conn.execute(
+            f"""SELECT {columns} FROM job_results JOIN validation_runs USING (run_id)
+                 WHERE run_id = ? AND country = ? AND scenario = ? AND executor = ?""",
+            [place.run_id, *place.combination, EXECUTOR],
+        ).fetchone()
+        there = dict(zip(columns.split(", "), row, strict=True)) if row else None
+        facts = self._missing_facts(run, job, there) if there else {}
+        if facts:
+            self._report.completed += 1
+            assignments = ", ".join(f"{column} = ?" for column in facts)
+            self._db.conn.execute(
+                f"""UPDATE job_results SET {assignments}
+                     WHERE run_id = ? AND country = ? AND scenario = ?""",
+                [*facts.values(), place.run_id, *place.combination],
+            )
+            if "job_status" in facts:
+                self._recount(place.run_id, run.status)
+
+    def _missing_facts(
+        self, run: ImportedRun, job: ImportedJob, there: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The columns of a known job to set: what it lacks, and its end where it had none."""
+        names = ("job_name", "submitted_at", "completed_at")
+        facts: dict[str, Any] = {
+            name: getattr(job, name)
+            for name in names
+            if there[name] is None and getattr(job, name) is not None
+        }
+        if there["error_kind"] == END_NOT_RECORDED and job.error_kind != END_NOT_RECORDED:
+            facts |= {
+                "job_status": job.job_status.value,
+                "error_kind": job.error_kind,
+                "error": job.error,
+            }
+        status = facts.get("job_status", there["job_status"])
+        if there["result_set_id"] is None and status == job.job_status == JobStatus.SUCCESS.value:
+            facts |= self._store_metrics(run, job)
+        return facts
+
+    def _store_metrics(self, run: ImportedRun, job: ImportedJob) -> dict[str, Any]:
+        """The columns that say where a job's metrics are, none where none are recorded."""
+        result_set = self._metrics(run, job)
+        if result_set is None:
+            return {}
+        stored = insert_result_set(self._db, self._elements, result_set)
+        self._report.new_result_sets += stored.is_new
+        notes = "\n".join(result_set.notes) or None
+        return {"result_set_id": stored.result_set_id, "notes": notes}
+
+    def _add_jobs(self, run: ImportedRun, target: int | None, jobs: Sequence[ImportedJob]) -> None:
+        """Add jobs to a run, made where there is none.
+
+        A run has one job a combination: attempts that find their place taken come into a run more.
+        """
+        taken = self._taken(target)
+        fitting: dict[Combination, ImportedJob] = {}
+        further = []
+        for job in jobs:
+            if job.combination in taken or job.combination in fitting:
+                further.append(job)
+            else:
+                fitting[job.combination] = job
+        if fitting or not jobs:
+            run_id = self._insert_run(run) if target is None else target
+            counts = self._report.added if target is None else self._report.grown
+            counts[run_id] = len(fitting)
+            for job in fitting.values():
+                self._insert_job(run, run_id, job)
+            self._recount(run_id, run.status)
+        if further:
+            self._add_further(run, further)
+
+    def _add_further(self, run: ImportedRun, jobs: Sequence[ImportedJob]) -> None:
+        digest = sha256_text(f"{run.digest} {jobs[0].ulid}")
+        further = replace(
+            run,
+            digest=digest,
+            origin=f"{run.origin}, further attempts",
+            timestamp=jobs[0].submitted_at or jobs[0].completed_at or run.timestamp,
+            jobs=jobs,
+        )
+        target = self._value("SELECT run_id FROM validation_runs WHERE source = ?", digest)
+        there = [job for job in jobs if not job.has_ulid and self._find(job, target)]
+        self._report.known += len(there)
+        new = [job for job in jobs if job not in there]
+        if new:
+            self._add_jobs(further, target, new)
+
+    def _taken(self, run_id: int | None) -> set[Combination]:
+        rows = self._db.conn.execute(
+            "SELECT country, scenario FROM job_results WHERE run_id = ?", [run_id]
+        )
+        return {Combination(*row) for row in rows}
+
+    def _insert_run(self, run: ImportedRun) -> int:
+        self._report.shadowing += run.timestamp < self._newest
+        row = {
+            "timestamp": run.timestamp,
+            "git_commit": run.git_commit,
+            "status": run.status.value,
+            "study": self._context.study,
+            "executor": EXECUTOR,
+            "ingest_version": self._context.ingest_version,
+            "source": run.digest,
+        }
+        return self._insert("validation_runs", row)
+
+    def _insert_job(self, run: ImportedRun, run_id: int, job: ImportedJob) -> None:
+        row = {
+            "run_id": run_id,
+            "country": job.combination.country,
+            "scenario": job.combination.scenario,
+            "ulid": job.ulid,
+            "job_status": job.job_status.value,
+            "submitted_at": job.submitted_at,
+            "completed_at": job.completed_at,
+            "job_name": job.job_name,
+            "reason": f"imported from {run.origin}",
+            "error_kind": job.error_kind,
+            "error": job.error,
+        }
+        if job.job_status is JobStatus.SUCCESS:
+            row |= self._store_metrics(run, job)
+            self._report.without_metrics += "result_set_id" not in row
+        self._insert("job_results", row)
+        self._remember(job.ulid, _Place(run_id, job.combination))
+
+    def _recount(self, run_id: int, recorded: RunStatus) -> None:
+        """Count a run's jobs and let them say its status; one without jobs keeps what it was."""
+        total, good = self._db.conn.execute(
+            """SELECT count(*), coalesce(sum(job_status = 'success'), 0) FROM job_results
+                WHERE run_id = ?""",
+            [run_id],
+        ).fetchone()
+        by_jobs = RunStatus.COMPLETED if good == total else RunStatus.FAILED
+        set_run_status(self._db, run_id, by_jobs if total else recorded, None)
+
+    def _insert(self, table: str, row: dict[str, Any]) -> int:
+        marks = ", ".join("?" for _ in row)
+        cursor = self._db.conn.execute(
+            f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values())
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _value(self, sql: str, *values: object) -> Any:
+        row = self._db.conn.execute(sql, values).fetchone()
+        return row[0] if row else None
