@@ -2,7 +2,7 @@
 # make test    install what the tests need and run them all
 # make check   formatting, lint, types, generated documentation
 # make docs    regenerate the generated parts of the documentation
-# make bench   the benchmarks
+# make bench   the benchmarks; make bench-cloud the one of the run API (3 minutes)
 
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 DOCS   := README.md $(wildcard docs/*.md)
 
-.PHONY: run test check docs bench wheel clean
+.PHONY: run test check docs bench bench-cloud wheel clean
 
 run: $(VENV)/installed
 	@$(BIN)/ingest run --study $(STUDY)
@@ -36,6 +36,9 @@ docs: $(VENV)/installed-dev
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/main_job.py
 	$(BIN)/python benchmarks/diff.py
+
+bench-cloud: $(VENV)/installed
+	$(BIN)/python benchmarks/run_api.py
 
 wheel: $(VENV)/installed-dev
 	rm -rf dist

@@ -11,6 +11,7 @@ from ingest.commands.backfill import backfill
 from ingest.commands.chart import chart
 from ingest.commands.check import check
 from ingest.commands.compare import compare
+from ingest.commands.dev_server import dev_server
 from ingest.commands.diff import diff
 from ingest.commands.explain import explain
 from ingest.commands.export import export
@@ -81,6 +82,7 @@ for command in (
     export,
     import_,
     backfill,
+    dev_server,
     compare,
     reference,
     tag,

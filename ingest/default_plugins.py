@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ingest.analytics.fetch import AnalyticsSource
+from ingest.analytics.fetch_api import AnalyticsApiSource
+from ingest.analytics.fetch_s3 import S3Source
 from ingest.analytics.metrics import ResultSet
+from ingest.executors.aws_batch import AwsBatchExecutor
 from ingest.executors.base import Executor
 from ingest.executors.local import LocalExecutor
+from ingest.executors.run_api import RunApiExecutor
 from ingest.findings import Finding, warning
 from ingest.json_files import read_json
 from ingest.markers import hookimpl
@@ -43,6 +48,34 @@ class LocalExecutorPlugin:
     def ingest_register_executors(self) -> Sequence[type[Executor]]:
         """LocalExecutor alone."""
         return [LocalExecutor]
+
+
+class RunApiExecutorPlugin:
+    """The run API in front of AWS Batch, and the analytics API beside it."""
+
+    @hookimpl
+    def ingest_register_executors(self) -> Sequence[type[Executor]]:
+        """RunApiExecutor alone."""
+        return [RunApiExecutor]
+
+    @hookimpl
+    def ingest_register_analytics_sources(self) -> Sequence[type[AnalyticsSource]]:
+        """AnalyticsApiSource alone."""
+        return [AnalyticsApiSource]
+
+
+class AwsBatchExecutorPlugin:
+    """AWS Batch without anything in front of it, and result files in S3."""
+
+    @hookimpl
+    def ingest_register_executors(self) -> Sequence[type[Executor]]:
+        """AwsBatchExecutor alone."""
+        return [AwsBatchExecutor]
+
+    @hookimpl
+    def ingest_register_analytics_sources(self) -> Sequence[type[AnalyticsSource]]:
+        """S3Source alone."""
+        return [S3Source]
 
 
 class ExpectedLabels:

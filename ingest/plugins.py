@@ -25,6 +25,8 @@ DEFAULT_PLUGINS = (
     "ingest.default_plugins.ScenarioFiles",
     "ingest.default_plugins.CountriesFile",
     "ingest.default_plugins.LocalExecutorPlugin",
+    "ingest.default_plugins.RunApiExecutorPlugin",
+    "ingest.default_plugins.AwsBatchExecutorPlugin",
     "ingest.default_plugins.ExpectedLabels",
 )
 ENTRY_POINT_GROUP = PROJECT_NAME

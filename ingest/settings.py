@@ -106,7 +106,8 @@ class AnalyticsSettings:
     """[analytics]: where a job's metrics come from and how strict they are read."""
 
     source: str = setting(
-        "executor", "where metrics are fetched: `executor` (what it brings) or a plugin's source"
+        "executor",
+        "where metrics are fetched: `executor` (what it brings), `analytics-api`, `s3` or a plugin's",
     )
     element_labels: tuple[str, ...] = setting((), "keep these labels alone; all labels where empty")
     url: str | None = setting(None, "address of the analytics API, for source `analytics-api`")

@@ -50,7 +50,7 @@ class ResultFetcher:
     def request(self, ulid: str) -> None:
         """Queue a job; one that is pending already is not queued twice."""
         with self._changed:
-            if ulid in self._pending or self._closed:
+            if ulid in self._pending:
                 return
             self._pending.add(ulid)
             self._schedule.add(ulid, self._clock.now())

@@ -1,0 +1,6 @@
+"""A run API and an analytics API on loopback, to try and to test the way through the cloud."""
+
+from ingest.dev_server.faults import Faults
+from ingest.dev_server.server import DevServer, results_for_any_ulid, results_in
+
+__all__ = ["DevServer", "Faults", "results_for_any_ulid", "results_in"]

@@ -1,0 +1,303 @@
+"""What the run API and the analytics API answer, faults included; nothing here knows sockets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ingest.clock import Clock
+from ingest.dev_server.counts import CallCounts
+from ingest.dev_server.faults import REFUSED_WITH, Dice, Endpoint, Faults
+from ingest.dev_server.jobs import DevJob, JobBook, document_digest
+from ingest.dev_server.results import (
+    AnalyticsQuery,
+    QueryMistakeError,
+    Row,
+    encode_rows,
+    made_up_rows,
+    parse_query,
+    rows_in,
+    select_rows,
+)
+from ingest.errors import AnalyticsError, ConfigError
+from ingest.executors.base import JobFault
+from ingest.job_name import is_ulid
+
+BUCKET = "ingest-dev-server"
+_JSON = "application/json"
+
+RawResult = bytes | list[Row]
+Results = Callable[[str], RawResult | None]
+"""Results for a ULID that no job here has: raw JSON or CSV, or rows; None for none."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request: method, path with query, Accept header, body."""
+
+    method: str
+    target: str
+    accept: str = ""
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer. is_dropped: close the connection without a word. is_cut: promise the whole body,
+    send half of it and close.
+    """
+
+    status: int
+    body: bytes = b""
+    content_type: str = _JSON
+    headers: dict[str, str] = field(default_factory=dict)
+    is_dropped: bool = False
+    is_cut: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """What is counted and logged: the status, or what went wrong on the way."""
+        return "dropped" if self.is_dropped else "truncated" if self.is_cut else str(self.status)
+
+
+DROPPED = Reply(0, is_dropped=True)
+
+
+def json_reply(content: Any, status: int = HTTPStatus.OK) -> Reply:
+    """A JSON answer."""
+    return Reply(status, json.dumps(content).encode())
+
+
+def problem(status: int, detail: str) -> Reply:
+    """An error answer that says what is wrong."""
+    return json_reply({"detail": detail}, status)
+
+
+class DevApi:
+    """Answers calls. run is handed each accepted job with its document.
+
+    wait: waits that many seconds, less when the server is about to stop.
+    """
+
+    def __init__(
+        self,
+        jobs: JobBook,
+        faults: Faults,
+        clock: Clock,
+        run: Callable[[DevJob, bytes], None],
+        results: Results,
+        wait: Callable[[float], Any],
+    ) -> None:
+        self.faults = faults
+        self._jobs = jobs
+        self._clock = clock
+        self._run = run
+        self._results = results
+        self._wait = wait
+        self._dice = Dice()
+        self._calls = CallCounts()
+
+    def counts(self) -> dict[str, Any]:
+        """The server's own counts, as JSON has them."""
+        return self._calls.as_dict() | self._jobs.as_dict()
+
+    def answer(self, call: Call) -> Reply:
+        """The answer to a call."""
+        parts = urlsplit(call.target)
+        match [unquote(part) for part in parts.path.strip("/").split("/")], call.method:
+            case ["docs"], "GET":
+                return self._counted(Endpoint.DOCS, lambda: self._docs())
+            case ["run", environment], "POST":
+                return self._counted(Endpoint.SUBMIT, lambda: self._submit(environment, call.body))
+            case ["status", job_id], "GET":
+                return self._counted(Endpoint.STATUS, lambda: self._status(job_id))
+            case ["analytics", environment, ulid], "GET":
+                return self._counted(
+                    Endpoint.ANALYTICS,
+                    lambda: self._analytics(environment, ulid, parts.query, call.accept),
+                )
+            case ["dev", "counts"], "GET":
+                return json_reply(self.counts())
+            case ["dev", "faults"], "GET":
+                return json_reply(self.faults.as_dict())
+            case ["dev", "faults"], "POST":
+                return self._change_faults(call.body)
+            case ["docs"] | ["run", _] | ["status", _] | ["analytics", _, _] | ["dev", _], method:
+                return problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not for {parts.path}")
+        return problem(HTTPStatus.NOT_FOUND, f"no such path: {parts.path}")
+
+    def _counted(self, endpoint: Endpoint, answer: Callable[[], Reply]) -> Reply:
+        with self._calls.call(endpoint):
+            self._wait(self.faults.latency_s.get(endpoint, 0.0))
+            reply = answer()
+        self._calls.answered(endpoint, reply.outcome)
+        return reply
+
+    def change_faults(self, changes: dict[str, Any]) -> Faults:
+        """Misbehave otherwise from now on. Raises ConfigError."""
+        self.faults = self.faults.changed(changes)
+        return self.faults
+
+    def _change_faults(self, body: bytes) -> Reply:
+        changes = _json_object(body)
+        if changes is None:
+            return problem(HTTPStatus.BAD_REQUEST, "the body is no JSON object")
+        try:
+            return json_reply(self.change_faults(changes).as_dict())
+        except ConfigError as exc:
+            return problem(HTTPStatus.BAD_REQUEST, str(exc))
+
+    # --- the calls -------------------------------------------------------------------------------
+
+    def _docs(self) -> Reply:
+        if self._hit("docs-503", "docs"):
+            return self._refused(503)
+        return Reply(HTTPStatus.OK, b"<h1>ingest dev-server</h1>", "text/html; charset=utf-8")
+
+    def _submit(self, environment: str, body: bytes) -> Reply:
+        if not environment or "-" in environment:
+            return problem(HTTPStatus.BAD_REQUEST, f"{environment!r} is no environment")
+        if _json_object(body) is None:
+            return problem(HTTPStatus.BAD_REQUEST, "the body is no JSON object")
+        subject = f"{environment} {document_digest(body)}"
+        refused = self._refusal("submit", subject)
+        if refused or self._hit("submit-drop-before", subject):
+            return refused or DROPPED
+        job = self._jobs.accept(environment, body)
+        self._hand_on(job, body)
+        content: dict[str, Any] = {
+            "jobId": job.job_id,
+            "jobName": job.job_name,
+            "config_s3_path": f"{_results_path(job)}model.json",
+        }
+        if self._hit("submit-drop-after", subject):
+            return DROPPED
+        if self._hit("submit-wrong-types", subject):
+            content |= {"jobId": 17, "jobName": 4}
+        return self._spoilt("submit", subject, json_reply(content))
+
+    def _hand_on(self, job: DevJob, body: bytes) -> None:
+        if self._hit("job-stuck", job.subject):
+            self._jobs.begin(job)
+        elif self._hit("job-failed", job.subject):
+            self._jobs.end(job, None, JobFault("fault", "made to fail (job-failed)"))
+        else:
+            self._run(job, body)
+
+    def _status(self, job_id: str) -> Reply:
+        job = self._jobs.find(job_id)
+        subject = job.subject if job else job_id
+        refused = self._refusal("status", subject)
+        if refused or self._hit("status-drop", subject):
+            return refused or DROPPED
+        if job is None or self._hit("status-lost", subject):
+            return problem(HTTPStatus.NOT_FOUND, f"no job {job_id}")
+        content = self._status_of(job)
+        if self._hit("status-wrong-types", subject):
+            content |= {"jobStatus": 7, "startedAt": "yesterday", "exitCode": "none"}
+        if self._hit("status-unknown-state", subject):
+            content["jobStatus"] = "HIBERNATING"
+        if self._hit("status-no-state", subject):
+            del content["jobStatus"]
+        return self._spoilt("status", subject, json_reply(content))
+
+    def _status_of(self, job: DevJob) -> dict[str, Any]:
+        now = self._clock.now()
+        state = job.state(now)
+        content: dict[str, Any] = {
+            "jobId": job.job_id,
+            "jobName": job.job_name,
+            "jobStatus": state,
+        }
+        if now >= job.began_at:
+            in_seconds = self._hit("status-seconds", job.subject)
+            started = self._jobs.unix_time_s(job.began_at)
+            content["startedAt"] = int(started if in_seconds else started * 1000)
+            content["logStreamName"] = f"ingest-dev-server/default/{job.job_id}"
+        if state == "SUCCEEDED":
+            content |= {"exitCode": 0, "resultsPath": _results_path(job)}
+        if state == "FAILED" and job.fault:
+            content |= {"exitCode": 1, "statusReason": job.fault.message}
+        return content
+
+    def _analytics(self, environment: str, ulid: str, query_text: str, accept: str) -> Reply:
+        if not is_ulid(ulid):
+            return problem(HTTPStatus.BAD_REQUEST, f"{ulid!r} is no ULID of 26 characters")
+        try:
+            query = parse_query(query_text, accept)
+        except QueryMistakeError as exc:
+            return problem(HTTPStatus.BAD_REQUEST, str(exc))
+        job = self._jobs.find_ulid(environment, ulid)
+        subject = job.subject if job else ulid
+        refused = self._refusal("analytics", subject)
+        if refused or self._hit("analytics-drop", subject):
+            return refused or DROPPED
+        result = self._results(ulid) if job is None else self._result_of(job)
+        if result is None or self._hit("analytics-empty", subject):
+            result = []
+        content_type = "text/csv; charset=utf-8" if query.as_csv else _JSON
+        reply = Reply(HTTPStatus.OK, _selected(result, query), content_type)
+        return self._spoilt("analytics", subject, reply)
+
+    def _result_of(self, job: DevJob) -> RawResult | None:
+        """A job's result once it is due; made up where no model ran."""
+        if job.fault or self._clock.now() < job.ended_at + self.faults.analytics_lag_s:
+            return None
+        return made_up_rows(job.digest) if job.result is None else job.result
+
+    # --- faults ----------------------------------------------------------------------------------
+
+    def _hit(self, kind: str, subject: str) -> bool:
+        return self._dice.hits(self.faults, kind, subject)
+
+    def _refusal(self, endpoint: str, subject: str) -> Reply | None:
+        """An error status instead of an answer, where a fault says so."""
+        for status in REFUSED_WITH:
+            if self._hit(f"{endpoint}-{status}", subject):
+                return self._refused(status)
+        return None
+
+    def _refused(self, status: int) -> Reply:
+        after = self.faults.retry_after_s
+        headers = {} if after is None or status == 500 else {"Retry-After": f"{after:g}"}
+        reply = problem(status, f"{HTTPStatus(status).phrase} (a fault of the dev server)")
+        return Reply(status, reply.body, headers=headers)
+
+    def _spoilt(self, endpoint: str, subject: str, reply: Reply) -> Reply:
+        """The answer, damaged where a fault says so."""
+        if self._hit(f"{endpoint}-broken-json", subject):
+            half = reply.body[: len(reply.body) // 2]
+            return Reply(reply.status, half, reply.content_type)
+        if self._hit(f"{endpoint}-truncated", subject):
+            return Reply(reply.status, reply.body, reply.content_type, is_cut=True)
+        return reply
+
+
+def _selected(result: RawResult, query: AnalyticsQuery) -> bytes:
+    """The part of a result that a query asks for; the whole of one that cannot be read.
+
+    The client then tells what is wrong with it, as it would of a model on its own machine.
+    """
+    if isinstance(result, list):
+        return encode_rows(select_rows(result, query), as_csv=query.as_csv)
+    try:
+        return encode_rows(select_rows(rows_in(result), query), as_csv=query.as_csv)
+    except (AnalyticsError, TypeError):  # no rows, or a text where a number belongs
+        return result
+
+
+def _results_path(job: DevJob) -> str:
+    return f"s3://{BUCKET}/users/{job.environment}/results/{job.ulid}/"
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    """The object that a body is; None for anything else."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None

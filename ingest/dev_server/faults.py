@@ -1,0 +1,186 @@
+"""How the dev server misbehaves: which faults there are, how often each, decided from a seed."""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from ingest.errors import ConfigError
+from ingest.suggest import did_you_mean
+
+
+class Endpoint(StrEnum):
+    """The calls of the two APIs."""
+
+    DOCS = "docs"
+    SUBMIT = "submit"
+    STATUS = "status"
+    ANALYTICS = "analytics"
+
+
+@dataclass(frozen=True)
+class FaultKind:
+    """What a fault does. once_a_job: it is decided once for each job, not anew at every call."""
+
+    doc: str
+    once_a_job: bool = False
+
+
+KINDS: dict[str, FaultKind] = {
+    "docs-503": FaultKind("the health check is answered with 503"),
+    "submit-429": FaultKind("refused as one too many, nothing accepted"),
+    "submit-500": FaultKind("an internal error, nothing accepted"),
+    "submit-503": FaultKind("not available, nothing accepted"),
+    "submit-drop-before": FaultKind("the connection is closed, nothing accepted"),
+    "submit-drop-after": FaultKind("the job is accepted, then the connection is closed unanswered"),
+    "submit-truncated": FaultKind("the job is accepted, the connection ends amid the answer"),
+    "submit-broken-json": FaultKind("the job is accepted, the answer is whole but broken JSON"),
+    "submit-wrong-types": FaultKind("the job is accepted, the answer holds numbers for its names"),
+    "status-429": FaultKind("refused as one too many"),
+    "status-500": FaultKind("an internal error"),
+    "status-503": FaultKind("not available"),
+    "status-drop": FaultKind("the connection is closed unanswered"),
+    "status-truncated": FaultKind("the connection ends amid the answer"),
+    "status-broken-json": FaultKind("the answer is whole but broken JSON"),
+    "status-wrong-types": FaultKind("jobStatus is a number, startedAt and exitCode are texts"),
+    "status-unknown-state": FaultKind("jobStatus is a word that is none of AWS Batch's"),
+    "status-no-state": FaultKind("jobStatus is missing"),
+    "status-seconds": FaultKind("startedAt is in seconds instead of milliseconds", True),
+    "status-lost": FaultKind("404 for an accepted job, from the first question on", True),
+    "analytics-429": FaultKind("refused as one too many"),
+    "analytics-500": FaultKind("an internal error"),
+    "analytics-503": FaultKind("not available"),
+    "analytics-drop": FaultKind("the connection is closed unanswered"),
+    "analytics-truncated": FaultKind("the connection ends amid the answer"),
+    "analytics-broken-json": FaultKind("the answer is whole, but half of its text is missing"),
+    "analytics-empty": FaultKind("an empty array instead of the results"),
+    "job-failed": FaultKind("the job ends as FAILED, with exit code 1 and a reason", True),
+    "job-stuck": FaultKind("the job runs and never ends", True),
+}
+# Faults that take the place of an answer before the call has had any effect.
+REFUSED_WITH = (429, 500, 503)
+
+
+@dataclass(frozen=True)
+class Faults:
+    """How the server misbehaves.
+
+    rates: share of calls (of jobs, where a kind is decided once a job) by fault kind, 0 to 1.
+    latency_s: seconds that each call takes, by endpoint. retry_after_s: the Retry-After header of
+    429 and 503; none where None. analytics_lag_s: results show up this long after their job's end.
+    """
+
+    rates: Mapping[str, float] = field(default_factory=dict)
+    latency_s: Mapping[str, float] = field(default_factory=dict)
+    retry_after_s: float | None = None
+    analytics_lag_s: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError: an unknown kind or endpoint, a rate or time out of range."""
+        for kind, rate in self.rates.items():
+            if kind not in KINDS:
+                hint = did_you_mean(kind, KINDS)
+                raise ConfigError(f"no fault {kind!r}.{hint} All kinds: ingest dev-server --help")
+            if not _is_number(rate) or not 0 <= rate <= 1:
+                raise ConfigError(f"fault {kind}: a rate from 0 to 1 is needed, not {rate!r}")
+        for name, seconds in self.latency_s.items():
+            if name not in tuple(Endpoint):
+                known = ", ".join(Endpoint)
+                raise ConfigError(f"latency: no endpoint {name!r}; there are {known}")
+            _check_seconds(f"latency {name}", seconds)
+        if self.retry_after_s is not None:
+            _check_seconds("retry_after_s", self.retry_after_s)
+        _check_seconds("analytics_lag_s", self.analytics_lag_s)
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool):
+            raise ConfigError(f"seed: a whole number is needed, not {self.seed!r}")
+
+    def changed(self, changes: Mapping[str, Any]) -> Faults:
+        """These faults with the named fields replaced; an empty mapping clears a field of rates.
+
+        Raises ConfigError: an unknown field, or a value as above.
+        """
+        known = self.as_dict()
+        for name, value in changes.items():
+            if name not in known:
+                raise ConfigError(f"faults have no {name!r}; there are {', '.join(known)}")
+            if name in ("rates", "latency_s") and not isinstance(value, Mapping):
+                raise ConfigError(f"{name}: an object is needed, not {value!r}")
+        return replace(self, **changes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as JSON has them."""
+        return {
+            "rates": dict(self.rates),
+            "latency_s": dict(self.latency_s),
+            "retry_after_s": self.retry_after_s,
+            "analytics_lag_s": self.analytics_lag_s,
+            "seed": self.seed,
+        }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_seconds(name: str, value: Any) -> None:
+    if not _is_number(value) or not 0 <= value < math.inf:
+        raise ConfigError(f"{name}: seconds from 0 on are needed, not {value!r}")
+
+
+def parse_rates(texts: Iterable[str]) -> dict[str, float]:
+    """Rates by kind from texts like "submit-429:0.1". Raises ConfigError for another form."""
+    rates = {}
+    for text in texts:
+        kind, _, rate = text.partition(":")
+        problem = f"--fault {text!r}: write KIND:RATE, e.g. submit-429:0.1"
+        rates[kind.strip()] = _number(rate, problem)
+    return rates
+
+
+def parse_latency(texts: Iterable[str]) -> dict[str, float]:
+    """Seconds by endpoint from texts like "submit=0.5,status=0.1". Raises ConfigError."""
+    latency_s = {}
+    for part in (part for text in texts for part in text.split(",") if part.strip()):
+        name, _, seconds = part.partition("=")
+        problem = f"--latency {part!r}: write ENDPOINT=SECONDS, e.g. submit=0.5,status=0.1"
+        latency_s[name.strip()] = _number(seconds, problem)
+    return latency_s
+
+
+def _number(text: str, problem: str) -> float:
+    try:
+        return float(text)
+    except ValueError as exc:
+        raise ConfigError(problem) from exc
+
+
+class Dice:
+    """Decides which calls are hit by which fault.
+
+    The answer follows from the seed, the kind, the subject (a document, a job) and how often that
+    subject was asked about before: the order in which threads arrive changes nothing, so that a
+    run against the same seed meets the same faults.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: Counter[tuple[str, str]] = Counter()
+
+    def hits(self, faults: Faults, kind: str, subject: str) -> bool:
+        """Whether this call about a subject is hit."""
+        rate = faults.rates.get(kind, 0.0)
+        if rate <= 0:
+            return False
+        call = 0
+        if not KINDS[kind].once_a_job:
+            with self._lock:
+                self._calls[kind, subject] += 1
+                call = self._calls[kind, subject]
+        return random.Random(f"{faults.seed} {kind} {subject} {call}").random() < rate
