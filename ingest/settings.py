@@ -107,7 +107,7 @@ class AnalyticsSettings:
 
     source: str = setting(
         "executor",
-        "where metrics are fetched: `executor` (what it brings), `analytics-api`, `s3` or a plugin's",
+        "where metrics come from: `executor` (what it brings), `analytics-api`, `s3` or a plugin's",
     )
     element_labels: tuple[str, ...] = setting((), "keep these labels alone; all labels where empty")
     url: str | None = setting(None, "address of the analytics API, for source `analytics-api`")
@@ -352,7 +352,7 @@ def _variable(*names: str) -> str:
 def _executor_variable(variable: str, executors: Any) -> tuple[str, str] | None:
     """Executor and key of INGEST_EXECUTORS_<NAME>_<KEY>, the longest executor name first."""
     named = executors if isinstance(executors, dict) else {}
-    for name in sorted({"local", *named}, key=len, reverse=True):
+    for name in sorted({"local", "run-api", "aws-batch", *named}, key=len, reverse=True):
         prefix = _variable("executors", name) + "_"
         if variable.startswith(prefix):
             return name, variable.removeprefix(prefix).lower()
