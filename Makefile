@@ -18,6 +18,7 @@ run: $(VENV)/installed
 	@$(BIN)/ingest run --study $(STUDY)
 	@echo
 	@echo "Look at the results:"
+	@echo "  $(BIN)/ingest serve --study $(STUDY)      http://localhost:8001"
 	@echo "  $(BIN)/ingest status --study $(STUDY)"
 	@echo "  $(BIN)/ingest query --study $(STUDY) \"SELECT * FROM metrics WHERE country = 'KEN' LIMIT 10\""
 
@@ -53,7 +54,7 @@ $(VENV)/python:
 	@touch $@
 
 $(VENV)/installed: $(VENV)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

@@ -4,64 +4,43 @@ title: How does a scenario differ from a baseline in one country?
 description: >-
   One label of one country under two scenarios, year by year, with difference and percent. Years that
   both scenarios have.
+topic: Compare
 unit: the label's own
+answer: |-
+  In {{ country }}, {{ scenario }} gives {{ total("difference") | more }} {{ label }} than {{ baseline }}
+  between {{ first("timestamp_year") }} and {{ last("timestamp_year") }}
+  ({{ share(total("difference"), total("baseline_value")) | percent }}).
+empty: |-
+  {{ country }} has no year of {{ label }} under both {{ baseline }} and {{ scenario }} in this state.
+  Choose another label, country or run, or look at the missing combinations.
 parameters:
   run:
-    title: State as of run
-    options: |-
-      SELECT run_id, 'run ' || run_id || ', ' || substr(timestamp, 1, 10) || ', commit ' || substr(git_commit, 1, 7)
-        FROM validation_runs ORDER BY run_id DESC
-    default: SELECT max(run_id) FROM validation_runs WHERE status <> 'running'
   country:
-    title: Country
-    options: |-
-      SELECT country, coalesce(name || ' (' || country || ')', country)
-        FROM (SELECT DISTINCT country FROM job_results) LEFT JOIN countries ON iso3 = country
-       ORDER BY coalesce(name, country)
-    default: SELECT min(country) FROM job_results
   baseline:
-    title: Baseline
-    options: |-
-      SELECT scenario, coalesce(nullif(label, ''), scenario)
-        FROM (SELECT DISTINCT scenario FROM job_results) LEFT JOIN scenarios ON name = scenario
-       ORDER BY scenario
-    default: |-
-      SELECT scenario FROM (SELECT DISTINCT scenario FROM job_results)
-       ORDER BY scenario <> 'null', scenario <> 'baseline', scenario LIMIT 1
   scenario:
-    title: Scenario
-    options: |-
-      SELECT scenario, coalesce(nullif(label, ''), scenario)
-        FROM (SELECT DISTINCT scenario FROM job_results) LEFT JOIN scenarios ON name = scenario
-       ORDER BY scenario
-    default: |-
-      SELECT scenario FROM (SELECT DISTINCT scenario FROM job_results)
-       ORDER BY scenario = 'null', scenario = 'baseline', scenario LIMIT 1
   label:
-    title: Element label
-    options: SELECT element_label FROM elements ORDER BY element_label
-    default: |-
-      SELECT element_label FROM elements
-       ORDER BY element_label <> 'Healthy Years Lived', element_label LIMIT 1
   until:
-    title: Up to and including the year (empty = to the end)
-    default: ""
   discount_rate:
-    title: Discount rate in percent a year (0 = none)
-    default: 0
   base_year:
-    title: Base year of discounting (empty = the first year of the results)
-    default: ""
 columns:
   timestamp_year: calendar year
   baseline_value: the label's value under the baseline scenario
   scenario_value: the same under the scenario
   difference: scenario_value - baseline_value
   percent: difference as a percentage of |baseline_value|; null where that is 0
-chart:
-  mark: line
-  x: timestamp_year
-  y: [baseline_value, scenario_value]
+charts:
+  Chart:
+    mark: line
+    x: timestamp_year
+    y: [baseline_value, scenario_value]
+  Difference:
+    mark: line
+    x: timestamp_year
+    y: [difference]
+  Percent:
+    mark: line
+    x: timestamp_year
+    y: [percent]
 ---
 */
 WITH RECURSIVE
@@ -72,21 +51,18 @@ chosen AS (
            1 + CAST(coalesce(:discount_rate, 0) AS REAL) / 100 AS growth,
            (SELECT element_id FROM elements WHERE element_label = :label) AS element_id
 ),
--- the newest success of each combination by that run; the other columns come from the row of max()
-state AS (
-    SELECT country, scenario, result_set_id, max(run_id) AS run_id
-      FROM job_results
-     WHERE job_status = 'success'
-       AND scenario IN (:baseline, :scenario)
-       AND run_id <= (SELECT run_id FROM chosen)
-       AND country = :country
-     GROUP BY country, scenario
-),
-pairs AS (
-    SELECT baseline.country, baseline.result_set_id AS baseline_set,
-           scenario.result_set_id AS scenario_set
-      FROM state AS baseline JOIN state AS scenario ON scenario.country = baseline.country
-     WHERE baseline.scenario = :baseline AND scenario.scenario = :scenario
+-- the newest success of each combination by that run
+pairs AS MATERIALIZED (
+    SELECT country,
+           (SELECT result_set_id FROM job_results
+             WHERE country = known.country AND scenario = :baseline AND job_status = 'success'
+               AND run_id <= (SELECT run_id FROM chosen)
+             ORDER BY run_id DESC LIMIT 1) AS baseline_set,
+           (SELECT result_set_id FROM job_results
+             WHERE country = known.country AND scenario = :scenario AND job_status = 'success'
+               AND run_id <= (SELECT run_id FROM chosen)
+             ORDER BY run_id DESC LIMIT 1) AS scenario_set
+      FROM (SELECT :country AS country) AS known
 ),
 span AS (
     SELECT CAST(coalesce(nullif(:base_year, ''), min(first_year)) AS INTEGER) AS base_year,

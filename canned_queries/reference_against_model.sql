@@ -4,64 +4,58 @@ title: How does the model compare with published figures?
 description: >-
   The impact of a scenario (its difference to the baseline, summed over the years that both have) in
   each country, beside the figure of a loaded reference table. Countries that have both.
+topic: Compare
 unit: the label's own
+answer: |-
+  In the {{ rows | length | count("country|countries") }} that both have, the model gives
+  {{ total("model_value") | quantity }} {{ label }} where {{ reference }} has
+  {{ total("reference_value") | quantity }}: {{ share(total("model_value"), total("reference_value")) | times }}
+  as much.
+empty: |-
+  {% if reference -%}
+  {{ reference }} and the results of {{ scenario }} have no country in common for {{ label }}. Choose
+  another scenario or label.
+  {%- else -%}
+  No published figures are loaded yet. Load some with: ingest reference load FILE --name NAME
+  {%- endif %}
 parameters:
   run:
-    title: State as of run
-    options: |-
-      SELECT run_id, 'run ' || run_id || ', ' || substr(timestamp, 1, 10) || ', commit ' || substr(git_commit, 1, 7)
-        FROM validation_runs ORDER BY run_id DESC
-    default: SELECT max(run_id) FROM validation_runs WHERE status <> 'running'
   reference:
-    title: Reference
-    options: SELECT DISTINCT reference FROM reference_values ORDER BY reference
+    title: Published figures
+    options: SELECT DISTINCT reference, reference FROM reference_values ORDER BY reference
     default: SELECT min(reference) FROM reference_values
   baseline:
-    title: Baseline
-    options: |-
-      SELECT scenario, coalesce(nullif(label, ''), scenario)
-        FROM (SELECT DISTINCT scenario FROM job_results) LEFT JOIN scenarios ON name = scenario
-       ORDER BY scenario
-    default: |-
-      SELECT scenario FROM (SELECT DISTINCT scenario FROM job_results)
-       ORDER BY scenario <> 'null', scenario <> 'baseline', scenario LIMIT 1
   scenario:
-    title: Scenario
-    options: |-
-      SELECT scenario, coalesce(nullif(label, ''), scenario)
-        FROM (SELECT DISTINCT scenario FROM job_results) LEFT JOIN scenarios ON name = scenario
-       ORDER BY scenario
+    use: scenario
     default: |-
-      SELECT scenario FROM (SELECT DISTINCT scenario FROM job_results)
-       ORDER BY scenario = 'null', scenario = 'baseline', scenario LIMIT 1
+      SELECT scenario FROM reference_values WHERE reference = :reference
+       ORDER BY scenario NOT IN (SELECT scenario FROM job_results), scenario LIMIT 1
   label:
-    title: Element label
-    options: SELECT element_label FROM elements ORDER BY element_label
+    use: label
     default: |-
-      SELECT element_label FROM elements
-       ORDER BY element_label <> 'Healthy Years Lived', element_label LIMIT 1
+      SELECT element_label FROM reference_values
+       WHERE reference = :reference AND scenario = :scenario ORDER BY element_label LIMIT 1
   countries:
-    title: Countries (ISO3 codes with commas between; empty = all)
-    default: ""
   until:
-    title: Up to and including the year (empty = to the end)
-    default: ""
   discount_rate:
-    title: Discount rate in percent a year (0 = none)
-    default: 0
   base_year:
-    title: Base year of discounting (empty = the first year of the results)
-    default: ""
 columns:
   country: ISO3 code
   name: name of the country
   model_value: difference between scenario and baseline in the model, summed over the years
   reference_value: the published figure
   ratio: model_value / reference_value
-chart:
-  mark: point
-  x: reference_value
-  y: model_value
+charts:
+  Chart:
+    mark: point
+    x: reference_value
+    y: model_value
+    name: name
+  Ratio:
+    mark: bar
+    measure: model / published
+    x: ratio
+    y: name
 ---
 */
 WITH RECURSIVE
@@ -72,22 +66,21 @@ chosen AS (
            1 + CAST(coalesce(:discount_rate, 0) AS REAL) / 100 AS growth,
            (SELECT element_id FROM elements WHERE element_label = :label) AS element_id
 ),
--- the newest success of each combination by that run; the other columns come from the row of max()
-state AS (
-    SELECT country, scenario, result_set_id, max(run_id) AS run_id
-      FROM job_results
-     WHERE job_status = 'success'
-       AND scenario IN (:baseline, :scenario)
-       AND run_id <= (SELECT run_id FROM chosen)
-       AND (coalesce(:countries, '') = ''
-            OR instr(',' || replace(:countries, ' ', '') || ',', ',' || country || ',') > 0)
-     GROUP BY country, scenario
-),
-pairs AS (
-    SELECT baseline.country, baseline.result_set_id AS baseline_set,
-           scenario.result_set_id AS scenario_set
-      FROM state AS baseline JOIN state AS scenario ON scenario.country = baseline.country
-     WHERE baseline.scenario = :baseline AND scenario.scenario = :scenario
+known AS MATERIALIZED (SELECT DISTINCT country FROM job_results),
+-- the newest success of each combination by that run
+pairs AS MATERIALIZED (
+    SELECT country,
+           (SELECT result_set_id FROM job_results
+             WHERE country = known.country AND scenario = :baseline AND job_status = 'success'
+               AND run_id <= (SELECT run_id FROM chosen)
+             ORDER BY run_id DESC LIMIT 1) AS baseline_set,
+           (SELECT result_set_id FROM job_results
+             WHERE country = known.country AND scenario = :scenario AND job_status = 'success'
+               AND run_id <= (SELECT run_id FROM chosen)
+             ORDER BY run_id DESC LIMIT 1) AS scenario_set
+      FROM known
+     WHERE coalesce(:countries, '') = ''
+        OR instr(',' || replace(:countries, ' ', '') || ',', ',' || country || ',') > 0
 ),
 span AS (
     SELECT CAST(coalesce(nullif(:base_year, ''), min(first_year)) AS INTEGER) AS base_year,

@@ -4,50 +4,28 @@ title: What does a scenario change in each country?
 description: >-
   One label of each country under two scenarios, summed over the years that both scenarios have, with
   difference and percent. Countries that have both scenarios.
+topic: Compare
 unit: the label's own
+answer: |-
+  {{ scenario }} gives {{ total("difference") | more }} {{ label }} than {{ baseline }}
+  ({{ share(total("difference"), total("baseline_value")) | percent }}) in
+  {{ rows | length | count("country|countries") }}, {{ lowest("first_year").first_year }} to
+  {{ highest("last_year").last_year }}. {{ highest("difference").name }} gains most
+  ({{ highest("difference").difference | signed }})
+  {%- if rows | length > 1 %}, {{ lowest("difference").name }} least
+  ({{ lowest("difference").difference | signed }}){% endif %}.
+empty: |-
+  No country has {{ label }} under both {{ baseline }} and {{ scenario }} in this state. Choose another
+  label or run, or look at the missing combinations.
 parameters:
   run:
-    title: State as of run
-    options: |-
-      SELECT run_id, 'run ' || run_id || ', ' || substr(timestamp, 1, 10) || ', commit ' || substr(git_commit, 1, 7)
-        FROM validation_runs ORDER BY run_id DESC
-    default: SELECT max(run_id) FROM validation_runs WHERE status <> 'running'
   baseline:
-    title: Baseline
-    options: |-
-      SELECT scenario, coalesce(nullif(label, ''), scenario)
-        FROM (SELECT DISTINCT scenario FROM job_results) LEFT JOIN scenarios ON name = scenario
-       ORDER BY scenario
-    default: |-
-      SELECT scenario FROM (SELECT DISTINCT scenario FROM job_results)
-       ORDER BY scenario <> 'null', scenario <> 'baseline', scenario LIMIT 1
   scenario:
-    title: Scenario
-    options: |-
-      SELECT scenario, coalesce(nullif(label, ''), scenario)
-        FROM (SELECT DISTINCT scenario FROM job_results) LEFT JOIN scenarios ON name = scenario
-       ORDER BY scenario
-    default: |-
-      SELECT scenario FROM (SELECT DISTINCT scenario FROM job_results)
-       ORDER BY scenario = 'null', scenario = 'baseline', scenario LIMIT 1
   label:
-    title: Element label
-    options: SELECT element_label FROM elements ORDER BY element_label
-    default: |-
-      SELECT element_label FROM elements
-       ORDER BY element_label <> 'Healthy Years Lived', element_label LIMIT 1
   countries:
-    title: Countries (ISO3 codes with commas between; empty = all)
-    default: ""
   until:
-    title: Up to and including the year (empty = to the end)
-    default: ""
   discount_rate:
-    title: Discount rate in percent a year (0 = none)
-    default: 0
   base_year:
-    title: Base year of discounting (empty = the first year of the results)
-    default: ""
 columns:
   country: ISO3 code
   name: name of the country
@@ -57,10 +35,15 @@ columns:
   percent: difference as a percentage of |baseline_value|; null where that is 0
   first_year: first year of the sums
   last_year: last year of the sums
-chart:
-  mark: bar
-  x: difference
-  y: name
+charts:
+  Countries:
+    mark: bar
+    x: difference
+    y: name
+  Map:
+    mark: map
+    country: country
+    value: percent
 ---
 */
 WITH RECURSIVE
@@ -71,22 +54,21 @@ chosen AS (
            1 + CAST(coalesce(:discount_rate, 0) AS REAL) / 100 AS growth,
            (SELECT element_id FROM elements WHERE element_label = :label) AS element_id
 ),
--- the newest success of each combination by that run; the other columns come from the row of max()
-state AS (
-    SELECT country, scenario, result_set_id, max(run_id) AS run_id
-      FROM job_results
-     WHERE job_status = 'success'
-       AND scenario IN (:baseline, :scenario)
-       AND run_id <= (SELECT run_id FROM chosen)
-       AND (coalesce(:countries, '') = ''
-            OR instr(',' || replace(:countries, ' ', '') || ',', ',' || country || ',') > 0)
-     GROUP BY country, scenario
-),
-pairs AS (
-    SELECT baseline.country, baseline.result_set_id AS baseline_set,
-           scenario.result_set_id AS scenario_set
-      FROM state AS baseline JOIN state AS scenario ON scenario.country = baseline.country
-     WHERE baseline.scenario = :baseline AND scenario.scenario = :scenario
+known AS MATERIALIZED (SELECT DISTINCT country FROM job_results),
+-- the newest success of each combination by that run
+pairs AS MATERIALIZED (
+    SELECT country,
+           (SELECT result_set_id FROM job_results
+             WHERE country = known.country AND scenario = :baseline AND job_status = 'success'
+               AND run_id <= (SELECT run_id FROM chosen)
+             ORDER BY run_id DESC LIMIT 1) AS baseline_set,
+           (SELECT result_set_id FROM job_results
+             WHERE country = known.country AND scenario = :scenario AND job_status = 'success'
+               AND run_id <= (SELECT run_id FROM chosen)
+             ORDER BY run_id DESC LIMIT 1) AS scenario_set
+      FROM known
+     WHERE coalesce(:countries, '') = ''
+        OR instr(',' || replace(:countries, ' ', '') || ',', ',' || country || ',') > 0
 ),
 span AS (
     SELECT CAST(coalesce(nullif(:base_year, ''), min(first_year)) AS INTEGER) AS base_year,

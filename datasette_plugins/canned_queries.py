@@ -2,18 +2,14 @@
 
 from datasette import hookimpl
 
-from ingest.canned_queries import load_canned_queries
+from ingest.browser.question_routes import datasette_queries
 
 
 @hookimpl
 def canned_queries(datasette, database):
-    """Each file as a query of every database that ingest made; parameters may stay empty."""
-    return {
-        query.name: {
-            "sql": query.sql,
-            "title": query.title,
-            "description": f"{query.description} Unit: {query.unit}.",
-            "params": [parameter.name for parameter in query.parameters],
-        }
-        for query in load_canned_queries().values()
-    }
+    """Each file as a query of every database that ingest made."""
+
+    async def queries():
+        return await datasette_queries(datasette, database)
+
+    return queries

@@ -23,6 +23,7 @@ from ingest.commands.plugins import plugins
 from ingest.commands.query import query
 from ingest.commands.reference import reference
 from ingest.commands.run import run
+from ingest.commands.serve import serve
 from ingest.commands.status import status
 from ingest.commands.tag import tag
 from ingest.errors import IngestError, StudyError
@@ -76,6 +77,7 @@ for command in (
     plan,
     check,
     status,
+    serve,
     query,
     init,
     plugins,

@@ -11,12 +11,18 @@ import pytest
 
 from ingest.analytics.metrics import Metric, ResultSet
 from ingest.canned_queries import (
+    bind_values,
     group_columns,
     load_canned_queries,
     parameter_options,
-    parse_canned_query,
     run_canned_query,
     sql_for,
+)
+from ingest.canned_query_files import (
+    YEARS,
+    CannedQuery,
+    is_sql,
+    parse_canned_query,
     used_parameters,
 )
 from ingest.country import Country
@@ -55,6 +61,12 @@ RUN_2 = {("KEN", "up"): (12.3, 24.1, 36.7)}
 Values = Mapping[tuple[str, str], Sequence[float]]
 QUERIES = load_canned_queries()
 PROMISED = (
+    "biggest_changes", "compare_scenarios", "data_quality", "failed_jobs", "history_of_a_number",
+    "label_catalogue", "label_trend", "metrics_pivot", "missing_combinations",
+    "reference_against_model", "run_against_run", "run_history", "scenario_impact",
+    "scenario_impact_by_group", "scenario_totals", "suspicious_values",
+)  # fmt: skip
+COMPARING = (
     "compare_scenarios",
     "reference_against_model",
     "scenario_impact",
@@ -125,20 +137,41 @@ def test_the_promised_queries_are_there() -> None:
 
 
 @pytest.mark.parametrize("name", QUERIES)
+def test_every_question_says_all_that_a_page_shows(name: str) -> None:
+    query = QUERIES[name]
+    assert query.title.endswith("?")
+    assert query.description.endswith(".")
+    assert query.unit
+    assert query.columns
+    assert query.answer
+    assert query.empty
+    assert query.charts
+    assert query.topic in ("Compare", "Countries", "Changes", "Runs", "Data")
+
+
+def published(query: CannedQuery, columns: Sequence[str]) -> list[str]:
+    """The columns, those of years under the name that stands for them."""
+    years = [column for column in columns if column.isdecimal()]
+    assert bool(years) == query.has_year_columns
+    return [c for c in columns if c not in years] + ([YEARS] if years else [])
+
+
+@pytest.mark.parametrize("name", QUERIES)
 def test_query_runs_with_its_defaults_on_a_tiny_study(
     name: str, study: StudyFolder, ingest: Ingest
 ) -> None:
     ingest("run", "--quiet")
     with closing(open_for_reading(study.database)) as connection:
         columns, _ = run_canned_query(connection, QUERIES[name], {})
-    assert columns == list(QUERIES[name].columns)
+    assert published(QUERIES[name], columns) == list(QUERIES[name].columns)
 
 
 @pytest.mark.parametrize("name", QUERIES)
 def test_query_runs_with_its_defaults_on_an_empty_database(
     name: str, empty: sqlite3.Connection
 ) -> None:
-    assert run_canned_query(empty, QUERIES[name], {}) == (list(QUERIES[name].columns), [])
+    columns, rows = run_canned_query(empty, QUERIES[name], {})
+    assert (published(QUERIES[name], columns), rows) == (list(QUERIES[name].columns), [])
 
 
 @pytest.mark.parametrize("name", QUERIES)
@@ -158,20 +191,54 @@ def test_query_takes_every_value_as_text_as_a_browser_gives_it(
 def test_options_of_every_parameter_hold_its_default(
     name: str, connection: sqlite3.Connection
 ) -> None:
-    for parameter in QUERIES[name].parameters:
-        options = parameter_options(connection, QUERIES[name], parameter)
-        assert len({value for value, _ in options}) == len(options)
-        if parameter.options is not None and parameter.name != "reference":
-            assert options, parameter.name
+    query = QUERIES[name]
+    values = bind_values(connection, query, {})
+    for parameter in query.parameters:
+        options = parameter_options(connection, query, parameter, values)
+        known = [value for value, _ in options]
+        assert len(set(known)) == len(options)
+        if parameter.options is None or parameter.name in NOT_LOADED.get(name, ()):
+            continue
+        chosen = values[parameter.name]
+        assert set(chosen.split(",") if parameter.many and chosen else [chosen]) <= {*known, ""}
 
 
-@pytest.mark.parametrize("name", PROMISED)
+# Nothing is published in these runs, so there is nothing to choose from.
+NOT_LOADED = {"reference_against_model": ("reference", "scenario", "label")}
+
+
+def plan_of(connection: sqlite3.Connection, query: CannedQuery) -> list[str]:
+    values = {parameter.name: "" for parameter in query.parameters}
+    statements = [sql_for(connection, query)]
+    for parameter in query.parameters:
+        default = str(parameter.default)
+        statements += [sql for sql in (parameter.options, default) if sql and is_sql(sql)]
+    return [
+        row[3]
+        for statement in statements
+        for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+    ]
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_no_question_looks_at_every_number(name: str, connection: sqlite3.Connection) -> None:
+    tables = ("metric_values", "low", "high", "series_changes")
+    scans = [
+        step
+        for step in plan_of(connection, QUERIES[name])
+        if step.startswith("SCAN") and step.split()[1] in tables
+    ]
+    assert scans == []
+
+
+def test_a_look_at_every_number_is_seen(connection: sqlite3.Connection) -> None:
+    query = parse_canned_query("q", HEAD.format("") + "SELECT count(value) FROM metric_values")
+    assert any(step.startswith("SCAN metric_values") for step in plan_of(connection, query))
+
+
+@pytest.mark.parametrize("name", COMPARING)
 def test_query_reads_the_values_by_their_key(name: str, connection: sqlite3.Connection) -> None:
-    plan = connection.execute(
-        f"EXPLAIN QUERY PLAN {sql_for(connection, QUERIES[name])}",
-        {parameter.name: "" for parameter in QUERIES[name].parameters},
-    ).fetchall()
-    steps = {row[3] for row in plan}
+    steps = set(plan_of(connection, QUERIES[name]))
     assert any(
         step.startswith("SEARCH low USING PRIMARY KEY (result_set_id=? AND element_id=?")
         for step in steps
@@ -346,6 +413,148 @@ def test_countries_are_chosen_by_whole_codes(connection: sqlite3.Connection) -> 
     assert answer(connection, "scenario_impact", countries="KE", **chosen) == []
 
 
+# --- numbers of the other questions --------------------------------------------------------------
+
+
+def test_label_trend_gives_the_chosen_countries(connection: sqlite3.Connection) -> None:
+    rows = answer(connection, "label_trend", scenario="up", countries="KEN,NAM")
+    assert [tuple(row.values()) for row in rows] == [
+        (2025, "KEN", "Kenya", 12.3), (2026, "KEN", "Kenya", 24.1), (2027, "KEN", "Kenya", 36.7),
+    ]  # fmt: skip
+    assert answer(connection, "label_trend", scenario="up", countries="KE") == []
+
+
+def test_scenario_totals_are_held_against_the_baseline(connection: sqlite3.Connection) -> None:
+    low, high = answer(connection, "scenario_totals", country="KEN", run=1)
+    assert (low["scenario"], low["value"], low["difference"]) == ("null", 10.1 + 20.2 + 30.3, 0)
+    assert high["value"] == plain_sum(connection, 1, "KEN", "up")
+    assert high["difference"] == high["value"] - low["value"]
+    assert (high["first_year"], high["last_year"]) == (2025, 2027)
+    (alone,) = answer(connection, "scenario_totals", country="NAM", baseline="up")
+    assert (alone["value"], alone["difference"]) == (15.0, None)
+
+
+def test_the_pivot_has_a_column_a_year(connection: sqlite3.Connection) -> None:
+    rows = answer(connection, "metrics_pivot", country="KEN", label="")
+    assert list(rows[0]) == ["country", "scenario", "element_label", "2025", "2026", "2027"]
+    assert [list(row.values())[1:] for row in rows[:2]] == [
+        ["null", LABEL, 10.1, 20.2, 30.3],
+        ["up", LABEL, 12.3, 24.1, 36.7],
+    ]
+    assert len(rows) == 4
+    assert len(answer(connection, "metrics_pivot", country="KEN", scenario="up")) == 1
+
+
+def test_the_catalogue_has_every_label(connection: sqlite3.Connection) -> None:
+    first, second = answer(connection, "label_catalogue", country="KEN", scenario="up", run=1)
+    assert first["element_label"] == LABEL
+    assert (first["first_value"], first["last_value"]) == (11.7, 33.1)
+    assert first["total"] == plain_sum(connection, 1, "KEN", "up")
+    assert first["percent"] == 100 * (33.1 - 11.7) / 11.7
+    assert second["last_value"] == 10 * 33.1
+    rows = answer(connection, "label_catalogue", country="NAM", scenario="up")
+    assert [(row["element_label"], row["total"]) for row in rows] == [
+        (LABEL, None),
+        ("Population", None),
+    ]
+
+
+def test_run_against_run_compares_two_states(connection: sqlite3.Connection) -> None:
+    chosen = {"country": "KEN", "scenario": "up", "run": 2, "before": 1}
+    rows = answer(connection, "run_against_run", **chosen)
+    assert [(row["before_value"], row["after_value"]) for row in rows] == [
+        (11.7, 12.3), (22.9, 24.1), (33.1, 36.7),
+    ]  # fmt: skip
+    assert rows[0]["difference"] == 12.3 - 11.7
+    unchanged = answer(connection, "run_against_run", **{**chosen, "scenario": "null"})
+    assert {row["difference"] for row in unchanged} == {0.0}
+
+
+def test_history_has_a_number_for_each_run(connection: sqlite3.Connection) -> None:
+    chosen = {"country": "KEN", "scenario": "up"}
+    first, second = answer(connection, "history_of_a_number", year="2026", **chosen)
+    assert (first["value"], first["change"]) == (22.9, None)
+    assert (second["value"], second["change"]) == (24.1, 24.1 - 22.9)
+    (alone,) = answer(connection, "history_of_a_number", run=1, **chosen)
+    assert alone["value"] == plain_sum(connection, 1, "KEN", "up")
+    rows = answer(connection, "history_of_a_number", country="UGA", scenario="up")
+    assert [(row["run_id"], row["change"]) for row in rows] == [(1, None), (2, 0.0)]
+
+
+def test_failed_jobs_have_their_causes(connection: sqlite3.Connection) -> None:
+    (row,) = answer(connection, "failed_jobs")
+    assert (row["run_id"], row["country"], row["name"], row["scenario"]) == (
+        2, "UGA", "Uganda", "up",
+    )  # fmt: skip
+    assert (row["job_status"], row["error_kind"], row["error"]) == ("failed", "x", "x")
+    assert answer(connection, "failed_jobs", run=1) == []
+    assert answer(connection, "failed_jobs", scenario="null") == []
+
+
+def test_missing_combinations_never_succeeded(connection: sqlite3.Connection) -> None:
+    (row,) = answer(connection, "missing_combinations")
+    assert (row["country"], row["name"], row["scenario"]) == ("NAM", "Namibia", "up")
+    assert (row["last_run"], row["last_status"]) == (None, None)
+    assert answer(connection, "missing_combinations", scenario="null") == []
+
+
+def test_run_history_has_the_newest_run_first(connection: sqlite3.Connection) -> None:
+    second, first = answer(connection, "run_history")
+    assert (second["run_id"], first["run_id"]) == (2, 1)
+    assert (second["total_jobs"], second["successful_jobs"], second["failed_jobs"]) == (2, 1, 1)
+    assert second["duration_s"] == 0
+    assert [row["run_id"] for row in answer(connection, "run_history", rows=1)] == [2]
+
+
+def test_biggest_changes_and_findings_are_those_that_are_stored(tmp_path: Path) -> None:
+    store_two_runs(tmp_path / "results.db")
+    with closing(sqlite3.connect(tmp_path / "results.db")) as writing, writing:
+        for country, share in (("KEN", -0.5), ("UGA", None), ("TZA", 0.25)):
+            writing.execute(
+                """INSERT INTO series_changes (run_id, country, scenario, element_label, kind,
+                       changed_years, largest_year, before_value, after_value, relative_change)
+                   VALUES (2, ?, 'up', ?, 'changed', 3, 2026, 1, 2, ?)""",
+                [country, LABEL, share],
+            )
+        writing.execute(
+            """INSERT INTO quality_findings (run_id, country, scenario, rule, severity, message)
+               VALUES (1, 'KEN', 'up', 'bounds', 'error', 'too small')"""
+        )
+    with closing(open_for_reading(tmp_path / "results.db")) as reading:
+        rows = answer(reading, "biggest_changes")
+        assert [(row["country"], row["percent"]) for row in rows] == [
+            ("UGA", None), ("KEN", -50.0), ("TZA", 25.0),
+        ]  # fmt: skip
+        assert len(answer(reading, "biggest_changes", rows=1)) == 1
+        assert [row["name"] for row in answer(reading, "biggest_changes", country="TZA")] == [
+            "Tanzania"
+        ]
+        (finding,) = answer(reading, "data_quality")
+        assert (finding["rule"], finding["message"]) == ("bounds", "too small")
+        assert answer(reading, "data_quality", severity="warning") == []
+
+
+def test_suspicious_values_are_negative_missing_or_jump(tmp_path: Path) -> None:
+    with ValidationDatabase(tmp_path / "results.db").writing() as database:
+        database.keep_study(COUNTRIES, [])
+        store_run(database, {("KEN", "up"): (1.0, -2.0, -1.9), ("UGA", "up"): (10.0, 12.0, 30.0)})
+    with closing(open_for_reading(tmp_path / "results.db")) as reading:
+        rows = answer(reading, "suspicious_values", label=LABEL, scenario="")
+        assert [(r["country"], r["timestamp_year"], r["problem"]) for r in rows] == [
+            ("KEN", 2026, "negative value"),
+            ("KEN", 2027, "negative value"),
+            ("UGA", 2027, "jump"),
+        ]
+        assert rows[2]["percent"] == 150
+        (jump,) = answer(reading, "suspicious_values", label=LABEL, jump="19")[2:3]
+        assert (jump["timestamp_year"], jump["value_before"]) == (2026, 10.0)
+    with closing(sqlite3.connect(tmp_path / "results.db")) as writing, writing:
+        writing.execute("DELETE FROM metric_values WHERE timestamp_year = 2026")
+    with closing(open_for_reading(tmp_path / "results.db")) as reading:
+        problems = [row["problem"] for row in answer(reading, "suspicious_values", scenario="up")]
+        assert problems == ["negative value", "missing years"]
+
+
 # --- errors --------------------------------------------------------------------------------------
 
 
@@ -391,6 +600,14 @@ HEAD = "/*\n---\ntitle: T\ndescription: D\n{}---\n*/\n"
         (
             HEAD.format("chart: {x: a}\n") + "SELECT 1",
             "q.sql: chart has no mark (bar, line, point, ...)",
+        ),
+        (
+            HEAD.format("columns: {a: A}\nchart: {mark: pie, x: a}\n") + "SELECT 1",
+            "q.sql: chart: mark 'pie' is none of bar, line, map, point",
+        ),
+        (
+            HEAD.format("columns: {a: A}\ncharts: {One: {mark: map, value: a}}\n") + "SELECT 1",
+            "q.sql: charts: One: mark map needs a column for country",
         ),
         (
             HEAD.format("columns: {year: Y}\nchart: {mark: bar, x: yaer}\n") + "SELECT 1",

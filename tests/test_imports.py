@@ -29,8 +29,10 @@ STAGES: dict[str, tuple[str, ...]] = {
     "database": ("database",),
     "results": (
         "quality_state", "run_quality", "states", "causes", "diff", "query", "export", "bundle",
-        "canned_queries", "compare", "reference", "diff_summary", "range_bars", "report_markdown",
-        "report_html", "charts", "importing", "csv_check",
+        "canned_query_files", "canned_queries", "questions", "compare", "reference",
+        "diff_summary", "range_bars", "report_markdown", "report_html", "charts", "chart_style",
+        "chart_drawing", "chart_lines", "chart_bars", "chart_points", "chart_map", "map_shapes",
+        "importing", "csv_check",
     ),
     "browser": ("browser",),
     "runner": (
@@ -67,11 +69,11 @@ LIBRARIES: dict[str, OnlyIn] = {
         ("database.*", *STAGES["results"], "browser.*", "importing.*", "backfill", "commands.*")
     ),
     "jsonpath_rfc9535": OnlyIn(("compose",)),
-    "pycountry": OnlyIn(("country",), within_functions=True),
+    "pycountry": OnlyIn(("country", "map_shapes"), within_functions=True),
     "pandas": OnlyIn(("query",), within_functions=True),
     "altair": OnlyIn(("query",), within_functions=True),
     "pyarrow": OnlyIn(("export",), within_functions=True),
-    "vl_convert": OnlyIn(("charts",), within_functions=True),
+    "vl_convert": OnlyIn(("charts", "browser.vega_bundle"), within_functions=True),
     "datasette": OnlyIn(("browser.*",), within_functions=True),
 }
 

@@ -6,26 +6,19 @@ import json
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import click
 
-from ingest.canned_queries import (
-    CannedQuery,
-    default_value,
-    load_canned_queries,
-    run_canned_query,
-)
-from ingest.charts import Spec, query_chart, render_html, render_png, render_svg
+from ingest.canned_queries import CannedQuery, load_canned_queries, run_canned_query
+from ingest.charts import Spec, question_chart, render_html, render_png, render_svg
 from ingest.commands.context import database_path, study_options
 from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
 from ingest.number_text import count_text
+from ingest.questions import describe_question, resolve_values
 from ingest.suggest import did_you_mean
 
 _FORMATS = (".svg", ".png", ".html", ".vl.json")
-# Parameters that say what is shown, in the order of the subtitle.
-_SUBJECTS = ("country", "label", "scenario", "baseline", "reference")
 
 
 @click.command()
@@ -108,17 +101,13 @@ def _parse(parameter: str) -> tuple[str, str]:
 
 def _draw(path: Path, query: CannedQuery, values: Mapping[str, str]) -> tuple[Spec, int]:
     """The chart, and of how many rows it is."""
+    if query.chart is None:
+        raise ConfigError(f"canned query {query.name} has no chart")
     with closing(open_for_reading(path)) as connection:
-        columns, rows = run_canned_query(connection, query, values)
-        bound: dict[str, Any] = {
-            parameter.name: values[parameter.name]
-            if parameter.name in values
-            else default_value(connection, query, parameter)
-            for parameter in query.parameters
-        }
-    shown = [str(bound[name]) for name in _SUBJECTS if bound.get(name)]
-    names = {f"{name}_value": str(value) for name, value in bound.items() if value}
-    return query_chart(query, columns, rows, " · ".join(shown), names), len(rows)
+        resolved = resolve_values(connection, query, values)
+        asked = describe_question(connection, query, resolved)
+        columns, rows = run_canned_query(connection, query, resolved)
+    return question_chart(asked, query.chart, columns, rows), len(rows)
 
 
 def _write(file: Path, spec: Spec) -> None:

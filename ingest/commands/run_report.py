@@ -114,6 +114,7 @@ def _next_steps(report: RunReport, where: str) -> list[tuple[str, str]]:
     """The commands that come next, and what each is for."""
     numbers = f"SELECT * FROM metrics WHERE run_id = {report.run_id} LIMIT 5"
     steps = [
+        (f"ingest serve{where}", "look at it: http://localhost:8001"),
         (f"ingest status{where}", "the last runs"),
         (f'ingest query{where} "{numbers}"', "some numbers"),
     ]

@@ -34,7 +34,7 @@ def test_the_chart_says_what_it_shows(ran: StudyFolder, ingest: Ingest) -> None:
     ingest("chart", "compare_scenarios", "-p", "country=KEN", "-p", LABEL, "-o", "c.svg")
     svg = (ran.root / "c.svg").read_text(encoding="utf-8")
     assert ">How does a scenario differ from a baseline in one country?<" in svg
-    assert ">KEN · Healthy Years Lived · scale_up · null<" in svg
+    assert ">Land of KEN · Healthy Years Lived · scale_up against null · run 1<" in svg
     assert ">scale_up<" in svg
     assert ">null<" in svg
 
@@ -43,7 +43,7 @@ def test_the_specification_goes_to_a_file_or_to_stdout(ran: StudyFolder, ingest:
     printed = json.loads(ingest("chart", "scenario_impact").stdout)
     ingest("chart", "scenario_impact", "--output", "impact.vl.json")
     assert json.loads((ran.root / "impact.vl.json").read_text(encoding="utf-8")) == printed
-    assert printed["mark"]["type"] == "bar"
+    assert printed["layer"][0]["mark"]["type"] == "bar"
     assert len(printed["data"]["values"]) == 4
 
 
@@ -85,6 +85,10 @@ def test_without_a_query_those_with_a_chart_are_listed(ingest: Ingest) -> None:
         (
             ["scenario_impact", "-p", "labl=x"],
             "canned query scenario_impact has no parameter 'labl'. Did you mean label?",
+        ),
+        (
+            ["scenario_impact", "-p", "scenario=scale_upp"],
+            "scenario: there is no 'scale_upp'. Did you mean scale_up?",
         ),
     ],
 )

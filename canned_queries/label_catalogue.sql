@@ -1,0 +1,58 @@
+/*
+---
+title: Which labels are there, and how large are they?
+description: >-
+  Every element label of the results, with its first and last value under one scenario of one country
+  for an idea of its size. A label that this country does not have has no values.
+topic: Data
+unit: each label's own
+answer: |-
+  There are {{ rows | length | count("label|labels") }}; {{ country }} has
+  {{ rows | selectattr("first_value", "ne", none) | list | length }} of them under {{ scenario }}.
+empty: |-
+  There are no results yet. Make some with: ingest run
+parameters:
+  run:
+  country:
+  scenario:
+    use: baseline
+    title: Scenario
+columns:
+  element_label: label
+  first_year: first year of the series
+  last_year: last year of the series
+  first_value: value in the first year
+  last_value: value in the last year
+  total: sum over the years
+  percent: last_value against first_value, in percent of |first_value|; null where that is 0
+chart:
+  mark: bar
+  measure: last year against the first one, in %
+  x: percent
+  y: element_label
+---
+*/
+WITH state AS (
+    -- the newest success by that run; the other columns come from the row of max()
+    SELECT result_set_id, max(run_id) AS run_id
+      FROM job_results
+     WHERE job_status = 'success' AND country = :country AND scenario = :scenario
+       AND run_id <= CAST(:run AS INTEGER)
+),
+series AS (
+    SELECT element_id, min(timestamp_year) AS first_year, max(timestamp_year) AS last_year,
+           sum(value) AS total
+      FROM state CROSS JOIN metric_values USING (result_set_id)
+     GROUP BY element_id
+)
+SELECT element_label, first_year, last_year, low.value AS first_value, high.value AS last_value,
+       total, 100 * (high.value - low.value) / nullif(abs(low.value), 0) AS percent
+  FROM elements
+  LEFT JOIN series USING (element_id)
+  LEFT JOIN metric_values AS low
+    ON low.result_set_id = (SELECT result_set_id FROM state)
+   AND low.element_id = elements.element_id AND low.timestamp_year = first_year
+  LEFT JOIN metric_values AS high
+    ON high.result_set_id = (SELECT result_set_id FROM state)
+   AND high.element_id = elements.element_id AND high.timestamp_year = last_year
+ ORDER BY element_label

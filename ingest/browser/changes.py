@@ -1,0 +1,82 @@
+"""What a run moved, as it was kept with the run: series, labels, counts."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Change:
+    """One series that a run moved, with the name of its country."""
+
+    country: str
+    name: str
+    scenario: str
+    element_label: str
+    kind: str
+    largest_year: int | None
+    before_value: float | None
+    after_value: float | None
+    relative_change: float | None
+    cause: str
+
+
+@dataclass(frozen=True)
+class LabelChanges:
+    """What a run moved of one label; shares are of the value before."""
+
+    element_label: str
+    series: int
+    smallest: float | None
+    largest: float | None
+
+
+_CHANGES = """
+SELECT s.country, coalesce(nullif(c.name, ''), s.country), s.scenario, s.element_label, s.kind,
+       s.largest_year, s.before_value, s.after_value, s.relative_change, coalesce(s.cause, '')
+  FROM series_changes AS s LEFT JOIN countries AS c ON c.iso3 = s.country
+ WHERE s.run_id = ?
+"""
+
+
+def read_changes(
+    connection: sqlite3.Connection,
+    run_id: int,
+    limit: int,
+    *,
+    label: str | None = None,
+    country: str | None = None,
+    scenario: str | None = None,
+) -> list[Change]:
+    """The series that a run moved, the largest relative change first, of the names given."""
+    sql, values = _CHANGES, [run_id]
+    chosen = {"country": country, "scenario": scenario, "element_label": label}
+    given = {column: value for column, value in chosen.items() if value is not None}
+    sql += "".join(f" AND s.{column} = ?" for column in given)
+    # a change from zero has no share and is larger than any
+    sql += """ ORDER BY abs(coalesce(s.relative_change, 9e999)) DESC, s.country, s.scenario,
+                        s.element_label LIMIT ?"""
+    return [Change(*row) for row in connection.execute(sql, [*values, *given.values(), limit])]
+
+
+def read_label_changes(connection: sqlite3.Connection, run_id: int) -> list[LabelChanges]:
+    """The labels that a run moved, those with the largest change first."""
+    rows = connection.execute(
+        """SELECT element_label, count(*), min(relative_change), max(relative_change)
+             FROM series_changes WHERE run_id = ? GROUP BY element_label
+            ORDER BY max(abs(coalesce(relative_change, 9e999))) DESC, element_label""",
+        [run_id],
+    )
+    return [LabelChanges(*row) for row in rows]
+
+
+def count_changes(connection: sqlite3.Connection, run_id: int) -> tuple[int, int]:
+    """How many series a run moved, and of how many combinations."""
+    row = connection.execute(
+        """SELECT coalesce(sum(series), 0), count(*) FROM (
+               SELECT count(*) AS series FROM series_changes WHERE run_id = ?
+                GROUP BY country, scenario)""",
+        [run_id],
+    ).fetchone()
+    return int(row[0]), int(row[1])

@@ -1,0 +1,271 @@
+"""Questions in Datasette: parameters get their defaults, wrong ones an answer that says why."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from ingest.browser.question_page import QuestionPage, build_question_page
+from ingest.browser.shell import has_results, static_version
+from ingest.browser.vega_bundle import bundle_version, vega_bundle
+from ingest.canned_queries import depends_on_database, load_canned_queries, sql_for
+from ingest.canned_query_files import CannedQuery
+from ingest.errors import ConfigError
+from ingest.map_shapes import SHAPES_FILE, shapes_at
+from ingest.questions import AskedQuestion, Memo, describe_question, resolve_values
+
+OWN_QUESTIONS = "canned_queries"
+SCOPE_KEY = "ingest_question"
+_YEAR_S = 31_536_000
+_MOST_REMEMBERED = 1000
+
+
+# --- which questions there are -------------------------------------------------------------------
+
+_loaded: dict[Path | None, tuple[Any, dict[str, CannedQuery]]] = {}
+
+
+def questions_of(database: Any) -> dict[str, CannedQuery]:
+    """The bundled questions and those in a folder `canned_queries` beside the database, by name.
+
+    Files are read again when they change. Raises ConfigError: a file is wrong, or has the name of
+    a bundled question.
+    """
+    bundled = _load(None)
+    folder = Path(database.path).parent / OWN_QUESTIONS if database.path else None
+    if folder is None or not folder.is_dir():
+        return bundled
+    own = _load(folder)
+    same = sorted(set(own) & set(bundled))
+    if same and own != bundled:
+        raise ConfigError(f"{folder / same[0]}.sql has the name of a bundled question; rename it")
+    return {**bundled, **own}
+
+
+def _load(folder: Path | None) -> dict[str, CannedQuery]:
+    files = sorted(folder.glob("*.sql")) if folder else []
+    state = [(file.name, file.stat().st_mtime_ns) for file in files]
+    known = _loaded.get(folder)
+    if known is None or known[0] != state:
+        known = _loaded[folder] = (state, load_canned_queries(folder))
+    return known[1]
+
+
+async def datasette_queries(datasette: Any, database: str) -> dict[str, dict[str, Any]]:
+    """The questions as Datasette's canned queries; none for a database that ingest did not make."""
+    source = datasette.get_database(database)
+    if not await source.execute_fn(has_results):
+        return {}
+    questions = questions_of(source)
+    changing = [query for query in questions.values() if depends_on_database(query)]
+    memo = memo_of(source)
+    key = ("", tuple(query.sql for query in changing))
+    if key not in memo:
+        memo[key] = await source.execute_fn(
+            lambda conn: {query.name: sql_for(conn, query) for query in changing}
+        )
+    return {
+        query.name: {
+            "sql": memo[key].get(query.name, query.sql),
+            "title": query.title,
+            "description": query.description,
+            "params": [parameter.name for parameter in query.parameters],
+            "hide_sql": True,
+        }
+        for query in questions.values()
+    }
+
+
+_memos: dict[str, tuple[Any, Memo]] = {}
+
+
+def memo_of(database: Any) -> Memo:
+    """What was read of a database's choices, empty again as soon as its file has changed.
+
+    Every commit changes the file or the log beside it, so nothing is ever told that has passed.
+    """
+    if not database.path:
+        return {}
+    state = [_file_state(f"{database.path}{ending}") for ending in ("", "-wal")]
+    known = _memos.get(database.path)
+    if known is None or known[0] != state or len(known[1]) > _MOST_REMEMBERED:
+        known = _memos[database.path] = (state, {})
+    return known[1]
+
+
+def _file_state(path: str) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def question_pattern(datasette: Any) -> str:
+    """The addresses of tables and queries, as in Datasette, with endings such as .vl.json, too.
+
+    Plugins are asked before Datasette, so the databases stand there by name: /static/x.js is none.
+    """
+    from datasette.utils import tilde_encode
+
+    routes = [re.escape(tilde_encode(database.route)) for database in datasette.databases.values()]
+    database = f"(?P<database>{'|'.join(routes) or '(?!)'})"
+    return rf"/{database}/(?P<table>[^/.]+)(\.(?P<format>\w+(?:\.\w+)*))?$"
+
+
+# --- asking one ----------------------------------------------------------------------------------
+
+
+async def answer_question(datasette: Any, request: Any) -> Any:
+    """Datasette's answer to a question, in any format, with a value for every parameter.
+
+    A table is Datasette's alone. 400 with what is wrong where a parameter is unknown or has a value
+    that is not there.
+    """
+    from datasette.utils.asgi import Request
+    from datasette.views.table import TableView
+
+    database = _database(datasette, request)
+    if database is None or not await database.execute_fn(has_results):
+        return await TableView(datasette).dispatch_request(request)
+    try:
+        query = questions_of(database).get(request.url_vars["table"])
+        if query is None:
+            return await TableView(datasette).dispatch_request(request)
+        given, others = _split(request, query)
+        memo = memo_of(database)
+        values = await database.execute_fn(lambda conn: resolve_values(conn, query, given, memo))
+    except ConfigError as exc:
+        return await _bad_request(datasette, request, str(exc))
+    query_string = urlencode([*values.items(), *others])
+    scope = {
+        **request.scope,
+        "query_string": query_string.encode("latin-1"),
+        SCOPE_KEY: (query, values),
+    }
+    return await TableView(datasette).dispatch_request(Request(scope, request.receive))
+
+
+def _database(datasette: Any, request: Any) -> Any:
+    from datasette.utils import tilde_decode
+
+    try:
+        return datasette.get_database(route=tilde_decode(request.url_vars["database"]))
+    except KeyError:
+        return None
+
+
+def _split(request: Any, query: CannedQuery) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The parameters of the URL, and Datasette's own arguments, which begin with a _.
+
+    A parameter that stands there several times has all of its values, with commas between.
+    """
+    given: dict[str, str] = {}
+    others: list[tuple[str, str]] = []
+    for name in request.args:
+        texts = request.args.getlist(name)
+        if name.startswith("_"):
+            others += [(name, text) for text in texts]
+        else:
+            many = any(p.many for p in query.parameters if p.name == name)
+            given[name] = ",".join(filter(None, texts)) if many else texts[0]
+    return given, others
+
+
+async def _bad_request(datasette: Any, request: Any, message: str) -> Any:
+    from datasette import Response
+    from datasette.utils import add_cors_headers
+
+    headers: dict[str, str] = {}
+    if datasette.cors:
+        add_cors_headers(headers)
+    body = {"ok": False, "error": message, "status": 400, "title": None}
+    if request.url_vars.get("format"):
+        return Response.json(body, status=400, headers=headers)
+    html = await datasette.render_template(["400.html", "error.html"], body, request=request)
+    return Response.html(html, status=400, headers=headers)
+
+
+# --- its page ------------------------------------------------------------------------------------
+
+
+async def asked_question(datasette: Any, request: Any) -> AskedQuestion | None:
+    """The question that a request asks, with its names for people; None for another page."""
+    found = request.scope.get(SCOPE_KEY) if request else None
+    if found is None:
+        return None
+    query, values = found
+    database = _database(datasette, request)
+    memo = memo_of(database)
+    asked: AskedQuestion = await database.execute_fn(
+        lambda conn: describe_question(conn, query, values, memo)
+    )
+    return asked
+
+
+async def question_page(
+    datasette: Any, request: Any, columns: Any, rows: Any, truncated: bool
+) -> QuestionPage | None:
+    """What the template shows; None for a page that is no question."""
+    asked = await asked_question(datasette, request)
+    if asked is None:
+        return None
+    arguments: Mapping[str, str] = {name: request.args[name] for name in request.args}
+    return build_question_page(
+        asked,
+        list(columns or ()),
+        [tuple(row) for row in rows or ()],
+        shapes=shapes_at(_shapes_url(datasette)),
+        truncated=bool(truncated),
+        arguments=arguments,
+    )
+
+
+def _shapes_url(datasette: Any) -> str:
+    base: str = datasette.setting("base_url")
+    return f"{base}static/{SHAPES_FILE}?v={static_version(SHAPES_FILE)}"
+
+
+# --- the script that draws -----------------------------------------------------------------------
+
+
+async def serve_vega() -> Any:
+    """The script with Vega, to be kept by the browser for good; its address names its version."""
+    import asyncio
+
+    from datasette import Response
+
+    try:
+        script = await asyncio.to_thread(vega_bundle)
+    except ConfigError as exc:
+        return Response.text(str(exc), status=404)
+    return Response(
+        script,
+        content_type="text/javascript; charset=utf-8",
+        headers={"Cache-Control": f"public, max-age={_YEAR_S}, immutable"},
+    )
+
+
+def vega_url(base_url: str) -> str:
+    """The script's address; without a version where it cannot be made."""
+    try:
+        return f"{base_url}-/ingest/vega.js?v={bundle_version()}"
+    except ConfigError:
+        return f"{base_url}-/ingest/vega.js"
+
+
+def warm_up() -> None:
+    """Make the script in the background, so that the first page need not wait for it."""
+    threading.Thread(target=_make_quietly, daemon=True).start()
+
+
+def _make_quietly() -> None:
+    try:
+        vega_bundle()
+    except ConfigError:
+        return  # the page says so

@@ -1,0 +1,104 @@
+"""`ingest serve`: the results in the browser."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+import threading
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from ingest.browser.server import ServeOptions, make_site, open_socket, site_url
+from ingest.browser.server import serve as serve_site
+from ingest.commands.context import database_path, study_options
+from ingest.database.files import open_for_reading
+from ingest.database.snapshot import make_snapshot
+
+
+@click.command()
+@study_options
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; 0.0.0.0 is every one",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8001,
+    show_default=True,
+    help="Port to listen on; 0 takes any free one",
+)
+@click.option("--open", "open_browser", is_flag=True, help="Open the browser")
+@click.option("--allow-sql", is_flag=True, help="Let visitors write SQL of their own; read-only")
+@click.option("--cors", is_flag=True, help="Let pages of other sites read the data (CORS)")
+@click.option("--snapshot", is_flag=True, help="Serve a copy of the database as it is now")
+@click.argument("datasette_options", nargs=-1, metavar="[-- DATASETTE_OPTIONS]")
+def serve(
+    study_path: str | None,
+    database: str | None,
+    overrides: tuple[str, ...],
+    host: str,
+    port: int,
+    open_browser: bool,
+    allow_sql: bool,
+    cors: bool,
+    snapshot: bool,
+    datasette_options: tuple[str, ...],
+) -> None:
+    """Look at the results in the browser: overview, comparisons, changes, charts, data.
+
+    The database is only read, and may be written to meanwhile. What stands after -- is passed on
+    to Datasette: its settings, its own metadata, further databases.
+
+    \b
+    Examples:
+      ingest serve --open
+      ingest serve --port 8002 --snapshot
+      ingest serve -- --setting base_url /results/ --metadata licence.yml
+    """
+    path = database_path(study_path, database)
+    open_for_reading(path).close()
+    with _copied(path) if snapshot else nullcontext(path) as served, _ending_by_signal():
+        site = make_site(ServeOptions(served, allow_sql, cors, datasette_options))
+        with open_socket(host, port) as listening:
+            url = site_url(site, listening)
+            copy = "a copy of " if snapshot else ""
+            click.echo(f"Serving {copy}{path.name} at {url} (Ctrl-C to stop)", err=True)
+            if open_browser:
+                threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
+            serve_site(site, listening)
+
+
+@contextmanager
+def _copied(path: Path) -> Iterator[Path]:
+    """A copy of the database in a folder of its own, which is removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="ingest-serve-"))
+    try:
+        yield make_snapshot(path, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _ending_by_signal() -> Iterator[None]:
+    """Ctrl-C and SIGTERM are how one stops a server: they end it cleanly, with exit code 0."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+    finally:
+        signal.signal(signal.SIGTERM, before)
