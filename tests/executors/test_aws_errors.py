@@ -77,8 +77,8 @@ def test_a_region_in_the_settings_is_used(
     study: Path, double: AwsDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    with started(study, region="eu-west-1"):
-        pass
+    with started(study, region="eu-west-1") as executor:
+        assert executor.preflight(executor.settings, executor.context) == []
 
 
 def test_no_such_profile(study: Path, double: AwsDouble) -> None:
@@ -96,8 +96,8 @@ def test_a_profile_of_the_configuration_is_used(
         "[mine]\naws_access_key_id = AKIAMINE\naws_secret_access_key = s\n"
     )
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    with started(study, profile="mine"):
-        pass
+    with started(study, profile="mine") as executor:
+        assert executor.preflight(executor.settings, executor.context) == []
 
 
 def test_a_login_that_has_ended(

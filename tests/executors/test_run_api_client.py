@@ -83,6 +83,7 @@ def test_a_healthy_api_is_healthy(api: RunApiServer, client: RunApiClient) -> No
 def test_a_slash_at_the_end_of_the_address_does_not_matter(api: RunApiServer) -> None:
     with closing(RunApiClient(api.url + "/", 20)) as client:
         client.check_health()
+    assert len(api.headers) == 1
 
 
 def test_credentials_go_to_the_server_and_into_no_message(api: RunApiServer) -> None:
