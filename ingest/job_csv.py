@@ -21,10 +21,13 @@ class JobCsvFiles:
     """results/<ULID>.csv for each job and a line in validation_results.csv, below one folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Reads which jobs the list has. Raises ConfigError: a list of another layout."""
+        """Reads which jobs the list has. Raises ConfigError: it is no such list."""
         self._folder = folder
         self._list = folder / LIST_FILE
-        self._listed = self._read_list()
+        try:
+            self._listed = self._read_list()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ConfigError(f"{self._list} cannot be read: {exc}") from exc
 
     def _read_list(self) -> set[str]:
         if not self._list.exists() or self._list.stat().st_size == 0:
@@ -45,7 +48,18 @@ class JobCsvFiles:
         """Write a job's file whole, then its line; timestamp is ISO 8601 in UTC.
 
         The list keeps local times without a zone, as it always did. Writing twice adds nothing.
+        Raises ConfigError: the files cannot be written.
         """
+        try:
+            self._write(combination, ulid, timestamp, result_set)
+        except OSError as exc:
+            raise ConfigError(
+                f"run.save_csv: {exc.filename or self._folder}: {exc.strerror}"
+            ) from exc
+
+    def _write(
+        self, combination: Combination, ulid: str, timestamp: str, result_set: ResultSet
+    ) -> None:
         self._write_results(ulid, result_set)
         if ulid in self._listed:
             return
