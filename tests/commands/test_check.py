@@ -133,7 +133,7 @@ ERRORS: dict[str, tuple[Break, str]] = {
     ),
     "unknown executor": (
         lambda study: study.write_settings('[run]\nexecutor = "locall"'),
-        "ingest.toml: run.executor: no executor 'locall' (known: local). Did you mean local?",
+        "ingest.toml: run.executor: no executor 'locall' (known: aws-batch, local, run-api). Did you mean local?",
     ),
     "unknown key of an executor": (
         lambda study: study.write_settings('worker = 2'),
@@ -141,7 +141,7 @@ ERRORS: dict[str, tuple[Break, str]] = {
     ),
     "unknown analytics source": (
         lambda study: study.write_settings('[analytics]\nsource = "s4"'),
-        "ingest.toml: analytics.source: no analytics source 's4' (known: none).",
+        "ingest.toml: analytics.source: no analytics source 's4' (known: analytics-api, s3).",
     ),
 }  # fmt: skip
 
@@ -314,7 +314,7 @@ def test_check_for_another_executor(ingest: Ingest) -> None:
     result = ingest("check", "--executor", "cluster")
     assert result.exit_code == 2
     assert result.stderr.startswith(
-        "Error: ingest.toml: run.executor: no executor 'cluster' (known: local"
+        "Error: ingest.toml: run.executor: no executor 'cluster' (known: aws-batch, local, run-api"
     )
 
 
