@@ -133,7 +133,8 @@ ERRORS: dict[str, tuple[Break, str]] = {
     ),
     "unknown executor": (
         lambda study: study.write_settings('[run]\nexecutor = "locall"'),
-        "ingest.toml: run.executor: no executor 'locall' (known: aws-batch, local, run-api). Did you mean local?",
+        "ingest.toml: run.executor: no executor 'locall' (known: aws-batch, local, run-api). "
+        "Did you mean local?",
     ),
     "unknown key of an executor": (
         lambda study: study.write_settings('worker = 2'),
