@@ -1,9 +1,9 @@
 /*
 ---
-title: Which labels are there, and how large are they?
+title: Which labels are there, and what do they count?
 description: >-
-  Every element label of the results, with its first and last value under one scenario of one country
-  for an idea of its size. A label that this country does not have has no values.
+  Every element label of the results with its unit and meaning, as the model document says them, and its
+  first and last value under one scenario of one country for an idea of its size. A label that this country does not have has no values.
 topic: Data
 unit: each label's own
 answer: |-
@@ -19,12 +19,14 @@ parameters:
     title: Scenario
 columns:
   element_label: label
+  unit: unit of its values; null where the study does not say it
   first_year: first year of the series
   last_year: last year of the series
   first_value: value in the first year
   last_value: value in the last year
   total: sum over the years
   percent: last_value against first_value, in percent of |first_value|; null where that is 0
+  description: what it counts; null where the study does not say it
 chart:
   mark: bar
   measure: last year against the first one, in %
@@ -45,9 +47,11 @@ series AS (
       FROM state CROSS JOIN metric_values USING (result_set_id)
      GROUP BY element_id
 )
-SELECT element_label, first_year, last_year, low.value AS first_value, high.value AS last_value,
-       total, 100 * (high.value - low.value) / nullif(abs(low.value), 0) AS percent
+SELECT element_label, nullif(unit, '') AS unit, first_year, last_year, low.value AS first_value, high.value AS last_value,
+       total, 100 * (high.value - low.value) / nullif(abs(low.value), 0) AS percent,
+       nullif(description, '') AS description
   FROM elements
+  LEFT JOIN labels USING (element_label)
   LEFT JOIN series USING (element_id)
   LEFT JOIN metric_values AS low
     ON low.result_set_id = (SELECT result_set_id FROM state)

@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
-from ingest.database.read import read_input
 from ingest.errors import ConfigError
 from ingest.plan import select_names
 from ingest.states import RunRef, make_state_table
@@ -34,12 +33,11 @@ class ResultRow(NamedTuple):
 
 @dataclass(frozen=True)
 class ExportJob:
-    """One combination whose numbers are exported, and where they and its inputs are stored."""
+    """One combination whose numbers are exported, and where they are stored."""
 
     country: str
     scenario: str
     result_set_id: int
-    input_set_id: int | None
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def choose_results(
 def _read_jobs(
     connection: sqlite3.Connection, run: RunRef, only_run: bool
 ) -> tuple[ExportJob, ...]:
-    columns = "country, scenario, result_set_id, input_set_id"
+    columns = "country, scenario, result_set_id"
     if only_run:
         rows = connection.execute(
             f"""SELECT {columns} FROM job_results
@@ -160,37 +158,10 @@ def read_study_name(connection: sqlite3.Connection, run: RunRef) -> str:
     return (row[0] if row else None) or "unknown"
 
 
-def read_units(connection: sqlite3.Connection, chosen: Chosen) -> dict[str, str]:
-    """The unit of each label, from the nodes and links of the kept model documents.
-
-    Where two of the chosen combinations ran different model documents, the newer inputs win.
-    """
-    set_ids = {job.input_set_id for job in chosen.jobs if job.input_set_id is not None}
-    units: dict[str, str] = {}
-    digests: dict[str, None] = {}
-    for set_id in sorted(set_ids):
-        for (digest,) in connection.execute(
-            "SELECT model_digest FROM input_sets WHERE input_set_id = ?", [set_id]
-        ):
-            digests.pop(digest, None)
-            digests[digest] = None
-    for digest in digests:
-        units |= _units_in(read_input(connection, digest))
-    return units
-
-
-def _units_in(document: Any) -> dict[str, str]:
-    if not isinstance(document, dict):
-        return {}
-    units = {}
-    for part in ("nodes", "links"):
-        entries = document.get(part)
-        for entry in entries if isinstance(entries, list) else ():
-            if isinstance(entry, dict):
-                label, unit = entry.get("label"), entry.get("unit")
-                if isinstance(label, str) and isinstance(unit, str) and unit.strip():
-                    units[label.strip()] = unit.strip()
-    return units
+def read_units(connection: sqlite3.Connection) -> dict[str, str]:
+    """The unit of each label that has one, as the newest run's study says it."""
+    rows = connection.execute("SELECT element_label, unit FROM labels WHERE unit <> ''")
+    return dict(rows.fetchall())
 
 
 # --- writers: rows in, text or bytes out --------------------------------------------------------

@@ -64,7 +64,7 @@ class AskedQuestion:
     """A question with the value of every parameter, and what people call them.
 
     names: by parameter. colours: by scenario. run: None where the question has no run, or the
-    database none yet.
+    database none yet. unit: of the chosen label, empty where it is not known.
     """
 
     query: CannedQuery
@@ -73,6 +73,7 @@ class AskedQuestion:
     names: Mapping[str, str]
     run: RunFacts | None
     colours: Mapping[str, str] = field(default_factory=dict)
+    unit: str = ""
 
     @property
     def series_names(self) -> dict[str, str]:
@@ -230,7 +231,14 @@ def describe_question(
         names={choice.parameter.name: _name(choice) for choice in choices},
         run=_run_facts(connection, values.get("run", "")),
         colours=scenario_colours(scenarios),
+        unit=read_unit(connection, values.get("label", "")),
     )
+
+
+def read_unit(connection: sqlite3.Connection, element_label: str) -> str:
+    """The unit of an element label, empty where it is not known."""
+    row = connection.execute("SELECT unit FROM labels WHERE element_label = ?", [element_label])
+    return str((row.fetchone() or ("",))[0])
 
 
 def _choice(reader: _Reader, parameter: QueryParameter, values: Mapping[str, str]) -> Choice:
@@ -262,6 +270,8 @@ def _run_facts(connection: sqlite3.Connection, run_id: str) -> RunFacts | None:
 def chart_subtitle(asked: AskedQuestion, chart: Chart, rows: Sequence[Sequence[object]]) -> str:
     """What a chart is of: Kenya · Healthy Years Lived · all_treatments against null · run 7."""
     names = {name: value for name, value in asked.names.items() if value}
+    if asked.unit:
+        names["label"] += f" ({asked.unit})"
     parts = [names[name] for name in _SUBJECTS[:2] if name in names]
     if "scenario" in names and "baseline" in names:
         parts.append(f"{names['scenario']} against {names['baseline']}")

@@ -82,6 +82,7 @@ class RunStarter:
         if open_run is not None:
             jobs = [job for job in jobs if job.combination in open_run.unfinished]
         cut_off = self._cut_off_jobs(jobs, executor)
+        self.keep_names()
         if open_run is not None:
             run_id = open_run.run_id
             names = self._take_up(run_id, jobs, cut_off)
@@ -99,6 +100,11 @@ class RunStarter:
             scheduler=Scheduler(names, self._limits(executor), self._jitter),
             adopted=tuple(adopted),
         )
+
+    def keep_names(self) -> None:
+        """What the study calls its countries and scenarios, and the units of its labels."""
+        study = self._study
+        self._database.keep_study(study.countries, study.scenarios, study.labels)
 
     def _cut_off_jobs(
         self, jobs: Sequence[PlannedJob], executor: Executor
@@ -141,7 +147,6 @@ class RunStarter:
             up_to_date_jobs=len(plan.up_to_date),
         )
         jobs = [self._job_record(job) for job in plan.to_run]
-        self._database.keep_study(self._study.countries, self._study.scenarios)
         run_id = self._database.start_validation_run(record, jobs, study_contents(self._study))
         return run_id, {job.combination: (job.ulid, job.job_name) for job in jobs}
 

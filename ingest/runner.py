@@ -117,7 +117,12 @@ class ValidationRunner(RunPlanner):
             self._cancel_the_rest()
         return self._finish(interrupted=interrupted)
 
-    def close_leftovers(self, plan: Plan) -> None:
+    def tidy(self, plan: Plan) -> None:
+        """What is due where nothing is to run: names as the study has them now, no open run."""
+        self._starter.keep_names()
+        self._close_leftovers(plan)
+
+    def _close_leftovers(self, plan: Plan) -> None:
         """End a run that was cut off, unless this plan takes it up again."""
         open_run = self._database.open_run()
         if open_run is None or self._starter.open_run_of(plan) is not None:
@@ -132,7 +137,7 @@ class ValidationRunner(RunPlanner):
     def _begin(self, plan: Plan, executor: Executor, source: AnalyticsSource) -> RunSession:
         settings = self.study.settings
         processor = AnalyticsProcessor(self._database, source, settings, self._plugins)
-        self.close_leftovers(plan)
+        self._close_leftovers(plan)
         start = self._starter.start(plan, executor, self._starter.open_run_of(plan))
         session = RunSession(
             run_id=start.run_id,

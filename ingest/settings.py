@@ -177,6 +177,8 @@ class Settings:
     tolerance: ToleranceSettings = ToleranceSettings()
     quality: QualitySettings = QualitySettings()
     rules: tuple[Rule, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    """[units]: the unit of each element label."""
     tolerance_labels: Mapping[str, ToleranceSettings] = field(default_factory=dict)
     executors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     analytics_sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -248,7 +250,7 @@ def _read_toml(study_file: Path) -> dict[str, Any]:
 
 def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, list[Finding]]:
     where = study_file.name
-    tables = (*SECTIONS, "executors")
+    tables = (*SECTIONS, "executors", "units")
     known = (*tables, "rules")
     findings = [
         error("unknown-key", where, f"unknown section [{key}].{did_you_mean(key, known)}")
@@ -278,6 +280,12 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
         findings += more
     rules, more = read_rules(raw.get("rules", []), where)
     findings += more
+    units = {label: unit for label, unit in raw.get("units", {}).items() if isinstance(unit, str)}
+    findings += [
+        error("bad-value", where, f'units."{label}": a text is needed, not {unit!r}')
+        for label, unit in raw.get("units", {}).items()
+        if label not in units
+    ]
     executors = raw.get("executors", {})
     for name, values in executors.items():
         if not isinstance(values, dict):
@@ -286,6 +294,7 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
         study_file.parent,
         **sections,
         rules=rules,
+        units=units,
         tolerance_labels=label_tolerances,
         executors=executors,
         analytics_sources=sources,

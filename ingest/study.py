@@ -13,6 +13,7 @@ from ingest.country import Country, parse_countries
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
 from ingest.json_files import JsonFileError, canonical_json, read_json, sha256_text
+from ingest.label import Label, read_labels
 from ingest.scenario import Scenario, parse_scenario
 from ingest.settings import STUDY_FILE, Settings
 
@@ -55,6 +56,11 @@ class Study:
     def root(self) -> Path:
         """The folder that holds ingest.toml."""
         return self.settings.root
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The element labels whose unit or meaning the model document or [units] tells."""
+        return read_labels(self.model.document, self.settings.units)
 
 
 def load_study(settings: Settings, hooks: Any) -> tuple[Study, list[Finding]]:

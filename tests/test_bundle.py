@@ -199,6 +199,13 @@ def test_known_names_stay_and_missing_ones_are_filled(
     assert found == [("NAM", "Namibia", "East")]
 
 
+def test_units_of_labels_travel(study: StudyFolder, target: ValidationDatabase) -> None:
+    study.write_settings('[units]\nPopulation = "people"\nUnused = "m"')
+    run_study(study)
+    import_bundle(make_bundle(study.database, study.root / "run.zip"), target)
+    assert rows(target.path, "SELECT element_label, unit FROM labels") == [("Population", "people")]
+
+
 def test_tags_travel_and_never_move(study: StudyFolder, target: ValidationDatabase) -> None:
     run_study(study)
     with closing(sqlite3.connect(study.database)) as connection, connection:

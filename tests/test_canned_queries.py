@@ -31,6 +31,7 @@ from ingest.database.files import open_for_reading
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord, RunStatus
 from ingest.errors import ConfigError
 from ingest.inputs import Inputs, InputSet
+from ingest.label import Label
 from ingest.plan import Combination, Reason, ReasonKind
 from tests.conftest import Ingest, StudyFolder
 
@@ -457,6 +458,19 @@ def test_the_catalogue_has_every_label(connection: sqlite3.Connection) -> None:
         (LABEL, None),
         ("Population", None),
     ]
+
+
+def test_the_catalogue_tells_units_and_meanings(tmp_path: Path) -> None:
+    with ValidationDatabase(tmp_path / "r.db").writing() as database:
+        store_run(database, {("KEN", "null"): [1.5]})
+        database.keep_study(
+            [], [], [Label(LABEL, "healthy years", "Years lived."), Label("X", "m")]
+        )
+    with closing(open_for_reading(tmp_path / "r.db")) as stored:
+        first, *others = answer(stored, "label_catalogue", country="KEN", scenario="null")
+    assert (first["unit"], first["description"]) == ("healthy years", "Years lived.")
+    assert all(row["unit"] is None for row in others)
+    assert "X" not in [row["element_label"] for row in others]
 
 
 def test_run_against_run_compares_two_states(connection: sqlite3.Connection) -> None:

@@ -21,7 +21,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "number_text", "job_name", "__init__",
     ),
     "settings": ("json_files", "setting_fields", "rules", "settings"),
-    "files": ("country", "scenario", "code_version", "git", "study"),
+    "files": ("country", "label", "scenario", "code_version", "git", "study"),
     "documents": ("compose", "inputs", "input_changes"),
     "plan": ("plan",),
     "executors": ("executors",),
@@ -31,8 +31,8 @@ STAGES: dict[str, tuple[str, ...]] = {
         "quality_state", "run_quality", "states", "causes", "diff", "query", "export", "bundle",
         "canned_query_files", "canned_queries", "questions", "compare", "reference",
         "diff_summary", "range_bars", "report_markdown", "report_html", "charts", "chart_style",
-        "chart_drawing", "chart_lines", "chart_bars", "chart_points", "chart_map", "map_shapes",
-        "importing", "csv_check",
+        "chart_drawing", "chart_lines", "chart_bars", "chart_points", "chart_map", "chart_pictures",
+        "map_shapes", "importing", "csv_check",
     ),
     "browser": ("browser",),
     "runner": (
@@ -73,7 +73,7 @@ LIBRARIES: dict[str, OnlyIn] = {
     "pandas": OnlyIn(("query",), within_functions=True),
     "altair": OnlyIn(("query",), within_functions=True),
     "pyarrow": OnlyIn(("export",), within_functions=True),
-    "vl_convert": OnlyIn(("charts", "browser.vega_bundle"), within_functions=True),
+    "vl_convert": OnlyIn(("chart_pictures", "browser.vega_bundle"), within_functions=True),
     "datasette": OnlyIn(("browser.*",), within_functions=True),
 }
 

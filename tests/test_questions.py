@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 from ingest.canned_queries import run_canned_query
 from ingest.canned_query_files import CannedQuery, parse_canned_query
 from ingest.charts import question_chart
+from ingest.database import ValidationDatabase
+from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
+from ingest.label import Label
 from ingest.questions import AskedQuestion, chart_subtitle, describe_question, resolve_values
-from tests.test_canned_queries import HEAD, LABEL, QUERIES, connection, empty
+from tests.test_canned_queries import HEAD, LABEL, QUERIES, connection, empty, store_two_runs
 
 __all__ = ["connection", "empty"]  # fixtures
 
@@ -155,6 +159,19 @@ def test_chosen_countries_are_named(connection: sqlite3.Connection) -> None:
     asked = ask(connection, "label_trend", countries="KEN,UGA")
     (countries,) = (c for c in asked.choices if c.parameter.name == "countries")
     assert countries.chosen == ("Kenya (KEN)", "Uganda (UGA)")
+
+
+def test_the_unit_of_the_label_is_told_beside_it(tmp_path: Path) -> None:
+    store_two_runs(tmp_path / "results.db")
+    with ValidationDatabase(tmp_path / "results.db").writing() as database:
+        database.keep_study([], [], [Label(LABEL, "healthy years in the year")])
+    with closing(open_for_reading(tmp_path / "results.db")) as stored:
+        asked = ask(stored, "label_trend", scenario="up", countries="KEN")
+        other = ask(stored, "label_trend", label="Population")
+    told = chart_subtitle(asked, asked.query.charts[0], [(1,)])
+    assert asked.unit == "healthy years in the year"
+    assert f"{LABEL} (healthy years in the year) · " in told
+    assert other.unit == ""
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,8 @@ TYPE_ERRORS = [
     ("[tolerance.label.Cost]\nrtol = 0.1", "unknown key tolerance.label."),
     ("[executors]\nlocal = 5", "executors.local: a table is needed"),
     ("executors = 5", "executors: a table is needed"),
+    ("units = 5", "units: a table is needed"),
+    ("[units]\nCost = 5", 'units."Cost": a text is needed, not 5'),
     ("[analytics.source]\nurl = 'x'", "analytics.source: a text is needed, not {'url': 'x'}"),
 ]
 
@@ -359,6 +361,11 @@ def test_tolerance_of_a_label_takes_what_it_lacks_from_the_general_one(read: Rea
     assert (tolerance.rtol, tolerance.atol) == (0.1, 2.0)
     assert (settings.tolerance.rtol, settings.tolerance.atol) == (0.5, 2.0)
     assert list(settings.tolerance_labels) == ["Healthy Years Lived"]
+
+
+def test_units_are_kept_by_label(read: Read) -> None:
+    settings = read('[units]\n"Healthy Years Lived" = "healthy years"\nCost = "US$"')
+    assert settings.units == {"Healthy Years Lived": "healthy years", "Cost": "US$"}
 
 
 def test_tables_of_executors_and_sources_are_kept_as_they_are(read: Read) -> None:

@@ -12,6 +12,7 @@ from ingest.browser.small_multiples import Series, draw_differences, draw_values
 from ingest.canned_queries import run_canned_query
 from ingest.chart_style import Spec, scenario_colours
 from ingest.compare import DEFAULT_LABEL
+from ingest.questions import read_unit
 from ingest.states import resolve_run
 
 
@@ -50,6 +51,8 @@ class CountryPage:
     run_id: int
     runs: list[int]
     label: str
+    unit: str
+    """Of the label, empty where it is not known."""
     labels: list[str]
     baseline: str
     scenario_labels: dict[str, str]
@@ -90,6 +93,7 @@ def read_country_page(
     scenario_labels = connection.execute("SELECT name, label FROM scenarios WHERE label <> ''")
     series = _read_series(connection, iso3, chosen, run_id)
     colours = scenario_colours(_all_scenarios(connection))
+    unit = read_unit(connection, chosen)
     told = f"{chosen} in {name or iso3}"
     return CountryPage(
         iso3=iso3,
@@ -98,13 +102,14 @@ def read_country_page(
         run_id=run_id,
         runs=_read_runs(connection, iso3),
         label=chosen,
+        unit=unit,
         labels=labels,
         baseline=baseline,
         scenario_labels=dict(scenario_labels.fetchall()),
         totals=_read_totals(connection, iso3, chosen, baseline, run_id) if jobs else [],
         jobs=jobs,
-        chart=draw_values(told, baseline, series, colours),
-        difference_chart=draw_differences(told, baseline, series, colours),
+        chart=draw_values(told, unit, baseline, series, colours),
+        difference_chart=draw_differences(told, unit, baseline, series, colours),
     )
 
 

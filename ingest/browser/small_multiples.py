@@ -15,7 +15,7 @@ _BASELINE_COLOUR = "#9aa1ac"
 
 
 def draw_values(
-    title: str, baseline: str, series: Series, colours: Mapping[str, str]
+    title: str, unit: str, baseline: str, series: Series, colours: Mapping[str, str]
 ) -> Spec | None:
     """Each scenario's line over the baseline's dashed one; None where there is no series."""
     low = dict(series.get(baseline, []))
@@ -24,12 +24,12 @@ def draw_values(
         for scenario, points in series.items()
         for year, value in points
     ]
-    subtitle = f"Each scenario over {baseline} (dashed), all on one scale"
-    return _draw(title, subtitle, rows, list(series), colours) if rows else None
+    told = f"Each scenario over {baseline} (dashed), all on one scale"
+    return _draw(title, _with_unit(told, unit), rows, list(series), colours) if rows else None
 
 
 def draw_differences(
-    title: str, baseline: str, series: Series, colours: Mapping[str, str]
+    title: str, unit: str, baseline: str, series: Series, colours: Mapping[str, str]
 ) -> Spec | None:
     """Each scenario minus the baseline, in the years that both have; None where none has any."""
     low = dict(series.get(baseline, []))
@@ -43,7 +43,12 @@ def draw_differences(
     if not any(row["value"] for row in rows):
         return None
     scenarios = list(dict.fromkeys(str(row["scenario"]) for row in rows))
-    return _draw(f"{title}: difference to {baseline}", "All on one scale", rows, scenarios, colours)
+    told = _with_unit("All on one scale", unit)
+    return _draw(f"{title}: difference to {baseline}", told, rows, scenarios, colours)
+
+
+def _with_unit(told: str, unit: str) -> str:
+    return f"{unit[:1].upper()}{unit[1:]} · {told[:1].lower()}{told[1:]}" if unit else told
 
 
 def _draw(

@@ -188,7 +188,7 @@ def _export_rows(
         if format_ == "wide":
             return write_wide(rows, years, file)
         model = read_study_name(connection, chosen.run)
-        units = read_units(connection, chosen)
+        units = read_units(connection)
         return write_iamc(rows, years, file, model=model, units=units)
 
 

@@ -37,6 +37,7 @@ from ingest.importing.matching import match_jobs
 from ingest.importing.metric_files import FileChoice, read_metric_file
 from ingest.importing.original import read_original
 from ingest.importing.records import Recorded
+from ingest.label import Label
 from ingest.scenario import Scenario
 from ingest.study import load_study
 
@@ -101,6 +102,7 @@ class _Names:
     study: str | None = None
     countries: tuple[Country, ...] = ()
     scenarios: tuple[Scenario, ...] = ()
+    labels: tuple[Label, ...] = ()
 
     @property
     def context(self) -> ImportContext:
@@ -117,7 +119,7 @@ def _read_names(study_path: str | None, database: str | None, overrides: Sequenc
     except StudyError as exc:
         _warn([f"names of countries and scenarios are left out, the study has an error: {exc}"])
         return _Names()
-    return _Names(study.name, study.countries, study.scenarios)
+    return _Names(study.name, study.countries, study.scenarios, study.labels)
 
 
 def _import_file(file: Path, target: ValidationDatabase, names: _Names, wait: bool) -> None:
@@ -132,7 +134,10 @@ def _import_file(file: Path, target: ValidationDatabase, names: _Names, wait: bo
             return
         with target.writing(wait=wait):
             report = target.import_jobs(
-                recorded.runs, recorded.metrics, names.context, (names.countries, names.scenarios)
+                recorded.runs,
+                recorded.metrics,
+                names.context,
+                (names.countries, names.scenarios, names.labels),
             )
             if report.has_changed:
                 target.settle()
@@ -184,7 +189,7 @@ def _import_metrics(
             items = match_jobs(connection, read)
         report = target.import_metrics(items, names.context, SystemClock().timestamp())
         if report.run_id is not None:
-            target.keep_study(names.countries, names.scenarios)
+            target.keep_study(names.countries, names.scenarios, names.labels)
         target.settle()
     click.echo(metrics_summary(report, target.path), err=True)
 

@@ -107,7 +107,7 @@ def run(
                         plan, backend, show_progress, cancel_on_interrupt=cancel_on_interrupt
                     )
             else:
-                runner.close_leftovers(plan)
+                runner.tidy(plan)
     if report is None:
         show_nothing(plan, context, as_json, quiet)
     else:

@@ -219,3 +219,15 @@ def _m003_changes_references_quality_and_tags(db: Database) -> None:
 def _m004_imported_from(db: Database) -> None:
     """Where an imported run came from: a digest by which it is recognised; null for own runs."""
     db.execute("ALTER TABLE validation_runs ADD COLUMN source TEXT")
+
+
+@migrations(name="m005_labels")
+def _m005_labels(db: Database) -> None:
+    """Units and meanings of element labels; the next run of the study fills them in."""
+    db.execute(
+        """CREATE TABLE labels (
+            element_label TEXT PRIMARY KEY,
+            unit TEXT NOT NULL,
+            description TEXT NOT NULL
+        )"""
+    )

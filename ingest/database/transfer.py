@@ -34,10 +34,12 @@ _JOB_FACTS = "j.country, j.scenario, j.ulid, j.job_status, j.completed_at, j.inp
 
 # Facts of single runs beside their jobs; copied as they are, with the run's id where it goes.
 _RUN_TABLES = ("series_changes", "quality_findings")
+# What a study calls things, by key.
+_NAMES = {"countries": "iso3", "scenarios": "name", "labels": "element_label"}
 _INPUT_DIGESTS = ("model_digest", "scenario_digest", "code_digest", "query_digest")
 _COUNTED = (
     "validation_runs", "job_results", "input_sets", "inputs", "result_sets", "elements",
-    "metric_values", "countries", "scenarios", *_RUN_TABLES, "run_tags",
+    "metric_values", "countries", "scenarios", "labels", *_RUN_TABLES, "run_tags",
 )  # fmt: skip
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -128,6 +130,7 @@ def _excerpt_parts(run_ids: Sequence[int]) -> dict[str, str]:
         "job_results": of_runs,
         "countries": f"iso3 IN (SELECT country {jobs})",
         "scenarios": f"name IN (SELECT scenario {jobs})",
+        "labels": "element_label IN (SELECT element_label FROM elements)",
         **dict.fromkeys((*_RUN_TABLES, "run_tags"), of_runs),
     }
 
@@ -283,9 +286,9 @@ class _Importer:
         return None
 
     def _add_names(self) -> None:
-        """Countries and scenarios: what is known stays, what is missing is filled in."""
+        """Countries, scenarios, labels: what is known stays, what is missing is filled in."""
         _copy_columns(self._source, self._target, "countries")
-        for table, key in (("countries", "iso3"), ("scenarios", "name")):
+        for table, key in _NAMES.items():
             columns = _columns(self._source, table)
             filled = ", ".join(f"{c} = coalesce({c}, excluded.{c})" for c in columns if c != key)
             marks = ", ".join("?" for _ in columns)

@@ -32,6 +32,7 @@ from ingest.database.records import (
     StoredResult,
 )
 from ingest.errors import DatabaseError
+from ingest.label import Label
 from ingest.plan import EMPTY_STATE, Combination, StoredState
 from ingest.quality import QualityFinding
 from ingest.scenario import Scenario
@@ -95,10 +96,16 @@ class ValidationDatabase:
         write.keep_inputs(self.db, contents)
         return write.insert_run(self.db, record, jobs)
 
-    def keep_study(self, countries: Sequence[Country], scenarios: Sequence[Scenario]) -> None:
-        """Keep names, labels and groups of countries and scenarios."""
+    def keep_study(
+        self,
+        countries: Sequence[Country],
+        scenarios: Sequence[Scenario],
+        labels: Sequence[Label] = (),
+    ) -> None:
+        """Keep names and groups of countries and scenarios, and the units of element labels."""
         write.keep_countries(self.db, countries)
         write.keep_scenarios(self.db, scenarios)
+        write.keep_labels(self.db, labels)
 
     def update_run_status(
         self, run_id: int, status: RunStatus, finished_at: str | None = None
@@ -174,7 +181,7 @@ class ValidationDatabase:
         runs: Iterable[ImportedRun],
         metrics: MetricsOf,
         context: ImportContext,
-        study: tuple[Sequence[Country], Sequence[Scenario]] = ((), ()),
+        study: tuple[Sequence[Country], Sequence[Scenario], Sequence[Label]] = ((), (), ()),
     ) -> ImportReport:
         """Add what is new of recorded runs, all or nothing; study: names to keep with them."""
         assert self._elements is not None

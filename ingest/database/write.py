@@ -22,6 +22,7 @@ from ingest.database.records import (
 )
 from ingest.errors import DatabaseError
 from ingest.inputs import InputSet
+from ingest.label import Label
 from ingest.plan import Combination
 from ingest.scenario import Scenario
 
@@ -96,8 +97,7 @@ def keep_inputs(db: Database, contents: Mapping[str, tuple[str, str]]) -> None:
 def keep_countries(db: Database, countries: Sequence[Country]) -> None:
     """Keep names and groups of countries; a group not known before becomes a column."""
     rows = [{"iso3": c.iso3, "name": c.name, **c.groups} for c in countries]
-    with db.atomic():
-        db.table("countries").upsert_all(rows, pk="iso3", alter=True)
+    _keep_names(db, "countries", "iso3", rows)
 
 
 def keep_scenarios(db: Database, scenarios: Sequence[Scenario]) -> None:
@@ -106,8 +106,21 @@ def keep_scenarios(db: Database, scenarios: Sequence[Scenario]) -> None:
         {"name": s.name, "label": s.label, "description": s.description, "file": s.file}
         for s in scenarios
     ]
-    with db.atomic():
-        db.table("scenarios").upsert_all(rows, pk="name")
+    _keep_names(db, "scenarios", "name", rows)
+
+
+def keep_labels(db: Database, labels: Sequence[Label]) -> None:
+    """Keep units and descriptions of element labels."""
+    _keep_names(db, "labels", "element_label", [vars(label) for label in labels])
+
+
+def _keep_names(db: Database, table: str, key: str, rows: Sequence[dict[str, str]]) -> None:
+    """Add and update rows by key; where all are as they were, nothing is written."""
+    known = {row[key]: row for row in db.table(table).rows}
+    changed = [row for row in rows if not row.items() <= known.get(row[key], {}).items()]
+    if changed:
+        with db.atomic():
+            db.table(table).upsert_all(changed, pk=key, alter=True)
 
 
 def update_ulids(db: Database, run_id: int, jobs: Iterable[tuple[Combination, str, str]]) -> None:

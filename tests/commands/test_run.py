@@ -83,6 +83,14 @@ def test_editing_a_scenario_runs_that_scenario_alone(study: StudyFolder, ingest:
     ]
 
 
+def test_units_are_taken_over_though_nothing_is_to_run(study: StudyFolder, ingest: Ingest) -> None:
+    ingest("run", "--quiet")
+    study.write_settings('[units]\nPopulation = "people"\n')
+    result = ingest("run")
+    assert "Nothing to do" in result.output
+    assert rows(study, "SELECT element_label, unit FROM labels") == [("Population", "people")]
+
+
 def test_a_model_change_that_scenarios_override_runs_nothing(
     study: StudyFolder, ingest: Ingest
 ) -> None:

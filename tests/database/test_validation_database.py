@@ -14,6 +14,7 @@ from ingest.database.read import ReadConnections, read_failure_causes
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord, RunStatus
 from ingest.errors import DatabaseError
 from ingest.inputs import Inputs, InputSet
+from ingest.label import Label
 from ingest.plan import Combination, Reason, ReasonKind
 
 KEN = Combination("KEN", "null")
@@ -236,6 +237,20 @@ def test_further_groups_of_countries_become_columns(
     database.keep_study([Country("KEN", "Kenya!", {"region": "Africa"})], [])
     assert rows(path, "SELECT iso3, name, region, club FROM countries") == [
         ("KEN", "Kenya!", "Africa", "EAC")
+    ]
+
+
+def test_names_that_are_as_they_were_are_not_written_again(
+    database: ValidationDatabase, path: Path
+) -> None:
+    names = ([Country("KEN", "Kenya")], [], [Label("DALYs", "healthy years lost")])
+    database.keep_study(*names)
+    before = database.db.conn.total_changes
+    database.keep_study(*names)
+    assert database.db.conn.total_changes == before
+    database.keep_study([], [], [Label("DALYs", "years", "Lost.")])
+    assert rows(path, "SELECT element_label, unit, description FROM labels") == [
+        ("DALYs", "years", "Lost.")
     ]
 
 
