@@ -19,7 +19,7 @@ document.addEventListener("change", (event) => {
 });
 
 // The progress of a run: asked for every few seconds while the page is visible, told in place;
-// when the run has ended the page is loaded anew, once.
+// when the run has ended, or its process has, the page is loaded anew, once.
 function watchProgress(box) {
   const everyMs = 3000;
   async function look() {
@@ -34,7 +34,8 @@ function watchProgress(box) {
     setTimeout(look, everyMs);
   }
   function show(progress) {
-    if (progress.status !== "running") {
+    const isCutOff = "cutOff" in box.dataset;
+    if (progress.status !== "running" || progress.cut_off !== isCutOff) {
       location.reload();
       return;
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.browser.formatting import duration_text
+from ingest.database.files import database_file, is_writer_gone
 from ingest.database.read import read_run
 from ingest.number_text import count_text
 
@@ -125,6 +126,8 @@ class Progress:
     counts: dict[str, int]
     """Jobs by state."""
     elapsed_s: float | None
+    is_cut_off: bool = False
+    """Whether the run's process has ended without ending the run."""
 
     @property
     def finished(self) -> int:
@@ -140,8 +143,9 @@ class Progress:
             parts.append(f"{failed:,} failed")
         if self.counts.get("running"):
             parts.append(f"{self.counts['running']:,} running")
-        so_far = f"; {duration_text(self.elapsed_s)} so far" if self.elapsed_s is not None else ""
-        return ", ".join(parts) + so_far
+        if self.is_cut_off or self.elapsed_s is None:
+            return ", ".join(parts)
+        return f"{', '.join(parts)}; {duration_text(self.elapsed_s)} so far"
 
     def as_json(self) -> dict[str, Any]:
         """What a page that watches asks for again and again."""
@@ -151,6 +155,7 @@ class Progress:
             "total": self.total,
             "finished": self.finished,
             "counts": self.counts,
+            "cut_off": self.is_cut_off,
             "words": self.words,
         }
 
@@ -171,4 +176,5 @@ def read_progress(connection: sqlite3.Connection, run_id: int) -> Progress | Non
             [run_id],
         ).fetchall()
     )
-    return Progress(run_id, row[0], row[1], counts, row[2])
+    is_cut_off = row[0] == "running" and is_writer_gone(database_file(connection))
+    return Progress(run_id, row[0], row[1], counts, row[2], is_cut_off)

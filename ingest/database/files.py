@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -67,6 +68,11 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 def _deny_attaching(action: int, *_: str | None) -> int:
     """Mode "ro" holds for the main file alone: another file, attached, could be written."""
     return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
+
+
+def database_file(connection: sqlite3.Connection) -> Path:
+    """The file behind a connection."""
+    return Path(connection.execute("PRAGMA database_list").fetchone()[2])
 
 
 def database_form(connection: sqlite3.Connection) -> DatabaseForm:
@@ -192,14 +198,40 @@ def writer_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     except OSError as exc:
         raise DatabaseError(f"{lock_path} cannot be written: {exc.strerror}") from exc
     try:
-        lock_path.write_text(f"{os.getpid()}\n")
+        lock_path.write_text(f"{os.getpid()}\n{platform.node()}\n")
         yield
     finally:
         lock.release()
 
 
+def is_writer_gone(path: Path) -> bool:
+    """Whether the process that last held a database's lock has ended; False where none can tell.
+
+    Nobody can tell without a lock's file, as beside a copy, or of a process on another machine.
+    """
+    lock_path = path.with_name(path.name + ".lock")
+    pid = _holder(lock_path)
+    if pid is None or _lines(lock_path)[1:] != [platform.node()]:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False  # of another user, so it is there
+    return False
+
+
 def _holder(lock_path: Path) -> int | None:
     try:
-        return int(lock_path.read_text())
-    except (OSError, ValueError):
+        return int(_lines(lock_path)[0])
+    except (IndexError, ValueError):
         return None
+
+
+def _lines(lock_path: Path) -> list[str]:
+    """The pid of the process that last held a lock, and the name of its machine."""
+    try:
+        return lock_path.read_text().splitlines()
+    except OSError:
+        return []

@@ -15,6 +15,7 @@ from ingest.database.files import (
     DatabaseForm,
     connect_read_only,
     database_form,
+    is_writer_gone,
     open_for_reading,
     open_for_writing,
     writer_lock,
@@ -201,4 +202,22 @@ def test_the_lock_of_a_killed_writer_is_free(tmp_path: Path) -> None:
     with hold_lock(path) as holder:
         holder.kill()
     with writer_lock(path):
-        assert (tmp_path / "results.db.lock").read_text() == f"{os.getpid()}\n"
+        assert (tmp_path / "results.db.lock").read_text().startswith(f"{os.getpid()}\n")
+
+
+def test_a_writer_is_gone_when_its_process_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    assert not is_writer_gone(path)
+    with hold_lock(path) as holder:
+        assert not is_writer_gone(path)
+        holder.kill()
+    assert is_writer_gone(path)
+
+
+@pytest.mark.parametrize("text", ["", "x\n", "{pid}\n", "{pid}\nanother machine\n"])
+def test_of_a_writer_elsewhere_or_unknown_nobody_can_tell(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "results.db"
+    with hold_lock(path) as holder:
+        holder.kill()
+    (tmp_path / "results.db.lock").write_text(text.format(pid=holder.pid))
+    assert not is_writer_gone(path)
