@@ -1,8 +1,10 @@
 # make run     install into .venv and run the bundled study
 # make test    install what the tests need and run them all
 # make check   formatting, lint, types, generated documentation
+# make screenshots  the pictures of the README, from the bundled study; needs Chromium
 # make docs    regenerate the generated parts of the documentation
-# make bench   the benchmarks; make bench-cloud the one of the run API (3 minutes)
+# make bench   the benchmarks; make bench-cloud the one of the run API (3 minutes);
+#              make bench-browser the one of the browser (15 minutes, 2 GB of temporary files)
 
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -12,7 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 DOCS   := README.md $(wildcard docs/*.md)
 
-.PHONY: run test check docs bench bench-cloud wheel clean
+.PHONY: run test check docs bench bench-cloud bench-browser screenshots wheel clean
 
 run: $(VENV)/installed
 	@$(BIN)/ingest run --study $(STUDY)
@@ -40,6 +42,12 @@ bench: $(VENV)/installed
 
 bench-cloud: $(VENV)/installed
 	$(BIN)/python benchmarks/run_api.py
+
+screenshots: $(VENV)/installed-dev
+	$(BIN)/python -m tests.chromium.screenshots
+
+bench-browser: $(VENV)/installed
+	$(BIN)/python benchmarks/browser.py $(if $(DATABASE),--database $(DATABASE))
 
 wheel: $(VENV)/installed-dev
 	rm -rf dist

@@ -22,6 +22,7 @@ parameters:
   run:
     use: run
     title: Run
+    default_text: the newest run that changed a number
     default: |-
       SELECT coalesce((SELECT max(run_id) FROM series_changes),
                       max(run_id) FILTER (WHERE status <> 'running'), max(run_id))

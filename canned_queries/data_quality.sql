@@ -18,6 +18,7 @@ parameters:
   run:
     use: run
     title: Run
+    default_text: the newest run with findings
     default: |-
       SELECT coalesce((SELECT max(run_id) FROM quality_findings),
                       max(run_id) FILTER (WHERE status <> 'running'), max(run_id))

@@ -24,11 +24,13 @@ parameters:
     title: Up to
   country:
     use: country
+    default_text: the first country that the run changed, else the first one
     default: |-
       SELECT coalesce((SELECT min(country) FROM series_changes WHERE run_id = :run),
                       (SELECT min(country) FROM job_results))
   scenario:
     use: scenario
+    default_text: the first scenario that the run changed there, else the first one
     default: |-
       SELECT coalesce((SELECT min(scenario) FROM series_changes
                         WHERE run_id = :run AND country = :country),

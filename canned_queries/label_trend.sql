@@ -22,6 +22,7 @@ parameters:
     title: Scenario
   countries:
     use: countries
+    default_text: the five countries with the most of the label
     default: |-
       WITH state AS MATERIALIZED (
           SELECT country,

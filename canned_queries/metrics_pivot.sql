@@ -18,6 +18,7 @@ parameters:
     use: any_scenario
   label:
     use: any_label
+    default_text: Healthy Years Lived, else the first label
     default: |-
       SELECT element_label FROM elements
        ORDER BY element_label <> 'Healthy Years Lived', element_label LIMIT 1

@@ -23,15 +23,18 @@ parameters:
   reference:
     title: Published figures
     options: SELECT DISTINCT reference, reference FROM reference_values ORDER BY reference
+    default_text: the first one by name
     default: SELECT min(reference) FROM reference_values
   baseline:
   scenario:
     use: scenario
+    default_text: the first one with published figures
     default: |-
       SELECT scenario FROM reference_values WHERE reference = :reference
        ORDER BY scenario NOT IN (SELECT scenario FROM job_results), scenario LIMIT 1
   label:
     use: label
+    default_text: the first one with published figures
     default: |-
       SELECT element_label FROM reference_values
        WHERE reference = :reference AND scenario = :scenario ORDER BY element_label LIMIT 1

@@ -20,6 +20,7 @@ empty: |-
 parameters:
   run:
     use: run
+    default_text: the newest run that changed a number
     default: |-
       SELECT coalesce((SELECT max(run_id) FROM series_changes),
                       max(run_id) FILTER (WHERE status <> 'running'), max(run_id))
@@ -27,16 +28,19 @@ parameters:
   before:
     use: run
     title: Against the state as of
+    default_text: the run before that one
     default: |-
       SELECT coalesce(max(run_id) FILTER (WHERE run_id < :run), :run) FROM validation_runs
        WHERE status <> 'running'
   country:
     use: country
+    default_text: the first country that the run changed, else the first one
     default: |-
       SELECT coalesce((SELECT min(country) FROM series_changes WHERE run_id = :run),
                       (SELECT min(country) FROM job_results))
   scenario:
     use: scenario
+    default_text: the first scenario that the run changed there, else the first one
     default: |-
       SELECT coalesce((SELECT min(scenario) FROM series_changes
                         WHERE run_id = :run AND country = :country),

@@ -47,9 +47,7 @@ charts:
 SELECT run_id, timestamp, git_commit, status, total_jobs, successful_jobs, failed_jobs,
        up_to_date_jobs,
        round((julianday(finished_at) - julianday(timestamp)) * 86400, 3) AS duration_s, executor,
-       (SELECT count(*) FROM (SELECT DISTINCT country, scenario FROM series_changes
-                               WHERE series_changes.run_id = validation_runs.run_id))
-           AS changed_combinations
+       changed_combinations
   FROM validation_runs
  WHERE run_id <= CAST(:run AS INTEGER)
  ORDER BY run_id DESC

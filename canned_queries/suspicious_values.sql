@@ -18,6 +18,7 @@ parameters:
   label:
   scenario:
     use: any_scenario
+    default_text: null, else baseline, else the first scenario
     default: |-
       SELECT scenario FROM (SELECT DISTINCT scenario FROM job_results)
        ORDER BY scenario <> 'null', scenario <> 'baseline', scenario LIMIT 1

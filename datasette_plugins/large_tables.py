@@ -2,7 +2,19 @@
 
 from datasette import hookimpl
 
-from ingest.browser.large_tables import uncounted
+from ingest.browser.large_tables import (
+    count_without_scan,
+    leave_large_references_out,
+    uncounted,
+)
+
+
+@hookimpl
+def startup(datasette):
+    """The databases of the command line are all there by now."""
+    for database in datasette.databases.values():
+        count_without_scan(database)
+        leave_large_references_out(database)
 
 
 @hookimpl

@@ -5,7 +5,7 @@ from datasette import hookimpl
 from ingest.browser.security import guard
 
 
-@hookimpl
+@hookimpl(trylast=True)  # the last one to be asked is put around all others
 def asgi_wrapper(datasette):
     """The outermost layer: what it refuses reaches nothing."""
     return guard

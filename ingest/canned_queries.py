@@ -148,7 +148,7 @@ def group_columns(connection: sqlite3.Connection) -> list[str]:
 def result_years(connection: sqlite3.Connection) -> range:
     """The years from the first to the last one of all results; empty where there are none."""
     first, last = connection.execute(
-        "SELECT min(first_year), max(last_year) FROM result_sets"
+        "SELECT (SELECT min(first_year) FROM result_sets), (SELECT max(last_year) FROM result_sets)"
     ).fetchone()
     return range(first, last + 1) if first is not None else range(0)
 

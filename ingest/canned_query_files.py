@@ -35,7 +35,7 @@ _CHANNELS = {
     "map": ("country", "value"),
     "point": ("x", "y"),
 }
-_PARAMETER_KEYS = {"title", "type", "options", "default", "many"}
+_PARAMETER_KEYS = {"title", "type", "options", "default", "default_text", "many"}
 
 
 class ParameterType(StrEnum):
@@ -53,7 +53,8 @@ class QueryParameter:
 
     options: SQL that gives value[, label] of each choice, None for free text. default: SQL that
     gives one value, or a literal; None where a value has to be given. Both may use the parameters
-    declared before this one. many: several choices at once, with commas between.
+    declared before this one. default_text: a default that is SQL, in words. many: several choices
+    at once, with commas between.
     """
 
     name: str
@@ -62,6 +63,7 @@ class QueryParameter:
     default: str | int | float | None
     type: ParameterType = ParameterType.TEXT
     many: bool = False
+    default_text: str = ""
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,9 @@ def _with_shared(file: str, name: str, own: Any) -> Any:
     if used not in shared:
         hint = did_you_mean(used, shared)
         raise ConfigError(f"{file}: parameter {name}: no shared parameter {used!r}.{hint}")
-    return {**shared[used], **{key: value for key, value in (own or {}).items() if key != "use"}}
+    said = {key: value for key, value in (own or {}).items() if key != "use"}
+    words = {"default_text": ""} if "default" in said else {}  # those are of the shared default
+    return {**shared[used], **words, **said}
 
 
 def _parse_parameter(file: str, name: str, value: Any) -> QueryParameter:
@@ -242,6 +246,7 @@ def _parse_parameter(file: str, name: str, value: Any) -> QueryParameter:
         default,
         _parse_type(file, what, entry.get("type", "text")),
         bool(entry.get("many")),
+        str(entry.get("default_text") or ""),
     )
 
 

@@ -117,9 +117,14 @@ def number_scale(values: Sequence[float], height: int = HEIGHT) -> tuple[float, 
 def tooltip_fields(titles: Sequence[str], prefix: str = "t") -> list[Spec]:
     """Hover texts that stand ready in the fields t0, t1, ..., under their titles."""
     return [
-        {"field": f"{prefix}{n}", "type": "nominal", "title": title or " "}
+        {"field": f"{prefix}{n}", "type": "nominal", "title": _in_quotes(title) or " "}
         for n, title in enumerate(titles)
     ]
+
+
+def _in_quotes(title: str) -> str:
+    """A title for an expression's text: Vega-Lite escapes quotes in it, and nothing else."""
+    return " ".join(title.replace("\\", "\\\\").splitlines())
 
 
 def tooltip_values(texts: Sequence[Any], prefix: str = "t") -> Spec:

@@ -13,6 +13,7 @@ from ingest.chart_bars import draw_bars
 from ingest.chart_drawing import Body, Drawing
 from ingest.chart_lines import draw_lines
 from ingest.chart_map import draw_map
+from ingest.chart_pictures import render_html, render_png, render_svg
 from ingest.chart_points import draw_points
 from ingest.chart_style import (
     DOWN,
@@ -32,7 +33,15 @@ from ingest.diff_summary import Direction, headline, summarise_labels
 from ingest.errors import ConfigError
 from ingest.questions import AskedQuestion, chart_subtitle
 
-__all__ = ["PALETTE", "Spec", "as_json", "scenario_colours"]
+__all__ = [
+    "PALETTE",
+    "Spec",
+    "as_json",
+    "render_html",
+    "render_png",
+    "render_svg",
+    "scenario_colours",
+]
 
 _MARKS: dict[str, Callable[[Drawing], Body | None]] = {
     "bar": draw_bars,
@@ -145,39 +154,6 @@ def question_chart(
         colours=asked.series_colours,
         shapes=shapes,
     )
-
-
-def render_svg(spec: Mapping[str, Any]) -> str:
-    """The chart as SVG. Raises ConfigError: vl-convert is not there, or the chart is wrong."""
-    return str(_rendered(lambda: _vl_convert().vegalite_to_svg(dict(spec), allowed_base_urls=[])))
-
-
-def render_png(spec: Mapping[str, Any]) -> bytes:
-    """The chart as PNG, twice the size for sharp screens. Raises ConfigError as render_svg does."""
-    return bytes(
-        _rendered(lambda: _vl_convert().vegalite_to_png(dict(spec), scale=2, allowed_base_urls=[]))
-    )
-
-
-def render_html(spec: Mapping[str, Any]) -> str:
-    """The chart as one HTML file with its scripts inside. Raises ConfigError as render_svg does."""
-    return str(_rendered(lambda: _vl_convert().vegalite_to_html(dict(spec), bundle=True)))
-
-
-def _vl_convert() -> Any:
-    try:
-        import vl_convert
-    except ImportError as exc:
-        raise ConfigError("vl-convert is not installed: pip install 'ingest[charts]'") from exc
-    return vl_convert
-
-
-def _rendered(render: Callable[[], Any]) -> Any:
-    try:
-        return render()
-    except ValueError as exc:
-        reason = " ".join(str(exc).split())[:200]
-        raise ConfigError(f"the chart cannot be drawn: {reason}") from exc
 
 
 _SHARE = "datum.value === 0 ? '0 %' : replace(format(datum.value, '+~p'), '%', ' %')"

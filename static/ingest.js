@@ -51,6 +51,26 @@ document.querySelectorAll("[data-progress]").forEach(watchProgress);
 const allowFacet = document.querySelector('meta[name="allow-facet"]');
 var DATASETTE_ALLOW_FACET = allowFacet !== null && allowFacet.content === "true";
 
+// Datasette's tables: names for the controls that have none, and the menus of columns by keyboard.
+function nameTableControls() {
+  const names = { _filter_column: "Column", _filter_op: "Condition", _filter_value: "Value" };
+  document.querySelectorAll("form.filters select, form.filters input").forEach((field) => {
+    const name = names[field.name.replace(/_\d+$/, "")];
+    if (name && !field.labels.length) field.setAttribute("aria-label", name);
+  });
+  document.querySelectorAll("svg.dropdown-menu-icon").forEach((icon) => {
+    icon.setAttribute("role", "button");
+    icon.setAttribute("tabindex", "0");
+    icon.setAttribute("aria-label", "Menu of " + icon.closest("th").dataset.column);
+    icon.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      icon.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+    });
+  });
+}
+document.addEventListener("DOMContentLoaded", nameTableControls);
+
 // The matrix: one stop of the Tab key, arrow keys within; what a cell means is told on hover
 // and on focus.
 function guideMatrix(matrix) {

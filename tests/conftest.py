@@ -13,6 +13,9 @@ from click.testing import CliRunner, Result
 
 from ingest.cli import main
 
+# The results browser's fixtures, which the tests of several folders use.
+pytest_plugins = ["tests.browser.fixtures"]
+
 PROJECT = Path(__file__).resolve().parent.parent
 BUNDLED_STUDY = PROJECT / "examples" / "asthma"
 

@@ -165,6 +165,14 @@ def test_hovering_tells_every_series_of_the_year() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["back\\slash", "two\nlines", '\\": datum, "'])
+def test_a_name_that_is_no_part_of_an_expression_can_be_drawn(name: str) -> None:
+    chart = Chart("line", {"x": "timestamp_year", "y": "value", "color": "name"})
+    rows = [(year, name, 1.0) for year in (2025, 2026)]
+    spec = drawn(chart, ["timestamp_year", "name", "value"], rows)
+    assert layer(spec, "rule")["encoding"]["tooltip"][0]["title"] == "year"
+
+
 def test_zero_is_shown_where_it_does_not_flatten_the_lines() -> None:
     chart = Chart("line", {"x": "timestamp_year", "y": ["value"]})
     columns = ["timestamp_year", "value"]

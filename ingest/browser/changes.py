@@ -74,9 +74,7 @@ def read_label_changes(connection: sqlite3.Connection, run_id: int) -> list[Labe
 def count_changes(connection: sqlite3.Connection, run_id: int) -> tuple[int, int]:
     """How many series a run moved, and of how many combinations."""
     row = connection.execute(
-        """SELECT coalesce(sum(series), 0), count(*) FROM (
-               SELECT count(*) AS series FROM series_changes WHERE run_id = ?
-                GROUP BY country, scenario)""",
+        "SELECT changed_series, changed_combinations FROM validation_runs WHERE run_id = ?",
         [run_id],
     ).fetchone()
     return int(row[0]), int(row[1])

@@ -115,7 +115,11 @@ def read_country_page(
 
 def _all_scenarios(connection: sqlite3.Connection) -> list[str]:
     """Every scenario that has a job: together they decide the colours, here as in questions."""
-    return [name for (name,) in connection.execute("SELECT DISTINCT scenario FROM job_results")]
+    # by way of the pairs, which an index has side by side
+    rows = connection.execute(
+        """SELECT DISTINCT scenario FROM (SELECT DISTINCT country, scenario FROM job_results)"""
+    )
+    return [name for (name,) in rows]
 
 
 def _choose(labels: list[str], label: str | None) -> str:

@@ -10,6 +10,7 @@ Own pages stand below /DATABASE/-/, which no table can take: Datasette keeps "-"
 /DATABASE/-/run/RUN                  one run
 /DATABASE/-/run/RUN/changes          what it changed
 /DATABASE/-/job/RUN/ISO3/SCENARIO    one job
+/DATABASE/-/api                      for scripts: addresses, parameters, examples
 /DATABASE/-/progress.json?run=       counts of the run that is going on
 /DATABASE/QUESTION                   a canned query
 /DATABASE/TABLE                      Datasette's own pages
@@ -18,6 +19,7 @@ Own pages stand below /DATABASE/-/, which no table can take: Datasette keeps "-"
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -35,6 +37,7 @@ ROUTES: dict[str, str] = {
     "runs": rf"{DATABASE}/-/runs$",
     "run": rf"{DATABASE}/-/run/{RUN}$",
     "changes": rf"{DATABASE}/-/run/{RUN}/changes$",
+    "api": rf"{DATABASE}/-/api$",
     "job": rf"{DATABASE}/-/job/{RUN}/{ISO3}/(?P<scenario>[^/]+)$",
 }
 
@@ -86,6 +89,10 @@ class Links:
         """One job."""
         return self._page(f"job/{int(run_id)}/{encode(country)}/{encode(scenario)}")
 
+    def api(self, question: str = "") -> str:
+        """How scripts read the results, or one question."""
+        return self._page("api") + (f"#{quote(question)}" if question else "")
+
     def question(self, name: str, **parameters: Any) -> str:
         """A canned query; parameters that are None keep their defaults."""
         return self.table(name, **parameters)
@@ -106,6 +113,7 @@ class Links:
         return f"{self.data()}/-/{path}{_query(arguments)}"
 
 
+@lru_cache(maxsize=4096)  # a matrix has thousands of links with few different parts
 def encode(text: str) -> str:
     """A text as one part of a path, in Datasette's tilde encoding."""
     from datasette.utils import tilde_encode  # Datasette is there wherever a page is shown

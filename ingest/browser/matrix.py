@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
@@ -62,7 +63,7 @@ class Matrix:
         """The rows by region."""
         return [(name, list(rows)) for name, rows in groupby(self.rows, lambda row: row.region)]
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """How many cells there are of each kind."""
         kinds: dict[str, int] = {}

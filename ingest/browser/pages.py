@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ingest.browser.api_page import read_api_questions
 from ingest.browser.changes import count_changes, read_changes, read_label_changes
 from ingest.browser.country_page import read_country_page
 from ingest.browser.job_page import read_job_page
@@ -89,6 +90,10 @@ def _job(connection: sqlite3.Connection, path: Arguments, given: Arguments) -> V
     return {"page": page} if page else None
 
 
+def _api(connection: sqlite3.Connection, path: Arguments, given: Arguments) -> Values:
+    return {"questions": read_api_questions(connection)}
+
+
 PAGES: dict[str, Page] = {
     "home": Page("overview.html", _overview),
     "overview": Page("overview.html", _overview),
@@ -98,6 +103,7 @@ PAGES: dict[str, Page] = {
     "run": Page("run.html", _run),
     "changes": Page("changes.html", _changes),
     "job": Page("job.html", _job),
+    "api": Page("api.html", _api),
 }
 
 

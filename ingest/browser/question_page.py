@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -34,11 +34,13 @@ class ChartPanel:
 class QuestionPage:
     """Everything that the template needs beside Datasette's own values.
 
-    choices stand in the form, further ones behind "More choices". pinned: the query string with
-    every value, the run among them, which gives the same page after later runs.
+    unit: of the numbers. choices stand in the form, further ones behind "More choices". pinned: the
+    query string with every value, the run among them, which gives the same page after later runs.
+    related: the other questions of the topic, title and address below the database.
     """
 
     query: CannedQuery
+    unit: str
     answer: str
     is_empty: bool
     choices: tuple[Choice, ...]
@@ -48,6 +50,7 @@ class QuestionPage:
     pinned: str
     editor: str
     has_editor: bool
+    related: tuple[tuple[str, str], ...]
 
     @property
     def has_further_choice(self) -> bool:
@@ -68,11 +71,12 @@ def build_question_page(
     shapes: Spec | None = None,
     truncated: bool = False,
     arguments: Mapping[str, str] | None = None,
+    questions: Iterable[CannedQuery] = (),
 ) -> QuestionPage:
     """The page of a question and its rows. shapes: where a map's outlines come from.
 
-    arguments: of the URL, beside the parameters. Raises ConfigError: the answer's template is
-    wrong.
+    arguments: of the URL, beside the parameters. questions: all that there are. Raises
+    ConfigError: the answer's template is wrong.
     """
     query = asked.query
     template = (query.answer if rows else query.empty) or ("" if rows else _EMPTY)
@@ -82,16 +86,28 @@ def build_question_page(
     shown, further = _arranged(asked.choices)
     return QuestionPage(
         query=query,
+        unit=asked.unit or query.unit,
         answer=answer,
         is_empty=not rows,
         choices=shown,
         further=further,
         charts=_panels(asked, columns, rows, shapes) if rows else (),
-        source=_source(asked),
+        source=source_text(asked),
         pinned=urlencode(asked.values),
         editor=_editor(asked),
         has_editor=_EDITOR in (arguments or {}),
+        related=tuple(_related(asked, questions)),
     )
+
+
+def _related(asked: AskedQuestion, questions: Iterable[CannedQuery]) -> Iterator[tuple[str, str]]:
+    """The other questions of the topic; what was chosen here is chosen there."""
+    chosen = {c.parameter.name: c.value for c in asked.choices if c.value and not c.is_default}
+    for query in questions:
+        if query.topic == asked.query.topic and query.name != asked.query.name:
+            names = {parameter.name for parameter in query.parameters}
+            taken = {name: value for name, value in chosen.items() if name in names}
+            yield query.title, query.name + (f"?{urlencode(taken)}" if taken else "")
 
 
 def _arranged(choices: Sequence[Choice]) -> tuple[tuple[Choice, ...], tuple[Choice, ...]]:
@@ -124,7 +140,7 @@ def _caption(title: Mapping[str, Any]) -> str:
     return " ".join(subtitle) if isinstance(subtitle, list) else str(subtitle)
 
 
-def _source(asked: AskedQuestion) -> str:
+def source_text(asked: AskedQuestion) -> str:
     """Run 7, commit 4f2c9e1 and files not committed, 24 Nov 2026, 09:14."""
     run = asked.run
     if run is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Mapping
@@ -10,9 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from ingest.browser.file_state import State, settled_state
 from ingest.browser.question_page import QuestionPage, build_question_page
 from ingest.browser.shell import has_results, static_version
 from ingest.browser.vega_bundle import bundle_version, vega_bundle
+from ingest.browser.whole_csv import answer_csv, answer_view, is_csv, question_statement
 from ingest.canned_queries import depends_on_database, load_canned_queries, sql_for
 from ingest.canned_query_files import CannedQuery
 from ingest.errors import ConfigError
@@ -81,41 +82,40 @@ async def datasette_queries(datasette: Any, database: str) -> dict[str, dict[str
     }
 
 
-_memos: dict[str, tuple[Any, Memo]] = {}
+_memos: dict[str, tuple[State, Memo]] = {}
 
 
 def memo_of(database: Any) -> Memo:
     """What was read of a database's choices, empty again as soon as its file has changed.
 
     Every commit changes the file or the log beside it, so nothing is ever told that has passed.
+    Nothing is kept of a file that changed a moment ago.
     """
-    if not database.path:
+    state = settled_state(database.path) if database.path else None
+    if state is None:
         return {}
-    state = [_file_state(f"{database.path}{ending}") for ending in ("", "-wal")]
     known = _memos.get(database.path)
     if known is None or known[0] != state or len(known[1]) > _MOST_REMEMBERED:
         known = _memos[database.path] = (state, {})
     return known[1]
 
 
-def _file_state(path: str) -> tuple[int, ...]:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return ()
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
-
-
 def question_pattern(datasette: Any) -> str:
-    """The addresses of tables and queries, as in Datasette, with endings such as .vl.json, too.
+    """The addresses of tables and queries, as in Datasette, with endings such as .vl.json, too."""
+    return rf"{_database_pattern(datasette)}/(?P<table>[^/.]+)(\.(?P<format>\w+(?:\.\w+)*))?$"
 
-    Plugins are asked before Datasette, so the databases stand there by name: /static/x.js is none.
-    """
+
+def sql_csv_pattern(datasette: Any) -> str:
+    """The address at which visitors' SQL gives CSV."""
+    return rf"{_database_pattern(datasette)}\.(?P<format>csv)$"
+
+
+def _database_pattern(datasette: Any) -> str:
+    """The databases by name, for plugins are asked before Datasette: /static/x.js is none."""
     from datasette.utils import tilde_encode
 
     routes = [re.escape(tilde_encode(database.route)) for database in datasette.databases.values()]
-    database = f"(?P<database>{'|'.join(routes) or '(?!)'})"
-    return rf"/{database}/(?P<table>[^/.]+)(\.(?P<format>\w+(?:\.\w+)*))?$"
+    return f"/(?P<database>{'|'.join(routes) or '(?!)'})"
 
 
 # --- asking one ----------------------------------------------------------------------------------
@@ -124,22 +124,24 @@ def question_pattern(datasette: Any) -> str:
 async def answer_question(datasette: Any, request: Any) -> Any:
     """Datasette's answer to a question, in any format, with a value for every parameter.
 
-    A table is Datasette's alone. 400 with what is wrong where a parameter is unknown or has a value
-    that is not there.
+    A table is Datasette's alone. CSV of both is whole. 400 with what is wrong where a parameter is
+    unknown or has a value that is not there.
     """
     from datasette.utils.asgi import Request
     from datasette.views.table import TableView
 
-    database = _database(datasette, request)
-    if database is None or not await database.execute_fn(has_results):
-        return await TableView(datasette).dispatch_request(request)
+    view = TableView(datasette)
+    database, name = _database(datasette, request), request.url_vars["table"]
     try:
-        query = questions_of(database).get(request.url_vars["table"])
+        query = await _find_question(database, name)
         if query is None:
-            return await TableView(datasette).dispatch_request(request)
+            return await answer_view(datasette, request, database, view, name)
         given, others = _split(request, query)
         memo = memo_of(database)
         values = await database.execute_fn(lambda conn: resolve_values(conn, query, given, memo))
+        if is_csv(request):
+            statement = await question_statement(datasette, request, database, name, values)
+            return await answer_csv(datasette, request, database, statement, name)
     except ConfigError as exc:
         return await _bad_request(datasette, request, str(exc))
     query_string = urlencode([*values.items(), *others])
@@ -148,7 +150,27 @@ async def answer_question(datasette: Any, request: Any) -> Any:
         "query_string": query_string.encode("latin-1"),
         SCOPE_KEY: (query, values),
     }
-    return await TableView(datasette).dispatch_request(Request(scope, request.receive))
+    return await view.dispatch_request(Request(scope, request.receive))
+
+
+async def answer_database(datasette: Any, request: Any) -> Any:
+    """CSV of visitors' SQL, which is whole, or an answer that says what is wrong."""
+    from datasette.views.database import DatabaseView
+
+    database, view = _database(datasette, request), DatabaseView(datasette)
+    if not request.args.get("sql"):
+        return await view.dispatch_request(request)
+    try:
+        return await answer_view(datasette, request, database, view, request.url_vars["database"])
+    except ConfigError as exc:
+        return await _bad_request(datasette, request, str(exc))
+
+
+async def _find_question(database: Any, name: str) -> CannedQuery | None:
+    """The question of a name; None for a table, and where ingest did not make the database."""
+    if database is None or not await database.execute_fn(has_results):
+        return None
+    return questions_of(database).get(name)
 
 
 def _database(datasette: Any, request: Any) -> Any:
@@ -194,6 +216,12 @@ async def _bad_request(datasette: Any, request: Any, message: str) -> Any:
 # --- its page ------------------------------------------------------------------------------------
 
 
+def question_of(request: Any) -> CannedQuery | None:
+    """The question that a request asks; None for another page."""
+    found = request.scope.get(SCOPE_KEY) if request else None
+    return found[0] if found else None
+
+
 async def asked_question(datasette: Any, request: Any) -> AskedQuestion | None:
     """The question that a request asks, with its names for people; None for another page."""
     found = request.scope.get(SCOPE_KEY) if request else None
@@ -223,6 +251,7 @@ async def question_page(
         shapes=shapes_at(_shapes_url(datasette)),
         truncated=bool(truncated),
         arguments=arguments,
+        questions=questions_of(_database(datasette, request)).values(),
     )
 
 

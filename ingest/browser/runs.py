@@ -102,8 +102,7 @@ def read_run_list(
         """SELECT run_id, timestamp, git_commit, dirty_files, status, executor, total_jobs,
                   successful_jobs, failed_jobs, up_to_date_jobs,
                   (julianday(finished_at) - julianday(timestamp)) * 86400 AS duration_s,
-                  (SELECT count(*) FROM series_changes AS s WHERE s.run_id = r.run_id)
-                      AS changed_series,
+                  changed_series,
                   (SELECT group_concat(tag, ', ') FROM run_tags AS t WHERE t.run_id = r.run_id)
                       AS tags
              FROM validation_runs AS r WHERE run_id < ? ORDER BY run_id DESC LIMIT ?""",

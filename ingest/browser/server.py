@@ -20,14 +20,15 @@ from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.errors import BackendError, ConfigError, DatabaseError
 from ingest.resources import resource_path
 
-# With Datasette's own defaults some of these fail or mislead on tens of millions of rows: facets
-# are suggested by scans, and plain CSV ends silently at the row limit.
+# With Datasette's own defaults some of these fail on tens of millions of rows: facets are suggested
+# by scans, and CSV is streamed page by page. Here it is whole without, see whole_csv.
 SETTINGS: dict[str, int] = {
     "suggest_facets": 0,
     "allow_csv_stream": 0,
     "allow_download": 0,
     "default_page_size": 100,
     "max_returned_rows": 10_000,
+    "max_csv_mb": 1_000,
     "sql_time_limit_ms": 5_000,
     "facet_time_limit_ms": 1_000,
     "num_sql_threads": 4,
@@ -160,7 +161,7 @@ def open_socket(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except PermissionError as exc:
         message = f"port {port} is for the system alone. Choose another: ingest serve --port 8001"
         raise ConfigError(message) from exc
@@ -170,6 +171,10 @@ def open_socket(host: str, port: int) -> socket.socket:
             message = f"port {port} is taken. Choose another: ingest serve --port {free}"
             raise ConfigError(message) from exc
         raise ConfigError(f"{host} port {port} cannot be listened on: {exc}") from exc
+    # asyncio sets this for sockets it makes itself alone; without it the second part of an answer
+    # waits 40 ms for the first to be acknowledged, on every connection that is kept
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def site_url(site: Site, listening: socket.socket) -> str:

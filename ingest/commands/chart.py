@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from ingest.browser.standalone import standalone_chart
 from ingest.canned_queries import CannedQuery, load_canned_queries, run_canned_query
-from ingest.charts import Spec, question_chart, render_html, render_png, render_svg
+from ingest.charts import Spec, render_html, render_png, render_svg
 from ingest.commands.context import database_path, study_options
 from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
@@ -107,7 +108,7 @@ def _draw(path: Path, query: CannedQuery, values: Mapping[str, str]) -> tuple[Sp
         resolved = resolve_values(connection, query, values)
         asked = describe_question(connection, query, resolved)
         columns, rows = run_canned_query(connection, query, resolved)
-    return question_chart(asked, query.chart, columns, rows), len(rows)
+    return standalone_chart(asked, query.chart, columns, rows), len(rows)
 
 
 def _write(file: Path, spec: Spec) -> None:

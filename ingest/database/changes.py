@@ -23,6 +23,16 @@ COLUMNS = (
     "cause",
 )
 
+# Runs keep how much they moved, for there may be a million changes to count.
+RECOUNT = """
+UPDATE validation_runs SET
+    changed_series = (SELECT count(*) FROM series_changes AS s
+                       WHERE s.run_id = validation_runs.run_id),
+    changed_combinations = (SELECT count(*) FROM (
+        SELECT DISTINCT country, scenario FROM series_changes AS s
+         WHERE s.run_id = validation_runs.run_id))
+"""
+
 
 def replace_series_changes(db: Database, run_id: int, rows: Iterable[tuple[Any, ...]]) -> None:
     """Store the changes of a run in place of what was stored of it; rows in order of COLUMNS."""
@@ -33,3 +43,4 @@ def replace_series_changes(db: Database, run_id: int, rows: Iterable[tuple[Any, 
             f"INSERT INTO series_changes (run_id, {', '.join(COLUMNS)}) VALUES (?, {marks})",
             ((run_id, *row) for row in rows),
         )
+        db.conn.execute(f"{RECOUNT} WHERE run_id = ?", [run_id])

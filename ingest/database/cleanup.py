@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
+from ingest.database.changes import RECOUNT
 from ingest.errors import DatabaseError
 
 
@@ -172,6 +173,7 @@ _OF_GONE_JOBS = """
 
 _DELETIONS = (
     f"DELETE FROM series_changes WHERE {_OF_GONE_JOBS}",
+    f"{RECOUNT} WHERE run_id IN (SELECT run_id FROM gc_jobs)",
     f"DELETE FROM quality_findings WHERE {_OF_GONE_JOBS}",
     """DELETE FROM job_results
         WHERE (run_id, country, scenario) IN (SELECT run_id, country, scenario FROM gc_jobs)""",

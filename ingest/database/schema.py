@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from ingest.database.changes import RECOUNT
+
 MIGRATION_SET = "ingest"
 migrations = Migrations(MIGRATION_SET)
 
@@ -231,3 +233,40 @@ def _m005_labels(db: Database) -> None:
             description TEXT NOT NULL
         )"""
     )
+
+
+@migrations(name="m006_faster_latest_results")
+def _m006_faster_latest_results(db: Database) -> None:
+    """latest_results by one seek for each combination, however many runs there were before."""
+    columns = ", ".join(
+        f"{'combinations' if name in ('country', 'scenario') else 'job_results'}.{name}"
+        for name in db.table("job_results").columns_dict
+    )
+    db.execute("DROP VIEW latest_results")
+    db.create_view("latest_results", _FASTER_LATEST_RESULTS_VIEW.format(columns=columns))
+
+
+# Country and scenario are those of the combinations, so that a join finds them by both.
+_FASTER_LATEST_RESULTS_VIEW = """
+SELECT {columns}
+  FROM (SELECT DISTINCT country, scenario FROM job_results) AS combinations
+ CROSS JOIN job_results
+    ON job_results.run_id = (
+       SELECT newest.run_id FROM job_results AS newest
+        WHERE newest.country = combinations.country
+          AND newest.scenario = combinations.scenario
+          AND newest.job_status = 'success'
+        ORDER BY newest.run_id DESC LIMIT 1)
+   AND job_results.country = combinations.country
+   AND job_results.scenario = combinations.scenario
+"""
+
+
+@migrations(name="m007_counts_of_changes")
+def _m007_counts_of_changes(db: Database) -> None:
+    """How much each run moved; the first and last year of all results without a scan."""
+    for column in ("changed_series", "changed_combinations"):
+        db.execute(f"ALTER TABLE validation_runs ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    db.execute(RECOUNT)
+    for column in ("first_year", "last_year"):
+        db.execute(f"CREATE INDEX result_sets_{column} ON result_sets ({column})")

@@ -11,8 +11,8 @@ from tests.browser.site import Site
 
 TABLES = (
     "validation_runs", "job_results", "metrics", "latest_metrics", "latest_results", "countries",
-    "scenarios", "labels", "elements", "series_changes", "quality_findings", "reference_values", "run_tags",
-    "inputs", "input_sets", "result_sets", "metric_values",
+    "scenarios", "labels", "elements", "series_changes", "quality_findings", "reference_values",
+    "run_tags", "inputs", "input_sets", "result_sets", "metric_values",
 )  # fmt: skip
 
 

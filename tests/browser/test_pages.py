@@ -33,6 +33,7 @@ OWN_PAGES = [
     LINKS.job(2, "UGA", "scale_up"),
     LINKS.job(2, "KEN", "scale_up"),
     LINKS.job(3, "KEN", ODD_SCENARIO),
+    LINKS.api(),
 ]
 
 

@@ -209,6 +209,17 @@ def test_a_bad_parameter_is_a_clear_400(
     assert "<script>alert" not in page.text
 
 
+def test_related_questions_keep_what_was_chosen(site: Site) -> None:
+    text = site.get("compare_scenarios", country="UGA", label="Population").text
+    nav = re.search(r'<nav class="related".*?</nav>', text, flags=re.DOTALL)
+    assert nav is not None
+    addresses = re.findall(r'href="/[^/]+/([^"]+)"', nav[0])
+    names = {name for name, query in QUERIES.items() if query.topic == "Compare"}
+    assert {address.partition("?")[0] for address in addresses} == names - {"compare_scenarios"}
+    assert "scenario_totals?country=UGA&amp;label=Population" in addresses
+    assert "scenario_impact?label=Population" in addresses
+
+
 def test_a_pinned_link_shows_the_same_after_later_runs(tmp_path: Path) -> None:
     from ingest.database.records import JobStatus as Status
 

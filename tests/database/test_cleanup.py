@@ -55,6 +55,16 @@ def add_run(database: ValidationDatabase, number: int, jobs: Run, *, ended: bool
     return run_id
 
 
+def test_a_run_keeps_how_much_it_moved(build: Callable[..., Path]) -> None:
+    path = build({KEN: 1.0, UGA: 2.0})
+    counts = "SELECT changed_series, changed_combinations FROM validation_runs"
+    assert rows(path, counts) == [(2, 2)]
+    with closing(ValidationDatabase(path)) as database, database.writing():
+        [[*row]] = rows_of(database, "SELECT * FROM series_changes WHERE country = 'KEN'")
+        database.store_series_changes(1, [tuple(row[1:]), ("KEN", "null", "M", *row[4:])])
+    assert rows(path, counts) == [(2, 1)]
+
+
 def rows_of(database: ValidationDatabase, sql: str, *values: Any) -> list[tuple[Any, ...]]:
     with database.reading() as connection:
         return [tuple(row) for row in connection.execute(sql, values)]
@@ -140,6 +150,8 @@ def test_the_newest_success_stays_and_other_jobs_of_its_run_go(build: Callable[.
     assert jobs(path) == [(1, "UGA"), (3, "KEN")]
     assert latest(path) == before
     assert rows(path, "SELECT run_id, country FROM series_changes") == [(1, "UGA"), (3, "KEN")]
+    counts = "SELECT run_id, changed_series, changed_combinations FROM validation_runs"
+    assert rows(path, counts) == [(1, 1, 1), (3, 1, 1)]
     assert rows(path, "SELECT total_jobs FROM validation_runs WHERE run_id = 1") == [(2,)]
 
 

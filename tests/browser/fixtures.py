@@ -1,4 +1,4 @@
-"""Fixtures: a study with a history, and one server on it for all tests that only look."""
+"""Fixtures, for every folder: a study with a history, and one server for all who only look."""
 
 from __future__ import annotations
 

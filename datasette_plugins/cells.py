@@ -1,0 +1,23 @@
+"""Cells of tables and questions for people: links, states, times, numbers."""
+
+from datasette import hookimpl
+
+from ingest.browser import cell_hook, question_table
+
+
+@hookimpl
+def render_cell(row, value, column, table, database, datasette):
+    """HTML of one cell; None leaves it to Datasette."""
+    return cell_hook.render_cell(datasette, database, table, column, value, row)
+
+
+@hookimpl
+def extra_template_vars(datasette, request):
+    """What the table of templates/query.html needs."""
+
+    async def table_of_question(columns, rows, display_rows):
+        return await question_table.read_question_table(
+            datasette, request, columns, rows, display_rows
+        )
+
+    return {"question_table": table_of_question}

@@ -1,0 +1,108 @@
+"""Every row of a statement as CSV in a file, within limits of time and size."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from ingest.errors import ConfigError
+
+Values = Mapping[str, Any]
+BlobText = Callable[[sqlite3.Row, str, bytes], str]
+"""What stands for bytes: of a row, a column's name and its value."""
+
+_BATCH = 2000
+_STEPS = 1000  # of SQLite's machine, between two looks at the clock
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL with its values, and what stands for bytes."""
+
+    sql: str
+    values: Values
+    blob_text: BlobText = field(default=lambda row, column, value: value.hex())
+
+
+@dataclass(frozen=True)
+class FileLimits:
+    """How long the rows may take to read, and how large the file may be; 0 MiB is any size."""
+
+    seconds: float
+    size_mib: int
+
+
+def write_csv(
+    connection: sqlite3.Connection,
+    statement: Statement,
+    target: IO[bytes],
+    limits: FileLimits,
+    given_up: threading.Event,
+    *,
+    heading: bool = True,
+) -> None:
+    """Write every row that a statement gives, as RFC 4180 has it, in UTF-8.
+
+    connection: its rows are sqlite3.Row. given_up: once set, it ends soon. Raises ConfigError: the
+    SQL fails, midway too, or a limit is passed; what was written until then is of no use.
+    """
+    deadline = time.monotonic() + limits.seconds
+    connection.set_progress_handler(
+        lambda: given_up.is_set() or time.monotonic() > deadline, _STEPS
+    )
+    text = io.TextIOWrapper(target, encoding="utf-8", newline="")
+    try:
+        for batch in _batches(connection, statement, heading):
+            csv.writer(text).writerows(batch)
+            _check_size(target.tell(), limits)
+        text.flush()
+        _check_size(target.tell(), limits)
+    except (sqlite3.Error, sqlite3.Warning) as exc:
+        raise ConfigError(_problem(exc, limits)) from exc
+    finally:
+        connection.set_progress_handler(None, _STEPS)
+        text.detach()
+
+
+def _batches(
+    connection: sqlite3.Connection, statement: Statement, heading: bool
+) -> Iterator[Iterable[Sequence[Any]]]:
+    cursor = connection.execute(statement.sql, statement.values)
+    if heading:
+        yield [[column[0] for column in cursor.description or ()]]
+    while rows := cursor.fetchmany(_BATCH):
+        yield _with_blob_texts(rows, statement.blob_text)
+
+
+def _with_blob_texts(rows: list[sqlite3.Row], blob_text: BlobText) -> Iterator[Sequence[Any]]:
+    for row in rows:
+        if bytes in map(type, row):
+            cells = zip(row.keys(), row, strict=True)
+            yield [blob_text(row, *cell) if type(cell[1]) is bytes else cell[1] for cell in cells]
+        else:
+            yield row
+
+
+def _check_size(size_bytes: int, limits: FileLimits) -> None:
+    if limits.size_mib and size_bytes > limits.size_mib * _MIB:
+        raise ConfigError(
+            f"this is more than {limits.size_mib:,} MiB of CSV. Choose less, or take it with "
+            "`ingest export`; who runs the server sets the limit: --setting max_csv_mb"
+        )
+
+
+def _problem(exc: sqlite3.Error | sqlite3.Warning, limits: FileLimits) -> str:
+    if str(exc) != "interrupted":
+        return f"SQL: {exc}"
+    return (
+        f"these rows take more than {limits.seconds:g} s to read. Choose less, or take them with "
+        "`ingest export`; who runs the server sets the limit, a tenth of it: "
+        "--setting sql_time_limit_ms"
+    )

@@ -1,0 +1,35 @@
+"""Which state a database is in, told by the file system alone: nothing is opened, no SQL runs."""
+
+from __future__ import annotations
+
+import os
+import time
+
+# A file changed twice within one tick of its file system's clock looks as if it had changed once.
+# Ticks are 4 ms on most, 1 s on some; and a writer needs a moment between the bytes and the commit.
+_SETTLED_AFTER_NS = 1_000_000_000
+
+State = tuple[tuple[int, ...], ...]
+
+
+def settled_state(path: str) -> State | None:
+    """What tells a database's state from every other: inode, size and time of file and log.
+
+    Every commit changes the file or the write-ahead log beside it. None where there is no such
+    file, or its last change is so recent that another one could hide behind it.
+    """
+    now_ns = time.time_ns()  # before the files are looked at: a later change is never older
+    states = (_file_state(path), _file_state(f"{path}-wal"))
+    if not states[0]:
+        return None
+    newest_ns = max(state[-1] for state in states if state)
+    return states if now_ns - newest_ns > _SETTLED_AFTER_NS else None
+
+
+def _file_state(path: str) -> tuple[int, ...]:
+    """Empty for a file that is not there, or holds nothing: readers make an empty log, too."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns) if found.st_size else ()

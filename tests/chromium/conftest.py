@@ -1,0 +1,93 @@
+"""Fixtures: one Chromium, visitors of a site at two widths, and a folder for their pictures.
+
+The browser lives as long as the tests of this folder: while Playwright's synchronous API is in use,
+asyncio.run() cannot be called in the same thread, which other tests do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.browser.site import Site, start_site
+from tests.chromium.chromium import NoChromiumError, find_chromium, launch_chromium
+from tests.chromium.studies import make_bundled_study
+from tests.chromium.visit import Visitor, new_profile
+from tests.conftest import PROJECT
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _needs_chromium() -> None:
+    """Without a browser these tests are skipped; with REQUIRE_CHROMIUM they fail."""
+    try:
+        find_chromium()
+    except NoChromiumError as exc:
+        if os.environ.get("REQUIRE_CHROMIUM"):
+            pytest.fail(str(exc))
+        pytest.skip(str(exc))
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """The browser."""
+    with sync_playwright() as playwright:
+        browser = launch_chromium(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def bundled_site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """`ingest serve` on the study of make_bundled_study(): 187 countries, three scenarios."""
+    running = start_site(make_bundled_study(tmp_path_factory.mktemp("bundled") / "asthma"))
+    yield running
+    running.process.kill()
+    running.process.wait()
+
+
+@pytest.fixture(scope="package")
+def profiles(chromium: Browser) -> dict[str, BrowserContext]:
+    """A profile for each width and each set of options, for all tests that leave no trace in it."""
+    return {}
+
+
+@pytest.fixture
+def visit(chromium: Browser, profiles: dict[str, BrowserContext]) -> Iterator[Visit]:
+    """visit(site, "phone") is a visitor; with fresh=True one with a profile that nobody had before.
+
+    At the end no page of any visitor may have complained.
+    """
+    visitors: list[Visitor] = []
+    own: list[BrowserContext] = []
+
+    def begin(site: Site, width: str = "desktop", fresh: bool = False, **options: Any) -> Visitor:
+        key = f"{width} {options}"
+        context = None if fresh else profiles.get(key)
+        if context is None:
+            context = new_profile(chromium, width, **options)
+            if fresh:
+                own.append(context)
+            else:
+                profiles[key] = context
+        visitors.append(Visitor(context, site.url))
+        return visitors[-1]
+
+    yield begin
+    for visitor in visitors:
+        visitor.close_pages()
+    for context in own:
+        context.close()
+    assert [words for visitor in visitors for words in visitor.told()] == []
+
+
+@pytest.fixture(scope="session")
+def artefacts() -> Path:
+    """Where pictures are kept: ARTEFACTS, or tests/artefacts."""
+    return Path(os.environ.get("ARTEFACTS") or PROJECT / "tests" / "artefacts")
