@@ -18,10 +18,7 @@ from ingest.canned_query_files import CannedQuery, QueryParameter
 SEED = 7
 _HREF = re.compile(r'<a [^>]*href="([^"#]+)')
 _MANY = 4
-# To sort all numbers is cut off by the time limit, as it should be; filtered ones are sorted.
-_NOT_SORTED_WHOLE = ("metrics", "latest_metrics", "metric_values")
 _LARGE = ("metrics", "latest_metrics", "job_results", "metric_values")
-_SORTS = {"_sort", "_sort_desc"}
 
 
 @dataclass(frozen=True)
@@ -154,8 +151,8 @@ def _some_value(
         return str(chance.choice([run for run in facts.runs if run < int(values["run"])] or [1]))
     if name == "discount_rate":
         return str(chance.choice([0, 1, 3, 5]))
-    if parameter.options is None:
-        return None
+    if parameter.options is None or (parameter.many and parameter.default == ""):
+        return None  # all countries, as the page has it at first
     offered = [str(value) for value, _ in parameter_options(connection, query, parameter, values)]
     if name == "scenario" and len(offered) > 1:  # not the one that it is held against
         offered = [value for value in offered if value != values.get("baseline")]
@@ -209,9 +206,6 @@ def _kind(links: Links, path: str) -> tuple[str, str] | None:
     if rest:
         return f"data: a row of {table}", ending or "html"
     arguments = sorted({argument for argument, _ in parse_qsl(address.query)})
-    is_filtered = any(not argument.startswith("_") for argument in arguments)
-    if stem in _NOT_SORTED_WHOLE and _SORTS & set(arguments) and not is_filtered:
-        return None
     name = f"data: {stem}" + (f" with {', '.join(arguments)}" if arguments else "")
     return name, ending or "html"
 

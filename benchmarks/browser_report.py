@@ -163,8 +163,7 @@ def _explanation(lines: Sequence[Line]) -> str:
         f"{most} answers each (pictures fewer).\n"
         "*repeated*: the same address; *varied*: other countries, scenarios, labels and runs each "
         "time,\nso that no answer and no drop-down is known already; *first*: the first answer. "
-        "Slowest first.\n"
-        "Not asked: to sort all numbers of the database, which the time limit cuts off."
+        "Slowest first."
     )
 
 

@@ -3,6 +3,7 @@
 from datasette import hookimpl
 
 from ingest.browser.large_tables import (
+    can_be_sorted,
     count_without_scan,
     leave_large_references_out,
     uncounted,
@@ -21,3 +22,9 @@ def startup(datasette):
 def asgi_wrapper(datasette):
     """Inside the guard: it only adds an argument."""
     return uncounted
+
+
+@hookimpl
+def extra_template_vars(request, table):
+    """What templates/table.html asks before it offers to sort."""
+    return {"can_be_sorted": request is None or table is None or can_be_sorted(request, table)}

@@ -12,6 +12,8 @@ from ingest.browser.security import App, Message, Receive, Send
 
 _LARGE = re.compile(r"/(metrics|latest_metrics|metric_values)(\.\w+)?$")
 _ARGUMENT = b"_nocount"
+# Filters that leave at most some hundred thousand rows of them.
+_NARROW = ("country", "ulid", "result_set_id")
 
 
 def uncounted(app: App) -> App:
@@ -33,6 +35,16 @@ def _without_count(scope: Message) -> Message:
     if _ARGUMENT + b"=" in given:
         return scope
     return {**scope, "query_string": b"&".join(filter(None, (given, _ARGUMENT + b"=1")))}
+
+
+def can_be_sorted(request: Any, table: str) -> bool:
+    """Whether a table is sorted within moments: of a large one that is so where a filter is narrow.
+
+    Sorting tens of millions of rows ends at the time limit, so pages should not offer it.
+    """
+    if not _LARGE.search(f"/{table}"):
+        return True
+    return any(name in request.args or f"{name}__exact" in request.args for name in _NARROW)
 
 
 # Datasette counts what refers to a row, without an index on this for seconds.

@@ -62,6 +62,6 @@ def test_one_row_and_the_lists_of_datasette_stay_reachable(site: Site) -> None:
     settings = site.get("/-/settings.json").json()
     wanted = {
         "suggest_facets": False, "allow_csv_stream": False, "allow_download": False,
-        "default_allow_sql": False, "max_returned_rows": 10_000, "default_page_size": 100,
+        "default_allow_sql": False, "max_returned_rows": 10_000, "default_page_size": 50,
     }  # fmt: skip
     assert {name: settings[name] for name in wanted} == wanted

@@ -8,6 +8,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from ingest.browser.server import open_socket
 from tests.browser.site import Site, start_site
 from tests.conftest import StudyFolder
@@ -69,3 +71,24 @@ def test_parts_of_an_answer_do_not_wait_for_each_other() -> None:
         closing(listening.accept()[0]) as accepted,
     ):
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_offered"),
+    [
+        ("metrics", False),
+        ("metrics?run_id=1", False),
+        ("metrics?run_id=1&country=KEN", True),
+        ("metrics?country__exact=KEN", True),
+        ("latest_metrics", False),
+        ("metric_values", False),
+        ("metric_values?result_set_id=1", True),
+        ("job_results", True),
+    ],
+)
+def test_sorting_is_offered_where_it_does_not_take_forever(
+    site: Site, address: str, is_offered: bool
+) -> None:
+    page = site.get(f"/{site.database.stem}/{address}").text
+    assert ("_sort=" in page) is is_offered
+    assert ('name="_sort"' in page) is is_offered
