@@ -9,6 +9,8 @@
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STUDY  ?= examples/asthma
+# Test files at once: tests mostly wait for processes that they start
+JOBS   ?= 4
 # The first interpreter that is 3.11 or later; override with PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -25,7 +27,7 @@ run: $(VENV)/installed
 	@echo "  $(BIN)/ingest query --study $(STUDY) \"SELECT * FROM metrics WHERE country = 'KEN' LIMIT 10\""
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

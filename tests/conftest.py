@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from ingest.cli import main
 
 # The results browser's fixtures, which the tests of several folders use.
 pytest_plugins = ["tests.browser.fixtures"]
+
+# Started in the background, a shell has this process ignore Ctrl-C, and with it all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT = Path(__file__).resolve().parent.parent
 BUNDLED_STUDY = PROJECT / "examples" / "asthma"

@@ -265,7 +265,7 @@ def test_a_body_that_is_no_json_object_is_400(served: Served, body: bytes) -> No
         ("GET", "/analytics/standard/01ABC", 400, "'01ABC' is no ULID of 26 characters"),
         (
             "GET",
-            f"/analytics/standard/{ULID()}?country=KEN",
+            "/analytics/standard/01HZY3T5Q0W9E8R7T6Y5V4P3M2?country=KEN",
             400,
             "no parameter or column 'country'; columns are element_label, timestamp_year, value",
         ),
