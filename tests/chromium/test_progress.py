@@ -16,18 +16,27 @@ from tests.chromium.conftest import Visit
 from tests.chromium.test_pages import LINKS
 from tests.conftest import MODEL_CODE, StudyFolder
 
-SECONDS_A_JOB = 2
-SLOW_CODE = f"""{MODEL_CODE}
+# The one worker ends its nth job as soon as there is a file ticket-n.
+WAITING_CODE = f"""{MODEL_CODE}
+import time
+from pathlib import Path
 
 _plain = simulate
+_begun = 0
 
 
 def simulate(document):
-    import time
-
-    time.sleep({SECONDS_A_JOB})
+    global _begun
+    _begun += 1
+    while not (Path(__file__).parent / f"ticket-{{_begun}}").exists():
+        time.sleep(0.05)
     return _plain(document)
 """
+
+
+def let_end(study: StudyFolder, *jobs: int) -> None:
+    for job in jobs:
+        (study.root / f"ticket-{job}").touch()
 
 
 def wait_for_run(database: Path) -> None:
@@ -48,7 +57,7 @@ def wait_for_run(database: Path) -> None:
 def test_the_overview_follows_a_run_and_shows_it_when_it_has_ended(
     study: StudyFolder, visit: Visit
 ) -> None:
-    study.write_model(SLOW_CODE)
+    study.write_model(WAITING_CODE)
     command = [
         sys.executable,
         "-m",
@@ -65,11 +74,12 @@ def test_the_overview_follows_a_run_and_shows_it_when_it_has_ended(
         page = visit(site, fresh=True).open(LINKS.home())
         page.evaluate("() => { window.stays = true }")
         words = page.locator("[data-words]")
-        before = words.inner_text()
-        expect(words).not_to_have_text(before, timeout=20_000)
-        bar = page.locator("progress")
-        assert int(bar.get_attribute("value") or 0) > 0
+        expect(words).to_contain_text("0 of 8 jobs ended")
+        let_end(study, 1, 2, 3)
+        expect(words).to_contain_text("3 of 8 jobs ended", timeout=60_000)
+        assert page.locator("progress").get_attribute("value") == "3"
         assert page.evaluate("() => window.stays === true")
+        let_end(study, 4, 5, 6, 7, 8)
         page.locator(".status-line.is-completed").wait_for(timeout=60_000)
         assert page.evaluate("() => window.stays === undefined")
         assert "8 jobs succeeded" in page.locator(".status-line").inner_text()
@@ -77,6 +87,7 @@ def test_the_overview_follows_a_run_and_shows_it_when_it_has_ended(
         assert page.locator("[data-matrix] td a.s-fresh").count() == 8
         page.close()
     finally:
+        let_end(study, *range(1, 9))
         assert running.wait(timeout=60) == 0
         site.process.kill()
         site.process.wait()
