@@ -33,6 +33,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/cog --check $(DOCS)
 
 docs: $(VENV)/installed-dev

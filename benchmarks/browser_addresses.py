@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ingest.browser.links import Links
-from ingest.browser.overview import questions as bundled_questions
-from ingest.canned_queries import parameter_options
-from ingest.canned_query_files import CannedQuery, QueryParameter
+from ingest.browser.questions.catalogue import questions as bundled_questions
+from ingest.questions.catalogue import parameter_options
+from ingest.questions.files import CannedQuery, QueryParameter
 
 SEED = 7
 _HREF = re.compile(r'<a [^>]*href="([^"#]+)')

@@ -23,11 +23,12 @@ from typing import Any
 
 from serving import Client
 
-from ingest.analytics.metrics import Metric, ResultSet
 from ingest.database import ValidationDatabase
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord, RunStatus
-from ingest.inputs import Inputs, InputSet
-from ingest.plan import Combination, Reason, ReasonKind
+from ingest.metrics import Metric, ResultSet
+from ingest.planning.inputs import Inputs, InputSet
+from ingest.planning.plan import Reason, ReasonKind
+from ingest.study.combination import Combination
 
 READERS = 2
 _POLL_S = 0.02

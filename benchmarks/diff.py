@@ -13,14 +13,15 @@ from pathlib import Path
 
 from timing import best
 
-from ingest.analytics.metrics import Metric, ResultSet
+from ingest.changes.diff import diff_states
 from ingest.database import ValidationDatabase
 from ingest.database.files import open_for_reading
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord
-from ingest.diff import diff_states
-from ingest.inputs import Inputs, InputSet
-from ingest.plan import Combination, Reason, ReasonKind
-from ingest.states import resolve_run
+from ingest.database.states import resolve_run
+from ingest.metrics import Metric, ResultSet
+from ingest.planning.inputs import Inputs, InputSet
+from ingest.planning.plan import Reason, ReasonKind
+from ingest.study.combination import Combination
 
 LABELS, YEARS = 16, 26
 

@@ -22,8 +22,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ingest.analytics.metrics import Metric, ResultSet
-from ingest.compose import compose_scenarios
+from ingest.analytics.quality import QualityFinding
+from ingest.changes.diff import Tolerances
 from ingest.database import ValidationDatabase
 from ingest.database.records import (
     AcceptedJob,
@@ -33,16 +33,17 @@ from ingest.database.records import (
     RunRecord,
     RunStatus,
 )
-from ingest.diff import Tolerances
 from ingest.findings import Severity
-from ingest.inputs import Inputs
-from ingest.json_files import canonical_json, sha256_text
-from ingest.plan import Combination, Reason, ReasonKind, study_contents, wanted_inputs
-from ingest.plugins import load_plugins
-from ingest.quality import QualityFinding
-from ingest.run_changes import store_run_changes
-from ingest.settings import load_settings
-from ingest.study import Study, load_study
+from ingest.metrics import Metric, ResultSet
+from ingest.planning.inputs import Inputs
+from ingest.planning.plan import Reason, ReasonKind, study_contents, wanted_inputs
+from ingest.plugins.manager import load_plugins
+from ingest.running.closing import store_run_changes
+from ingest.study.combination import Combination
+from ingest.study.compose import compose_scenarios
+from ingest.study.json_files import canonical_json, sha256_text
+from ingest.study.settings import load_settings
+from ingest.study.study import Study, load_study
 
 BUNDLED = Path(__file__).resolve().parent.parent / "examples" / "asthma"
 NAME = "validation_results.db"

@@ -18,24 +18,20 @@ from pathlib import Path
 
 from timing import best
 
-from ingest.analytics.metrics import Metric, ResultSet
-from ingest.compose import compose_scenarios
 from ingest.database import ValidationDatabase
-from ingest.executor_setup import choose_backend
-from ingest.git import GitState
-from ingest.inputs import Inputs
-from ingest.json_files import read_json
-from ingest.plan import (
-    Combination,
-    PlanRules,
-    make_plan,
-    wanted_inputs,
-)
-from ingest.plugins import load_plugins
-from ingest.runner import ValidationRunner
-from ingest.scenario import Parameter, parse_scenario
-from ingest.settings import load_settings
-from ingest.study import Model, Study, load_study
+from ingest.metrics import Metric, ResultSet
+from ingest.planning.inputs import Inputs
+from ingest.planning.plan import PlanRules, make_plan, wanted_inputs
+from ingest.plugins.manager import load_plugins
+from ingest.running.backend import choose_backend
+from ingest.running.runner import ValidationRunner
+from ingest.study.combination import Combination
+from ingest.study.compose import compose_scenarios
+from ingest.study.git import GitState
+from ingest.study.json_files import read_json
+from ingest.study.scenario import Parameter, parse_scenario
+from ingest.study.settings import load_settings
+from ingest.study.study import Model, Study, load_study
 
 PROJECT = Path(__file__).resolve().parent.parent
 BUNDLED = PROJECT / "examples" / "asthma"
@@ -107,7 +103,7 @@ def _years(number: int) -> Parameter:
 def database_with_successes(wanted: dict[Combination, Inputs]) -> Iterator[ValidationDatabase]:
     """A database in which every combination has succeeded."""
     from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord
-    from ingest.plan import Reason, ReasonKind
+    from ingest.planning.plan import Reason, ReasonKind
 
     with tempfile.TemporaryDirectory() as folder:
         database = ValidationDatabase(Path(folder) / "results.db")

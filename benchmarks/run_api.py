@@ -24,9 +24,9 @@ from typing import Any
 
 import requests
 
-from ingest.executors.run_api import RunApiExecutor
-from ingest.executors.run_api_settings import RunApiSettings
-from ingest.scheduler import parse_rate
+from ingest.executors.run_api.executor import RunApiExecutor
+from ingest.executors.run_api.settings import RunApiSettings
+from ingest.running.scheduler import parse_rate
 
 PROJECT = Path(__file__).resolve().parent.parent
 SUBMIT_S, STATUS_S, JOB_S = 0.5, 0.1, 5.0

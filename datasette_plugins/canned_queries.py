@@ -2,7 +2,7 @@
 
 from datasette import hookimpl
 
-from ingest.browser.question_routes import datasette_queries
+from ingest.browser.questions.routes import datasette_queries
 
 
 @hookimpl

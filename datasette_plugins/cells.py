@@ -2,7 +2,8 @@
 
 from datasette import hookimpl
 
-from ingest.browser import cell_hook, question_table
+from ingest.browser.questions import table as question_table
+from ingest.browser.tables import hook as cell_hook
 
 
 @hookimpl

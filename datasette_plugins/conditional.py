@@ -2,7 +2,7 @@
 
 from datasette import hookimpl
 
-from ingest.browser.conditional import conditional
+from ingest.browser.server.conditional import conditional
 
 
 @hookimpl(tryfirst=True)

@@ -2,7 +2,7 @@
 
 from datasette import hookimpl
 
-from ingest.browser.large_tables import (
+from ingest.browser.tables.large_tables import (
     can_be_sorted,
     count_without_scan,
     leave_large_references_out,

@@ -5,8 +5,8 @@ from datasette.utils import sqlite_timelimit
 from datasette.utils.asgi import BadRequest
 
 from ingest.browser.links import ROUTES, Links, decode
-from ingest.browser.pages import PAGES, read_progress_json
-from ingest.browser.shell import results_databases
+from ingest.browser.pages.routes import PAGES, read_progress_json
+from ingest.browser.server.shell import results_databases
 from ingest.errors import IngestError
 
 

@@ -2,8 +2,9 @@
 
 from datasette import hookimpl
 
-from ingest.browser import question_routes
-from ingest.charts import as_json
+from ingest.browser.files import vega_bundle
+from ingest.browser.questions import routes as question_routes
+from ingest.charts.charts import as_json
 
 
 async def question(datasette, request):
@@ -13,13 +14,13 @@ async def question(datasette, request):
 
 async def vega():
     """The script that draws charts."""
-    return await question_routes.serve_vega()
+    return await vega_bundle.serve_vega()
 
 
 @hookimpl
 def startup(datasette):
     """The script that draws charts is made while nobody waits for it."""
-    question_routes.warm_up()
+    vega_bundle.warm_up()
 
 
 @hookimpl
@@ -37,7 +38,7 @@ def prepare_jinja2_environment(env, datasette):
     from markupsafe import Markup
 
     env.filters["chart_json"] = lambda spec: Markup(as_json(spec))
-    env.globals["vega_url"] = question_routes.vega_url(datasette.setting("base_url"))
+    env.globals["vega_url"] = vega_bundle.vega_url(datasette.setting("base_url"))
 
 
 @hookimpl

@@ -2,7 +2,8 @@
 
 from datasette import hookimpl
 
-from ingest.browser import question_routes, renderers
+from ingest.browser.files import renderers
+from ingest.browser.questions import routes as question_routes
 
 
 @hookimpl

@@ -2,7 +2,7 @@
 
 from datasette import hookimpl
 
-from ingest.browser.security import guard
+from ingest.browser.server.security import guard
 
 
 @hookimpl(trylast=True)  # the last one to be asked is put around all others

@@ -2,7 +2,8 @@
 
 from datasette import hookimpl
 
-from ingest.browser.shell import TEMPLATE_FILTERS, read_shell, static_version
+from ingest.browser.links import static_version
+from ingest.browser.server.shell import TEMPLATE_FILTERS, read_shell
 
 
 @hookimpl

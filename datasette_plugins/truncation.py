@@ -2,7 +2,7 @@
 
 from datasette import hookimpl
 
-from ingest.browser.truncation import render_json
+from ingest.browser.tables.truncation import render_json
 
 
 @hookimpl

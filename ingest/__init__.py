@@ -1,12 +1,19 @@
-"""Run every country x scenario of a model and keep every result in one SQLite file."""
+"""Run every country x scenario of a model and keep every result in one SQLite file.
 
-from importlib.metadata import PackageNotFoundError, version
+The flow: study -> planning -> running (executors, analytics) -> database -> changes / questions
+-> charts -> browser. docs/architecture.md shows it; what plugins may use is in plugin_api.py.
+"""
 
-from ingest.markers import hookimpl
+from typing import Any
 
-try:
-    __version__ = version("ingest")
-except PackageNotFoundError:  # run straight from a source folder that was never installed
-    __version__ = "0+unknown"
 
-__all__ = ["__version__", "hookimpl"]
+def __getattr__(name: str) -> Any:
+    """`__version__`, read from the installed package when it is asked for."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("ingest")
+    except PackageNotFoundError:  # run straight from a source folder that was never installed
+        return "0+unknown"

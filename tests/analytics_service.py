@@ -12,9 +12,9 @@ PLUGIN = """
 import http.client
 import urllib.parse
 
-from ingest.analytics.fetch import AnalyticsSource
+from ingest.analytics.sources.base import AnalyticsSource
 from ingest.errors import AnalyticsError, BackendError
-from ingest.markers import hookimpl
+from ingest.plugin_api import hookimpl
 
 
 class Loopback(AnalyticsSource):

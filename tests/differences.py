@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ingest.causes import NONDETERMINISTIC, Cause
-from ingest.diff import SeriesChange, StateDiff
-from ingest.input_changes import InputChange, InputKind
-from ingest.plan import Combination
-from ingest.states import RunRef
+from ingest.changes.causes import NONDETERMINISTIC, Cause
+from ingest.changes.diff import SeriesChange, StateDiff
+from ingest.database.states import RunRef
+from ingest.planning.input_changes import InputChange, InputKind
+from ingest.study.combination import Combination
 
 BEFORE = RunRef(6, "2026-11-23T09:00:00.000Z", "9c01b7a" + "0" * 33, "completed", "[]")
 AFTER = RunRef(7, "2026-11-24T09:00:00.000Z", "4f2c9e1" + "0" * 33, "completed", "[]")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest import hookspecs
 from ingest.cli import main
+from ingest.plugins import hookspecs
 from tests.conftest import PROJECT
 
 PAGES = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").glob("*.md"))]

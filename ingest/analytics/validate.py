@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ingest.analytics.metrics import Metric, ResultSet
 from ingest.analytics.parse import RawRow, ShortRow, parse_rows, row_word
 from ingest.errors import AnalyticsError
+from ingest.metrics import Metric, ResultSet
 
 FIRST_YEAR, LAST_YEAR = 1900, 2300
 SHOWN_ROWS = 5

@@ -18,10 +18,13 @@ Own pages stand below /DATABASE/-/, which no table can take: Datasette keeps "-"
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
+
+from ingest.resources import resource_path
 
 ISO3 = r"(?P<iso3>[^/]+)"
 RUN = r"(?P<run>\d{1,15})"
@@ -131,3 +134,13 @@ def decode(part: str) -> str:
 def _query(arguments: dict[str, Any]) -> str:
     given = {name: value for name, value in arguments.items() if value is not None}
     return "?" + urlencode(given) if given else ""
+
+
+@lru_cache(maxsize=32)
+def static_version(file: str) -> str:
+    """A few digits that change with a file of static/; empty where there is no such file."""
+    try:
+        content = (resource_path("static") / file).read_bytes()
+    except OSError:
+        return ""
+    return hashlib.sha256(content).hexdigest()[:8]

@@ -8,20 +8,16 @@ from collections.abc import Sequence
 
 import click
 
-from ingest.backfill import Backfill, BackfillReport, environment_of
-from ingest.commands.context import (
-    StudyContext,
-    load_context,
-    study_options,
-)
-from ingest.commands.progress import progress_display
-from ingest.commands.stopping import stopping
-from ingest.commands.words import duration, show_findings, some
+from ingest.commands.common.context import StudyContext, load_context, study_options
+from ingest.commands.common.progress import progress_display
+from ingest.commands.common.stopping import stopping
+from ingest.commands.common.words import duration, show_findings, some
 from ingest.database.late_results import KnownJob
+from ingest.database.states import resolve_run
 from ingest.errors import InterruptedRunError
-from ingest.executor_setup import choose_backend
-from ingest.number_text import count_text
-from ingest.states import resolve_run
+from ingest.running.backend import choose_backend
+from ingest.running.backfill import Backfill, BackfillReport, environment_of
+from ingest.text.numbers import count_text
 
 _JOBS_MISSED = 1
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import click
 
-from ingest.browser.standalone import standalone_chart
-from ingest.canned_queries import CannedQuery, load_canned_queries, run_canned_query
-from ingest.charts import Spec, render_html, render_png, render_svg
-from ingest.commands.context import database_path, study_options
+from ingest.charts.charts import Spec, render_html, render_png, render_svg
+from ingest.charts.standalone import standalone_chart
+from ingest.commands.common.context import database_path, study_options
 from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
-from ingest.number_text import count_text
-from ingest.questions import describe_question, resolve_values
-from ingest.suggest import did_you_mean
+from ingest.questions.asked import describe_question, resolve_values
+from ingest.questions.catalogue import CannedQuery, load_canned_queries, run_canned_query
+from ingest.text.numbers import count_text
+from ingest.text.suggest import did_you_mean
 
 _FORMATS = (".svg", ".png", ".html", ".vl.json")
 

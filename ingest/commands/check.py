@@ -7,16 +7,16 @@ import json
 import click
 
 from ingest.commands.check_results import check_results
-from ingest.commands.context import load_plugins_of, read_settings, study_options
-from ingest.commands.words import show_findings
-from ingest.compose import compose_scenarios, composition_findings
+from ingest.commands.common.context import load_plugins_of, read_settings, study_options
+from ingest.commands.common.words import show_findings
 from ingest.errors import BackendError, ConfigError, StudyError
-from ingest.executor_setup import Backend, choose_backend
 from ingest.findings import Finding, error, has_errors
-from ingest.number_text import count_text
-from ingest.rules import unknown_scenarios
-from ingest.settings import STUDY_FILE, read_settings_file
-from ingest.study import read_study
+from ingest.running.backend import Backend, choose_backend
+from ingest.study.compose import compose_scenarios, composition_findings
+from ingest.study.quality_rules import unknown_scenarios
+from ingest.study.settings import STUDY_FILE, read_settings_file
+from ingest.study.study import read_study
+from ingest.text.numbers import count_text
 
 
 @click.command()

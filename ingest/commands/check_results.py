@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
+from ingest.analytics.quality import QualityFinding, count_severities
+from ingest.changes.quality_of_state import check_stored_results, unknown_labels
 from ingest.database.files import open_for_reading
+from ingest.database.states import RunRef, resolve_run
 from ingest.findings import Severity
-from ingest.number_text import count_text
-from ingest.quality import QualityFinding, count_severities
-from ingest.quality_state import check_stored_results, unknown_labels
-from ingest.settings import Settings
-from ingest.states import RunRef, resolve_run
+from ingest.study.settings import Settings
+from ingest.text.numbers import count_text
 
 GATE_CLOSED = 3
 _SHOWN_FINDINGS = 3

@@ -13,10 +13,13 @@ from typing import Any
 
 import click
 
-from ingest.canned_queries import load_canned_queries
-from ingest.commands.context import database_path, study_options
-from ingest.commands.words import some, table
-from ingest.compare import (
+from ingest.commands.common.context import database_path, study_options
+from ingest.commands.common.words import some, table
+from ingest.database.files import open_for_reading
+from ingest.database.states import resolve_run
+from ingest.errors import ConfigError
+from ingest.questions.catalogue import load_canned_queries
+from ingest.questions.compare import (
     CompareRequest,
     Comparison,
     compare_scenarios,
@@ -27,9 +30,6 @@ from ingest.compare import (
     reference_label,
     sort_rows,
 )
-from ingest.database.files import open_for_reading
-from ingest.errors import ConfigError
-from ingest.states import resolve_run
 
 _YEARS = range(1900, 2301)
 

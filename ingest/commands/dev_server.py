@@ -15,14 +15,14 @@ from typing import Any
 
 import click
 
-from ingest.commands.context import read_settings
-from ingest.commands.words import show_findings
+from ingest.commands.common.context import read_settings
+from ingest.commands.common.words import show_findings
 from ingest.dev_server.api import Results
 from ingest.dev_server.faults import KINDS, Faults, parse_latency, parse_rates
 from ingest.dev_server.server import DevServer, results_for_any_ulid, results_in
 from ingest.errors import ConfigError
-from ingest.number_text import count_text
-from ingest.settings import Settings
+from ingest.study.settings import Settings
+from ingest.text.numbers import count_text
 
 _SECONDS = click.FloatRange(min=0)
 _KINDS_HELP = "\b\n" + textwrap.fill(

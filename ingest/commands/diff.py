@@ -14,11 +14,10 @@ from typing import Any
 
 import click
 
-from ingest.commands.context import database_path, read_settings, study_file, study_options
-from ingest.commands.words import code_words, some, table
-from ingest.database.files import open_for_reading
-from ingest.diff import SeriesChange, StateDiff, Tolerances, diff_states
-from ingest.diff_summary import (
+from ingest.changes.diff import SeriesChange, StateDiff, Tolerances, diff_states
+from ingest.changes.report_html import html_report
+from ingest.changes.report_markdown import markdown_report
+from ingest.changes.summary import (
     COUNTRIES,
     SERIES,
     headline,
@@ -28,12 +27,13 @@ from ingest.diff_summary import (
     summarise_labels,
     summarise_patterns,
 )
+from ingest.commands.common.context import database_path, read_settings, study_file, study_options
+from ingest.commands.common.words import code_words, some, table
+from ingest.database.files import open_for_reading
+from ingest.database.states import RunRef, resolve_run
 from ingest.errors import ConfigError
-from ingest.number_text import count_text, percent_text, quantity_text
-from ingest.plan import Combination, select_names
-from ingest.report_html import html_report
-from ingest.report_markdown import markdown_report
-from ingest.states import RunRef, resolve_run
+from ingest.study.combination import Combination, select_names
+from ingest.text.numbers import count_text, percent_text, quantity_text
 
 CHANGES_FOUND = 3
 _SHOWN = 10
@@ -152,7 +152,7 @@ def _write_files(
     if html_file is not None:
         _write(Path(html_file), html_report(found, study_countries=study_countries).encode())
     if chart_file is not None:
-        from ingest.charts import change_chart, render_png, render_svg
+        from ingest.charts.charts import change_chart, render_png, render_svg
 
         suffix = Path(chart_file).suffix
         if suffix not in (".svg", ".png"):

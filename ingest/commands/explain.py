@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from ingest.causes import CauseFinder
-from ingest.commands.context import database_path, study_options
-from ingest.commands.words import code_words, local_time
+from ingest.changes.causes import CauseFinder
+from ingest.commands.common.context import database_path, study_options
+from ingest.commands.common.words import code_words, local_time
 from ingest.database.files import open_for_reading
-from ingest.number_text import count_text, percent_text
-from ingest.plan import select_names
+from ingest.study.combination import select_names
+from ingest.text.numbers import count_text, percent_text
 
 
 @dataclass(frozen=True)

@@ -11,27 +11,24 @@ from typing import TextIO
 
 import click
 
-from ingest.bundle import write_bundle
-from ingest.commands.context import database_path, study_options
+from ingest.commands.common.context import database_path, study_options
 from ingest.commands.export_check import run_check
-from ingest.csv_check import CheckChoice
+from ingest.database.choice import Chosen, choose_results, read_rows, read_years
 from ingest.database.files import open_for_reading
+from ingest.database.states import RunRef, resolve_run
 from ingest.errors import ConfigError
-from ingest.export import (
-    Chosen,
-    choose_results,
-    read_rows,
+from ingest.exchange.bundle import write_bundle
+from ingest.exchange.csv_check import CheckChoice
+from ingest.exchange.export import (
     read_study_name,
     read_units,
-    read_years,
-    whole_file,
     write_csv,
     write_iamc,
     write_parquet,
     write_wide,
 )
-from ingest.number_text import count_text
-from ingest.states import RunRef, resolve_run
+from ingest.exchange.whole_file import whole_file
+from ingest.text.numbers import count_text
 
 _FORMATS = ("csv", "wide", "iamc", "parquet", "bundle")
 _BY_SUFFIX = {".parquet": "parquet", ".zip": "bundle"}

@@ -10,12 +10,18 @@ from pathlib import Path
 
 import click
 
-from ingest.commands.words import table
-from ingest.csv_check import CheckChoice, CheckReport, Difference, DifferenceKind, check_files
+from ingest.commands.common.words import table
 from ingest.database.files import open_for_reading
+from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
-from ingest.number_text import count_text
-from ingest.states import resolve_run
+from ingest.exchange.csv_check import (
+    CheckChoice,
+    CheckReport,
+    Difference,
+    DifferenceKind,
+    check_files,
+)
+from ingest.text.numbers import count_text
 
 _DIFFERENT = 3
 _SHOWN = 20

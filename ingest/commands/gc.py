@@ -12,13 +12,13 @@ from typing import Any
 
 import click
 
-from ingest.commands.context import database_path, study_options
-from ingest.commands.words import some
+from ingest.commands.common.context import database_path, study_options
+from ingest.commands.common.words import some
 from ingest.database import ValidationDatabase
 from ingest.database.cleanup import Cleanup, CleanupRule, plan_cleanup, read_pinned
 from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
-from ingest.number_text import count_text
+from ingest.text.numbers import count_text
 
 _DAYS = {"d": 1, "w": 7, "y": 365}
 

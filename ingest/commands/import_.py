@@ -11,9 +11,8 @@ from pathlib import Path
 import click
 
 from ingest import __version__
-from ingest.bundle import BundleError, import_bundle
 from ingest.clock import SystemClock
-from ingest.commands.context import (
+from ingest.commands.common.context import (
     database_path,
     load_plugins_of,
     read_settings,
@@ -27,19 +26,20 @@ from ingest.commands.import_report import (
     jobs_summary,
     metrics_summary,
 )
-from ingest.country import Country
 from ingest.database import ValidationDatabase
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.database.imports import ImportContext
 from ingest.errors import ConfigError, StudyError
-from ingest.importing.job_list import read_job_list
-from ingest.importing.matching import match_jobs
-from ingest.importing.metric_files import FileChoice, read_metric_file
-from ingest.importing.original import read_original
-from ingest.importing.records import Recorded
-from ingest.label import Label
-from ingest.scenario import Scenario
-from ingest.study import load_study
+from ingest.exchange.bundle import BundleError, import_bundle
+from ingest.exchange.imported_records import Recorded
+from ingest.exchange.job_list import read_job_list
+from ingest.exchange.matching import match_jobs
+from ingest.exchange.metric_files import FileChoice, read_metric_file
+from ingest.exchange.original import read_original
+from ingest.study.country import Country
+from ingest.study.label import Label
+from ingest.study.scenario import Scenario
+from ingest.study.study import load_study
 
 _SQLITE_HEAD = b"SQLite format 3\x00"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest.commands.words import some
+from ingest.commands.common.words import some
 from ingest.database.imports import ImportReport
 from ingest.database.late_results import LateMetricsReport
 from ingest.database.transfer import ImportedRuns
-from ingest.number_text import count_text
+from ingest.text.numbers import count_text
 
 
 def bundle_summary(imported: ImportedRuns, path: Path) -> str:

@@ -7,11 +7,12 @@ from contextlib import closing
 
 import click
 
-from ingest.commands.context import Command, StudyContext, load_context, study_options
-from ingest.commands.words import code_line, show_findings, some
-from ingest.number_text import count_text
-from ingest.plan import Combination, Plan
-from ingest.planning import RunPlanner, Selection
+from ingest.commands.common.context import Command, StudyContext, load_context, study_options
+from ingest.commands.common.words import code_line, show_findings, some
+from ingest.planning.plan import Plan
+from ingest.running.planner import RunPlanner, Selection
+from ingest.study.combination import Combination
+from ingest.text.numbers import count_text
 
 WORK_FOUND = 3
 

@@ -6,9 +6,9 @@ import json
 
 import click
 
-from ingest.commands.context import load_plugins_of, read_settings, study_file, study_options
-from ingest.commands.words import table
-from ingest.plugins import list_plugins, load_plugins
+from ingest.commands.common.context import load_plugins_of, read_settings, study_file, study_options
+from ingest.commands.common.words import table
+from ingest.plugins.manager import list_plugins, load_plugins
 
 
 @click.command()

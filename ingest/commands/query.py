@@ -11,8 +11,8 @@ from itertools import islice
 
 import click
 
-from ingest.commands.context import database_path, study_options
-from ingest.commands.words import table
+from ingest.commands.common.context import database_path, study_options
+from ingest.commands.common.words import table
 from ingest.database.files import open_for_reading
 from ingest.errors import QueryError
 

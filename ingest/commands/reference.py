@@ -10,15 +10,15 @@ from pathlib import Path
 
 import click
 
-from ingest.commands.context import database_path, study_options
-from ingest.commands.words import some, table
-from ingest.compare import DEFAULT_LABEL
+from ingest.commands.common.context import database_path, study_options
+from ingest.commands.common.words import some, table
 from ingest.database import ValidationDatabase
 from ingest.database.files import open_for_reading
 from ingest.database.references import read_known_names, read_references
 from ingest.errors import ConfigError
-from ingest.reference import ReferenceTable, parse_column_mapping, parse_reference
-from ingest.suggest import did_you_mean
+from ingest.questions.compare import DEFAULT_LABEL
+from ingest.questions.reference import ReferenceTable, parse_column_mapping, parse_reference
+from ingest.text.suggest import did_you_mean
 
 
 @click.group()

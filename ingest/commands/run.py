@@ -10,23 +10,23 @@ from contextlib import closing, contextmanager
 
 import click
 
-from ingest.commands.context import StudyContext, load_context, study_options
+from ingest.commands.common.context import StudyContext, load_context, study_options
+from ingest.commands.common.progress import progress_display
+from ingest.commands.common.stopping import stopping
+from ingest.commands.common.words import code_line, show_findings
 from ingest.commands.plan import (
     plan_as_json,
     sample,
     selection_options,
     show_plan,
 )
-from ingest.commands.progress import progress_display
 from ingest.commands.run_report import show_nothing, show_report
-from ingest.commands.stopping import stopping
-from ingest.commands.words import code_line, show_findings
 from ingest.errors import ConfigError
-from ingest.executor_setup import Backend, choose_backend
-from ingest.number_text import count_text
-from ingest.plan import Plan
-from ingest.planning import Selection
-from ingest.runner import ValidationRunner
+from ingest.planning.plan import Plan
+from ingest.running.backend import Backend, choose_backend
+from ingest.running.planner import Selection
+from ingest.running.runner import ValidationRunner
+from ingest.text.numbers import count_text
 
 
 @click.command()
@@ -205,6 +205,6 @@ def _show_head(context: StudyContext, backend: Backend, plan: Plan) -> None:
 
 def _what_goes_on(backend: Backend, cancel_on_interrupt: bool) -> str:
     """What a stop leaves running, for the line that tells of it."""
-    if not backend.executor_type.outlives_us or cancel_on_interrupt:
+    if not backend.executor_type.jobs_survive_run or cancel_on_interrupt:
         return ""
     return " Jobs that were submitted go on; the next `ingest run` follows them."

@@ -8,18 +8,18 @@ from typing import Any
 
 import click
 
-from ingest.commands.context import StudyContext
+from ingest.changes.summary import describe_series
+from ingest.commands.common.context import StudyContext
+from ingest.commands.common.words import duration, some
 from ingest.commands.plan import nothing_to_do
-from ingest.commands.words import duration, some
 from ingest.database import ValidationDatabase
 from ingest.database.read import read_failure_causes
 from ingest.database.records import RunStatus
-from ingest.diff_summary import describe_series
 from ingest.errors import InterruptedRunError
-from ingest.number_text import count_text
-from ingest.plan import Plan
-from ingest.run_quality import RunQuality
-from ingest.run_session import RunReport
+from ingest.planning.plan import Plan
+from ingest.running.closing import RunQuality
+from ingest.running.session import RunReport
+from ingest.text.numbers import count_text
 
 JOBS_FAILED = 1
 GATE_CLOSED = 3

@@ -15,11 +15,11 @@ from typing import NoReturn
 
 import click
 
-from ingest.browser.server import ServeOptions, make_site, open_socket, site_url
-from ingest.browser.server import serve as serve_site
-from ingest.commands.context import database_path, study_options
-from ingest.database.files import open_for_reading
-from ingest.database.snapshot import make_snapshot
+from ingest.browser.server.server import ServeOptions, Site, make_site, open_socket, site_url
+from ingest.browser.server.server import serve as serve_site
+from ingest.commands.common.context import database_path, study_options
+from ingest.database.files import make_snapshot, open_for_reading
+from ingest.errors import ConfigError
 
 
 @click.command()
@@ -68,7 +68,7 @@ def serve(
     path = database_path(study_path, database)
     open_for_reading(path).close()
     with _copied(path) if snapshot else nullcontext(path) as served, _ending_by_signal():
-        site = make_site(ServeOptions(served, allow_sql, cors, datasette_options))
+        site = _make_site(ServeOptions(served, allow_sql, cors, datasette_options))
         with open_socket(host, port) as listening:
             url = site_url(site, listening)
             copy = "a copy of " if snapshot else ""
@@ -76,6 +76,13 @@ def serve(
             if open_browser:
                 threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
             serve_site(site, listening)
+
+
+def _make_site(options: ServeOptions) -> Site:
+    try:
+        return make_site(options)
+    except click.ClickException as exc:  # of Datasette's own command line
+        raise ConfigError(f"Datasette: {exc.format_message()}") from exc
 
 
 @contextmanager

@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from ingest.commands.context import database_path, study_options
-from ingest.commands.words import code_words, duration, local_time, some, table
+from ingest.commands.common.context import database_path, study_options
+from ingest.commands.common.words import code_words, duration, local_time, some, table
 from ingest.database.files import open_for_reading
 from ingest.database.read import read_failure_causes, read_jobs, read_run, read_runs
 from ingest.errors import ConfigError
-from ingest.number_text import count_text
+from ingest.text.numbers import count_text
 
 
 @click.command()

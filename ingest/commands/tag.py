@@ -10,14 +10,14 @@ from typing import Any
 
 import click
 
-from ingest.commands.context import database_path, study_options
-from ingest.commands.words import local_time, table
+from ingest.commands.common.context import database_path, study_options
+from ingest.commands.common.words import local_time, table
 from ingest.database import ValidationDatabase
 from ingest.database.files import open_for_reading
+from ingest.database.states import resolve_run
 from ingest.database.tags import read_tags
 from ingest.errors import ConfigError
-from ingest.states import resolve_run
-from ingest.suggest import did_you_mean
+from ingest.text.suggest import did_you_mean
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 _COMMIT = re.compile(r"[0-9a-fA-F]{4,40}")

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from ingest.analytics.metrics import ResultSet
 from ingest.database.records import JobStatus, RunStatus
 from ingest.database.write import ElementIds, insert_result_set, set_run_status
-from ingest.json_files import sha256_text
-from ingest.plan import Combination
+from ingest.metrics import ResultSet
+from ingest.study.combination import Combination
+from ingest.study.json_files import sha256_text
 
 EXECUTOR = "import"
 """What stands as executor of runs that were brought in."""

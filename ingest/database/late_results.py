@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 from ulid import ULID
 
-from ingest.analytics.metrics import ResultSet
+from ingest.analytics.quality import QualityFinding
 from ingest.database.imports import EXECUTOR, UNKNOWN_COMMIT, ImportContext
 from ingest.database.quality import replace_job_findings
 from ingest.database.records import JobStatus, RunStatus, StoredResult
 from ingest.database.write import ElementIds, insert_result_set, set_run_status
 from ingest.errors import DatabaseError
-from ingest.json_files import canonical_json, sha256_text
-from ingest.plan import Combination
-from ingest.quality import QualityFinding
+from ingest.metrics import ResultSet
+from ingest.study.combination import Combination
+from ingest.study.json_files import canonical_json, sha256_text
 
 NOT_FETCHED = "results not fetched"
 """Kind of a failure whose job itself succeeded."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from sqlite_utils import Database
 
-from ingest.plan import Combination
-from ingest.quality import QualityFinding
+from ingest.analytics.quality import QualityFinding
+from ingest.study.combination import Combination
 
 _INSERT = """INSERT INTO quality_findings (run_id, country, scenario, rule, severity, element_label,
     timestamp_year, value, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""

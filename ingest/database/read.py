@@ -12,14 +12,10 @@ from typing import Any
 
 from ingest.database.files import open_for_reading
 from ingest.database.records import CutOffJob, OpenRun, RunRecord, RunStatus
-from ingest.inputs import ContentLookup, Inputs, InputSet
-from ingest.plan import (
-    Combination,
-    StoredFailure,
-    StoredState,
-    StoredSuccess,
-    UnfinishedJob,
-)
+from ingest.metrics import Metric, ResultSet
+from ingest.planning.inputs import ContentLookup, Inputs, InputSet
+from ingest.planning.plan import StoredFailure, StoredState, StoredSuccess, UnfinishedJob
+from ingest.study.combination import Combination
 
 Row = Mapping[str, Any]
 
@@ -222,3 +218,14 @@ def read_failure_causes(connection: sqlite3.Connection, run_id: int) -> list[dic
 
 def _as_dict(cursor: sqlite3.Cursor, row: Any) -> dict[str, Any]:
     return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+def read_result_set(connection: sqlite3.Connection, result_set_id: int) -> ResultSet:
+    """A stored result set, as it was when it was stored."""
+    rows = connection.execute(
+        """SELECT e.element_label, m.timestamp_year, m.value
+             FROM metric_values AS m JOIN elements AS e ON e.element_id = m.element_id
+            WHERE m.result_set_id = ? ORDER BY 1, 2""",
+        [result_set_id],
+    )
+    return ResultSet([Metric(*row) for row in rows])

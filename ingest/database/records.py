@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ingest.analytics.metrics import ResultSet
+from ingest.analytics.quality import QualityFinding
 from ingest.errors import DatabaseError
-from ingest.inputs import Inputs
-from ingest.plan import Combination, Reason
-from ingest.quality import QualityFinding
+from ingest.metrics import ResultSet
+from ingest.planning.inputs import Inputs
+from ingest.planning.plan import Reason
+from ingest.study.combination import Combination
 
 ULID_LENGTH = 26
 

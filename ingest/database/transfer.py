@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from ingest.analytics.metrics import Metric, ResultSet
 from ingest.database.files import (
     DatabaseForm,
     connect_read_only,
@@ -22,8 +21,9 @@ from ingest.database.files import (
     open_for_reading,
     open_for_writing,
 )
+from ingest.database.read import read_result_set
 from ingest.errors import DatabaseError
-from ingest.json_files import canonical_json, sha256_text
+from ingest.study.json_files import canonical_json, sha256_text
 
 # What a run is recognised by; later columns do not change the digest of an earlier run.
 _RUN_FACTS = (
@@ -74,17 +74,6 @@ def run_digest(connection: sqlite3.Connection, run_id: int) -> str:
         [run_id],
     )
     return sha256_text(canonical_json([list(run), [list(job) for job in jobs]]))
-
-
-def read_result_set(connection: sqlite3.Connection, result_set_id: int) -> ResultSet:
-    """A stored result set, as it was when it was stored."""
-    rows = connection.execute(
-        """SELECT e.element_label, m.timestamp_year, m.value
-             FROM metric_values AS m JOIN elements AS e ON e.element_id = m.element_id
-            WHERE m.result_set_id = ? ORDER BY 1, 2""",
-        [result_set_id],
-    )
-    return ResultSet([Metric(*row) for row in rows])
 
 
 def count_rows(connection: sqlite3.Connection) -> dict[str, int]:

@@ -10,8 +10,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from ingest.analytics.metrics import ResultSet
-from ingest.country import Country
+from ingest.analytics.quality import QualityFinding
 from ingest.database import changes, cleanup, late_results, quality, read, references, tags, write
 from ingest.database.files import open_for_writing, writer_lock
 from ingest.database.imports import (
@@ -32,10 +31,12 @@ from ingest.database.records import (
     StoredResult,
 )
 from ingest.errors import DatabaseError
-from ingest.label import Label
-from ingest.plan import EMPTY_STATE, Combination, StoredState
-from ingest.quality import QualityFinding
-from ingest.scenario import Scenario
+from ingest.metrics import ResultSet
+from ingest.planning.plan import EMPTY_STATE, StoredState
+from ingest.study.combination import Combination
+from ingest.study.country import Country
+from ingest.study.label import Label
+from ingest.study.scenario import Scenario
 
 
 class ValidationDatabase:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlite_utils import Database
 
-from ingest.analytics.metrics import ResultSet
-from ingest.country import Country
 from ingest.database.quality import replace_job_findings
 from ingest.database.records import (
     AcceptedJob,
@@ -21,10 +19,12 @@ from ingest.database.records import (
     StoredResult,
 )
 from ingest.errors import DatabaseError
-from ingest.inputs import InputSet
-from ingest.label import Label
-from ingest.plan import Combination
-from ingest.scenario import Scenario
+from ingest.metrics import ResultSet
+from ingest.planning.inputs import InputSet
+from ingest.study.combination import Combination
+from ingest.study.country import Country
+from ingest.study.label import Label
+from ingest.study.scenario import Scenario
 
 
 def insert_run(db: Database, record: RunRecord, jobs: Sequence[JobRecord]) -> int:

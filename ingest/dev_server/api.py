@@ -25,7 +25,7 @@ from ingest.dev_server.results import (
 )
 from ingest.errors import AnalyticsError, ConfigError
 from ingest.executors.base import JobFault
-from ingest.job_name import is_ulid
+from ingest.executors.job_name import is_ulid
 
 BUCKET = "ingest-dev-server"
 _JSON = "application/json"

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from ingest.errors import ConfigError
-from ingest.suggest import did_you_mean
+from ingest.text.suggest import did_you_mean
 
 
 class Endpoint(StrEnum):

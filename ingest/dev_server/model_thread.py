@@ -9,9 +9,9 @@ from concurrent.futures import Future
 
 from ingest.dev_server.jobs import DevJob
 from ingest.errors import IngestError
-from ingest.executor_setup import Backend
 from ingest.executors.base import Executor, Job, JobFault, JobState, JobUpdate, Submission
-from ingest.plan import Combination
+from ingest.running.backend import Backend
+from ingest.study.combination import Combination
 
 # How long a new job may wait until the thread looks for it again while others run.
 _ROUND_S = 0.02

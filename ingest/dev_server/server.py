@@ -18,9 +18,9 @@ from ingest.dev_server.jobs import DevJob, JobBook, Pace
 from ingest.dev_server.model_thread import ModelThread
 from ingest.dev_server.results import Row, made_up_rows
 from ingest.errors import ConfigError
-from ingest.executor_setup import choose_backend
-from ingest.plugins import load_plugins
-from ingest.settings import STUDY_FILE, Settings, load_settings
+from ingest.plugins.manager import load_plugins
+from ingest.running.backend import choose_backend
+from ingest.study.settings import STUDY_FILE, Settings, load_settings
 
 # How often the accepting thread looks whether it shall stop.
 _STOP_POLL_S = 0.05

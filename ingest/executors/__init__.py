@@ -1,1 +1,5 @@
-"""Executors: the places where jobs run. base.py holds their contract."""
+"""Where jobs run: one folder for each executor, base.py has the contract they share.
+
+In: documents of jobs. Out: states of jobs, then their raw results.
+Imports: services, planning, study. local, run_api and aws_batch never import each other.
+"""

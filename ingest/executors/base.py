@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 from ingest.errors import AnalyticsError
 from ingest.findings import Finding
-from ingest.plan import Combination
-from ingest.settings import AnalyticsSettings, RunSettings, StudySettings
+from ingest.study.combination import Combination
+from ingest.study.settings import AnalyticsSettings, RunSettings, StudySettings
 
 
 class JobState(StrEnum):
@@ -125,19 +125,19 @@ class NoSettings:
 class Executor(ABC):
     """One run's place of execution; its methods are called from one thread.
 
-    Settings is a dataclass whose fields are made with ingest.setting_fields.setting; the section
+    Settings is a dataclass whose fields are made with ingest.plugin_api.setting; the section
     [executors.<name>] is read into it.
     """
 
     name: ClassVar[str]
     Settings: ClassVar[type[Any]] = NoSettings
-    outlives_us: ClassVar[bool] = False
+    jobs_survive_run: ClassVar[bool] = False
     """Whether jobs go on when this process ends, and can be adopted by the next run."""
     can_cancel: ClassVar[bool] = True
     """Whether cancel() stops jobs."""
-    pushes: ClassVar[bool] = False
+    waits_in_poll: ClassVar[bool] = False
     """Whether poll() waits for something to happen and is called all the time."""
-    asks: ClassVar[bool] = True
+    polls_a_service: ClassVar[bool] = True
     """Whether poll() asks a service: a job is named in its ulids at the poll interval alone."""
     default_max_in_flight: ClassVar[int] = 100
     """What run.max_in_flight is where a study sets none."""

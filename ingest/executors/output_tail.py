@@ -62,3 +62,21 @@ class TailedOutput:
             while chunk := pipe.read(65536):
                 self._kept = (self._kept + chunk)[-TAIL_BYTES:]
                 log.write(chunk)
+
+
+_TAIL_BYTES = 4000
+
+
+_TAIL_LINES = 20
+
+
+def output_tail(output_fd: int) -> str:
+    """The last lines of what a job printed to stdout and stderr."""
+    size = os.fstat(output_fd).st_size
+    tail = os.pread(output_fd, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+    return "\n".join(tail.decode("utf-8", "replace").strip().splitlines()[-_TAIL_LINES:])
+
+
+def with_output(message: str, output: str) -> str:
+    """A message followed by the output that belongs to it, where there is some."""
+    return f"{message}\n{output}" if output else message

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.analytics.metrics import Metric, ResultSet
 from ingest.analytics.parse import RawRow
 from ingest.analytics.validate import (
     FIRST_YEAR,
@@ -23,6 +22,7 @@ from ingest.analytics.validate import (
     validate_rows,
 )
 from ingest.errors import AnalyticsError
+from ingest.metrics import Metric, ResultSet
 
 COLUMNS = ["element_label", "timestamp_year", "value"]
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ingest.canned_queries import load_canned_queries
+from ingest.questions.catalogue import load_canned_queries
 from tests.browser.site import Site
 
 TABLES = (

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page
 
 from ingest.browser.links import ROUTES, Links
-from ingest.canned_queries import load_canned_queries
+from ingest.questions.catalogue import load_canned_queries
 from tests.browser.site import ODD_LABEL, ODD_SCENARIO, Site
 from tests.chromium.charts import read_charts
 from tests.chromium.conftest import Visit

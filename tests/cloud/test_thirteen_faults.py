@@ -14,7 +14,7 @@ import pytest
 
 from ingest.analytics.validate import parse_analytics
 from ingest.dev_server.faults import Faults
-from ingest.job_name import is_ulid
+from ingest.executors.job_name import is_ulid
 from tests.cloud.driving import finish, ingest_output, options, run, select, served, start, wait_for
 from tests.conftest import MODEL_CODE, PROJECT, StudyFolder, scenario
 

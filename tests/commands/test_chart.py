@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ingest.canned_queries import load_canned_queries
+from ingest.questions.catalogue import load_canned_queries
 from tests.conftest import Ingest, StudyFolder
 
 LABEL = "label=Healthy Years Lived"

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import BUNDLED_STUDY, Ingest, StudyFolder, scenario
-from tests.test_canned_queries import store_two_runs
+from tests.questions.test_canned_queries import store_two_runs
 
 
 @pytest.fixture
 def stored(study: StudyFolder) -> Path:
-    """The hand-made two runs of tests/test_canned_queries.py, where a study's results would be."""
+    """The two runs of tests/questions/test_canned_queries.py, where a study has its results."""
     store_two_runs(study.database)
     return study.database
 

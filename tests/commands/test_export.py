@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from ingest.export import Chosen, choose_results
+from ingest.database.choice import Chosen, choose_results
 from tests.conftest import Ingest, StudyFolder
+from tests.exchange.test_export import run_without
 from tests.odd_study import ODD_LABEL, Row, make_odd, metrics, run_study
-from tests.test_export import run_without
 
 
 @pytest.fixture(scope="module")

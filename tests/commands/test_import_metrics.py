@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.job_name import is_ulid
+from ingest.executors.job_name import is_ulid
 from tests.conftest import Ingest, StudyFolder
 from tests.recorded import MANY_AUTHORS, job_name, make_small, query, ulid
 

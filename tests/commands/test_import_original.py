@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.job_name import is_ulid
+from ingest.executors.job_name import is_ulid
 from tests.conftest import Ingest, StudyFolder
 from tests.recorded import (
     COMMIT,

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.plugins import DEFAULT_PLUGINS
+from ingest.plugins.manager import DEFAULT_PLUGINS
 from tests.conftest import Ingest, StudyFolder
 
 PLUGIN = """
-from ingest import hookimpl
+from ingest.plugin_api import hookimpl
 
 @hookimpl
 def ingest_run_finished(event):
@@ -38,7 +38,7 @@ def test_default_plugins_are_listed_without_a_study(
         DEFAULT_PLUGINS
     )
     assert listed[0] == {
-        "name": "ingest.default_plugins.ScenarioFiles",
+        "name": "ingest.plugins.defaults.ScenarioFiles",
         "hooks": ["ingest_discover_scenarios"],
         "origin": "default",
     }
@@ -63,7 +63,7 @@ def test_plugins_are_printed_as_a_table(with_plugin: StudyFolder, ingest: Ingest
     assert [cell.strip() for cell in header if cell] == ["plugin", "from", "hooks"]
     cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
     assert ["plugins/notify.py", "file", "ingest_job_finished, ingest_run_finished"] in cells
-    assert ["ingest.default_plugins.CountriesFile", "default", "ingest_load_countries"] in cells
+    assert ["ingest.plugins.defaults.CountriesFile", "default", "ingest_load_countries"] in cells
 
 
 def test_study_is_chosen_by_an_option(

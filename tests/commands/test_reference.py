@@ -7,14 +7,14 @@ import pytest
 
 from ingest.database import ValidationDatabase
 from tests.conftest import Ingest, StudyFolder
-from tests.test_canned_queries import LABEL, store_run, store_two_runs
+from tests.questions.test_canned_queries import LABEL, store_run, store_two_runs
 
 FIGURES = 'ISO3,CR1,CR3\nKEN,"1,000",2\nTZA,6,0\nNAM,5,5\nUGA,,1\n'
 
 
 @pytest.fixture
 def stored(study: StudyFolder) -> Path:
-    """The hand-made two runs of tests/test_canned_queries.py, and a table of figures."""
+    """The hand-made two runs of tests/questions/test_canned_queries.py, and a table of figures."""
     store_two_runs(study.database)
     (study.root / "figures.csv").write_text(FIGURES)
     return study.database

@@ -10,16 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.analytics.metrics import Metric, ResultSet
 from ingest.database import ValidationDatabase
 from ingest.database.cleanup import CleanupRule, plan_cleanup, read_pinned
 from ingest.database.files import open_for_reading
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord, RunStatus
+from ingest.database.states import make_state_table
 from ingest.database.tags import read_tags
 from ingest.errors import DatabaseError
-from ingest.inputs import Inputs, InputSet
-from ingest.plan import Combination, Reason, ReasonKind
-from ingest.states import make_state_table
+from ingest.metrics import Metric, ResultSet
+from ingest.planning.inputs import Inputs, InputSet
+from ingest.planning.plan import Reason, ReasonKind
+from ingest.study.combination import Combination
 
 KEN, UGA = Combination("KEN", "null"), Combination("UGA", "null")
 # A run: for each combination the number it gave, or None where it failed.

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ingest.analytics.metrics import Metric, ResultSet
-from ingest.country import Country
 from ingest.database import ValidationDatabase
 from ingest.database.read import ReadConnections, read_failure_causes
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord, RunStatus
 from ingest.errors import DatabaseError
-from ingest.inputs import Inputs, InputSet
-from ingest.label import Label
-from ingest.plan import Combination, Reason, ReasonKind
+from ingest.metrics import Metric, ResultSet
+from ingest.planning.inputs import Inputs, InputSet
+from ingest.planning.plan import Reason, ReasonKind
+from ingest.study.combination import Combination
+from ingest.study.country import Country
+from ingest.study.label import Label
 
 KEN = Combination("KEN", "null")
 UGA = Combination("UGA", "null")

@@ -4,7 +4,7 @@ import pytest
 
 from ingest.dev_server.jobs import JobBook, Pace
 from ingest.executors.base import JobFault
-from ingest.job_name import parse_job_name
+from ingest.executors.job_name import parse_job_name
 from tests.dev_server.hand_clock import HandClock
 
 

@@ -20,7 +20,7 @@ from ulid import ULID
 from ingest.analytics.validate import parse_analytics
 from ingest.dev_server import DevServer, Faults, results_for_any_ulid, results_in
 from ingest.errors import ConfigError
-from ingest.job_name import parse_job_name
+from ingest.executors.job_name import parse_job_name
 from tests.conftest import MODEL, StudyFolder
 from tests.dev_server.hand_clock import HandClock
 from tests.executors.drive import LIMIT_S, local_executor, run_jobs

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ingest.analytics.metrics import Metric, ResultSet
 from ingest.analytics.validate import parse_analytics
 from ingest.executors.base import (
     Executor,
@@ -22,9 +21,11 @@ from ingest.executors.base import (
     JobUpdate,
     Submission,
 )
-from ingest.executors.local import LocalExecutor, LocalSettings
-from ingest.plan import Combination
-from ingest.settings import AnalyticsSettings, RunSettings, StudySettings
+from ingest.executors.local.executor import LocalExecutor
+from ingest.executors.local_settings import LocalSettings
+from ingest.metrics import Metric, ResultSet
+from ingest.study.combination import Combination
+from ingest.study.settings import AnalyticsSettings, RunSettings, StudySettings
 
 # Far longer than anything here takes: a test that hangs shall fail and name what it waited for.
 LIMIT_S = 60.0
@@ -77,7 +78,7 @@ def poll_until(
         assert time.monotonic() < deadline, f"nothing more after {updates}"
         open_ulids = set(ulids) - {update.ulid for update in updates if update.state.is_final}
         updates += executor.poll([ulid for ulid in ulids if ulid in open_ulids], 0.05)
-        if not executor.pushes:
+        if not executor.waits_in_poll:
             time.sleep(0.01)
     return updates
 

@@ -15,12 +15,13 @@ from ingest.analytics.parse import RawRow
 from ingest.analytics.validate import validate_rows
 from ingest.errors import AnalyticsError
 from ingest.executors.base import Executor, JobState
-from ingest.executors.local import LocalExecutor, LocalSettings
+from ingest.executors.local.executor import LocalExecutor
+from ingest.executors.local_settings import LocalSettings
 from ingest.findings import Finding
-from ingest.plugins import find_executor, load_plugins
-from ingest.setting_fields import read_section, section_fields
+from ingest.plugins.manager import find_executor, load_plugins
+from ingest.study.setting_fields import read_section, section_fields
 from tests.conftest import PROJECT
-from tests.executors.aws_drive import aws_batch_contract
+from tests.executors.aws_batch.aws_drive import aws_batch_contract
 from tests.executors.drive import (
     are_final,
     make_context,
@@ -29,7 +30,7 @@ from tests.executors.drive import (
     run_jobs,
     wait_for_text,
 )
-from tests.executors.run_api_contract import run_api_contract
+from tests.executors.run_api.run_api_contract import run_api_contract
 
 # A model that is a module with an entry point and a program with two file arguments as well.
 MODEL = """
@@ -201,7 +202,7 @@ def test_an_executor_class_serves_one_run_after_the_other(make: Make) -> None:
 def test_closing_ends_jobs_that_wait(make: Make, tmp_path: Path) -> None:
     markers = [tmp_path / f"marker {n}" for n in range(12)]
     with closing(make()) as executor:
-        if executor.outlives_us:
+        if executor.jobs_survive_run:
             return  # what was submitted goes on, which is what it promises
         executor.start()
         jobs = [

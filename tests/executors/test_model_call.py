@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ingest.analytics.metrics import Metric
 from ingest.analytics.validate import parse_analytics
 from ingest.executors.model_call import (
     ModelCrashError,
@@ -18,6 +17,7 @@ from ingest.executors.model_call import (
     load_entry_point,
     run_command,
 )
+from ingest.metrics import Metric
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,169 @@
+"""AnalyticsApiSource: the results of a job from the analytics API, one HTTP call a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+from ingest import __version__
+from ingest.analytics.parse import parse_rows
+from ingest.analytics.sources.base import AnalyticsSource
+from ingest.analytics.sources.query import query_findings, query_parameters
+from ingest.errors import (
+    AnalyticsError,
+    BackendError,
+    ResultsNotReadyError,
+    StudyError,
+    ThrottledError,
+)
+from ingest.executors.base import ExecutorContext
+from ingest.findings import Finding, error, has_errors
+from ingest.services.http_answers import (
+    HttpAnswer,
+    describe_failure,
+    read_detail,
+    retry_after,
+    without_credentials,
+)
+from ingest.study.settings import STUDY_FILE
+
+if TYPE_CHECKING:
+    import requests
+
+# An answer that cannot be read may have been cut off on its way; four are no accident.
+_UNREADABLE_AT_MOST = 4
+_CONNECT_TIMEOUT_S = 10.0
+
+
+class AnalyticsApiSource(AnalyticsSource):
+    """Asks GET {url}/analytics/{environment}/{ulid}; the query is what [analytics] says.
+
+    Answers may be JSON or CSV. A job without rows, or one that the API does not know, is taken for
+    one whose results are not there yet, as analytics lag behind the jobs.
+    """
+
+    name: ClassVar[str] = "analytics-api"
+    timeout_s: ClassVar[float] = 30.0
+    """Longest silence of the service before a call is given up."""
+    preflight_timeout_s: ClassVar[float] = 10.0
+
+    def __init__(self, settings: Any, context: ExecutorContext) -> None:
+        """Connects nothing. Raises StudyError where [analytics] makes no query."""
+        super().__init__(settings, context)
+        analytics = context.analytics
+        findings = query_findings(analytics)
+        if has_errors(findings):
+            raise StudyError(findings)
+        self._url = (analytics.url or "").rstrip("/")
+        self._shown_url = without_credentials(self._url)
+        self._query = query_parameters(analytics)
+        self._is_filtered = bool(analytics.element_labels or analytics.filters)
+        self._session = _make_session(analytics.concurrency)
+        self._unreadable: dict[str, int] = {}
+
+    @staticmethod
+    def check(settings: Any, context: ExecutorContext) -> Iterable[Finding]:
+        """Whether [analytics] makes an address and a query that the API knows."""
+        return query_findings(context.analytics)
+
+    @classmethod
+    def preflight(cls, settings: Any, context: ExecutorContext) -> Iterable[Finding]:
+        """Whether the API answers at all, whatever it says; nothing while check() finds errors."""
+        import requests
+
+        if has_errors(query_findings(context.analytics)):
+            return []
+        url, limit_s = (context.analytics.url or "").rstrip("/"), cls.preflight_timeout_s
+        try:
+            requests.get(f"{url}/docs", timeout=limit_s, stream=True, allow_redirects=False).close()
+        except requests.RequestException as exc:
+            why = describe_failure(exc, limit_s)
+            message = f"analytics.url {without_credentials(url)} cannot be reached: {why}"
+            return [error("unreachable", STUDY_FILE, message)]
+        return []
+
+    def fetch(self, ulid: str) -> bytes:
+        """The answer for one job, which holds at least one row; safe in several threads.
+
+        Raises ThrottledError (429), ResultsNotReadyError (no rows yet, 404, 5xx, no connection),
+        BackendError (401, 403), AnalyticsError (the query is refused, the answer is unreadable).
+        """
+        answer = self._get(ulid)
+        if answer.status != 200:
+            raise self._error_of(answer)
+        self._check_rows(ulid, answer.body)
+        return answer.body
+
+    def close(self) -> None:
+        """Close the connections that are kept open between calls."""
+        self._session.close()
+
+    def _get(self, ulid: str) -> HttpAnswer:
+        import requests
+
+        names = ("analytics", self.context.environment, ulid)
+        url = "/".join([self._url, *(quote(name, safe="") for name in names)])
+        limits_s = (min(_CONNECT_TIMEOUT_S, self.timeout_s), self.timeout_s)
+        try:
+            answer = self._session.get(url, params=self._query, timeout=limits_s)
+        except requests.RequestException as exc:
+            why = describe_failure(exc, self.timeout_s)
+            raise ResultsNotReadyError(f"{self._shown_url} could not be asked: {why}") from exc
+        return HttpAnswer(answer.status_code, answer.headers, answer.content)
+
+    def _error_of(self, answer: HttpAnswer) -> AnalyticsError | BackendError:
+        """The error that an answer other than 200 stands for."""
+        status = answer.status
+        after_s = retry_after(answer) or None  # 0 s would be asking again without end
+        said = f"{self._shown_url} answered {status}{_detail(answer.body)}"
+        if status in (401, 403, 407):
+            return BackendError(
+                f"{said}: access is denied. Check the user and password in analytics.url, "
+                "then go on with: ingest run"
+            )
+        if status == 429 or (status == 503 and after_s):
+            return ThrottledError(f"{said}: too many calls (analytics.pause_s)", after_s)
+        if status == 404:
+            return ResultsNotReadyError(f"{said}: no such job, or analytics.url is wrong", after_s)
+        if status in (202, 204, 408, 425) or status >= 500:
+            return ResultsNotReadyError(said, after_s)
+        return AnalyticsError(
+            f"{said}: the query is refused. Change [analytics], then fetch again: ingest backfill"
+        )
+
+    def _check_rows(self, ulid: str, body: bytes) -> None:
+        """Raises ResultsNotReadyError or AnalyticsError for an answer without readable rows."""
+        try:
+            is_empty = not body.strip() or not parse_rows(body)
+        except AnalyticsError as exc:
+            times = self._unreadable[ulid] = self._unreadable.get(ulid, 0) + 1
+            if times < _UNREADABLE_AT_MOST:
+                raise ResultsNotReadyError(str(exc)) from exc
+            raise AnalyticsError(
+                f"{exc}. {self._shown_url} answered so {times} times; "
+                "fetch again later: ingest backfill"
+            ) from exc
+        if is_empty:
+            rest = " that match analytics.element_labels and analytics.filters"
+            raise ResultsNotReadyError(
+                f"{self._shown_url} has no rows for it{rest * self._is_filtered}"
+            )
+
+
+def _make_session(connections: int) -> requests.Session:
+    """A session with a connection for each of the threads that call side by side."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    session.headers["User-Agent"] = f"ingest/{__version__}"
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=connections))
+    return session
+
+
+def _detail(body: bytes) -> str:
+    """What an error answer says about itself, in brackets; nothing for a web page."""
+    detail = read_detail(body)
+    return f" ({detail})" if detail and not detail.startswith("<") else ""

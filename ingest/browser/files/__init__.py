@@ -1,0 +1,1 @@
+"""What is downloaded: whole CSV files, pictures, the script that draws charts."""

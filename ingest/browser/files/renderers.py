@@ -1,0 +1,145 @@
+"""Charts of questions as files: the specification, and pictures of it, at the question's address.
+
+A file is of every row, also where a page or JSON ends at max_returned_rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from ingest.browser.files.drawing_process import draw_picture
+from ingest.browser.files.whole_csv import file_name
+from ingest.browser.questions.routes import asked_question, question_of
+from ingest.charts.charts import Spec
+from ingest.charts.standalone import standalone_chart
+from ingest.errors import ConfigError
+from ingest.questions.asked import AskedQuestion
+from ingest.questions.files import CannedQuery, Chart
+from ingest.text.suggest import did_you_mean
+
+Rows = Sequence[Sequence[Any]]
+
+CHART_TYPES = {
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "vl.json": "application/json; charset=utf-8",
+}
+_CHOSEN = "_chart"
+# 100,000 points are drawn in about five seconds, and nobody sees more.
+_MOST_DRAWN = 100_000
+# A picture that is opened by itself is a page: it gets no scripts and loads nothing.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def renderers() -> list[dict[str, Any]]:
+    """The formats, as Datasette registers them."""
+    return [
+        {"extension": kind, "render": _renderer(kind), "can_render": _can_render(kind)}
+        for kind in CHART_TYPES
+    ]
+
+
+def _can_render(kind: str) -> Callable[[Any], bool]:
+    """Whether a request asks a question that has a chart, and it can be drawn here."""
+    can_draw = kind == "vl.json" or find_spec("vl_convert") is not None
+
+    def can_render(request: Any) -> bool:
+        query = question_of(request)
+        return can_draw and query is not None and query.chart is not None
+
+    return can_render
+
+
+def _renderer(kind: str) -> Any:
+    async def render(
+        datasette: Any, request: Any, database: str, columns: Any, rows: Any, data: Any
+    ) -> dict[str, Any]:
+        try:
+            return await _render(datasette, request, database, kind, columns, rows, data)
+        except ConfigError as exc:
+            return _refusal(400, str(exc))
+
+    return render
+
+
+async def _render(
+    datasette: Any,
+    request: Any,
+    database: str,
+    kind: str,
+    columns: Sequence[str],
+    rows: Rows,
+    data: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The answer to a request for a chart. Raises ConfigError: it cannot be drawn."""
+    asked = await asked_question(datasette, request)
+    if asked is None or asked.query.chart is None:
+        return _refusal(404, f"there is no .{kind} of this; charts are of questions that have one")
+    chart = _chosen_chart(asked.query, request.args.get(_CHOSEN) or "")
+    if data.get("error"):
+        raise ConfigError(f"SQL: {data['error']}")
+    if request.method == "HEAD":
+        return _answer(kind, b"", asked.query, chart)
+    if data.get("truncated"):
+        rows = await _all_rows(datasette, database, data["query"]["sql"], asked.values)
+    spec = await asyncio.to_thread(_spec, asked, chart, columns, rows)
+    if kind == "vl.json":
+        body = (json.dumps(spec, indent=2, ensure_ascii=False) + "\n").encode()
+    else:
+        body = await draw_picture(kind, spec)
+    return _answer(kind, body, asked.query, chart)
+
+
+def _chosen_chart(query: CannedQuery, anchor: str) -> Chart:
+    chart = query.find_chart(anchor)
+    if chart is None:
+        anchors = [chart.anchor for chart in query.charts]
+        hint = did_you_mean(anchor, anchors) or f" It has {', '.join(anchors)}"
+        raise ConfigError(f"{_CHOSEN}: {query.name} has no chart {anchor!r}.{hint}")
+    return chart
+
+
+async def _all_rows(datasette: Any, database: str, sql: str, values: Mapping[str, str]) -> Rows:
+    """Every row of a query. Raises ConfigError: there are too many, or it takes too long."""
+    from datasette.utils import sqlite3, sqlite_timelimit
+
+    limit_ms = datasette.sql_time_limit_ms
+
+    def read(connection: Any) -> Any:
+        with sqlite_timelimit(connection, limit_ms):
+            return connection.execute(sql, values).fetchmany(_MOST_DRAWN + 1)
+
+    try:
+        rows: Rows = await datasette.get_database(database).execute_fn(read)
+    except sqlite3.OperationalError as exc:
+        raise ConfigError(f"the rows take more than {limit_ms / 1000:g} s; choose less") from exc
+    if len(rows) > _MOST_DRAWN:
+        message = f"there are more than {_MOST_DRAWN:,} rows, too many for a chart; choose less"
+        raise ConfigError(message)
+    return rows
+
+
+def _spec(asked: AskedQuestion, chart: Chart, columns: Sequence[str], rows: Rows) -> Spec:
+    return standalone_chart(asked, chart, columns, [tuple(row) for row in rows])
+
+
+def _answer(kind: str, body: bytes, query: CannedQuery, chart: Chart) -> dict[str, Any]:
+    name = query.name if chart == query.chart else f"{query.name}-{chart.anchor}"
+    headers = {"content-disposition": f'inline; filename="{file_name(name)}.{kind}"'}
+    if kind == "svg":
+        headers["content-security-policy"] = _POLICY
+    return {"body": body, "content_type": CHART_TYPES[kind], "headers": headers}
+
+
+def _refusal(status: int, message: str) -> dict[str, Any]:
+    body = {"ok": False, "error": message, "status": status, "title": None}
+    return {
+        "body": json.dumps(body),
+        "content_type": "application/json; charset=utf-8",
+        "headers": {},
+        "status_code": status,
+    }

@@ -1,0 +1,1 @@
+"""The pages of ingest's own: one reader a page, routes.py lists them."""

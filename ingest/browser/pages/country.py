@@ -1,0 +1,199 @@
+"""The page of one country: all scenarios side by side, their totals, its failures."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.browser.questions.catalogue import questions
+from ingest.charts.small_multiples import Series, draw_differences, draw_values
+from ingest.charts.style import Spec, scenario_colours
+from ingest.database.states import resolve_run
+from ingest.questions.asked import read_unit
+from ingest.questions.catalogue import run_canned_query
+from ingest.questions.compare import DEFAULT_LABEL
+from ingest.study.scenario_order import order_scenarios
+
+
+@dataclass(frozen=True)
+class CountryJob:
+    """The newest job of a scenario; success_run_id is where its numbers come from, if any."""
+
+    scenario: str
+    run_id: int
+    job_status: str
+    completed_at: str | None
+    error_kind: str
+    error: str
+    success_run_id: int | None
+
+
+@dataclass(frozen=True)
+class Total:
+    """A scenario's sum over the years, and its difference to the baseline."""
+
+    scenario: str
+    value: float
+    difference: float | None
+    percent: float | None
+    first_year: int
+    last_year: int
+
+
+@dataclass(frozen=True)
+class CountryPage:
+    """Everything about one country for one label in the state as of a run."""
+
+    iso3: str
+    name: str
+    groups: dict[str, str]
+    run_id: int
+    runs: list[int]
+    label: str
+    unit: str
+    """Of the label, empty where it is not known."""
+    labels: list[str]
+    baseline: str
+    scenario_labels: dict[str, str]
+    totals: list[Total]
+    jobs: list[CountryJob]
+    chart: Spec | None
+    difference_chart: Spec | None
+    """Small multiples with one scale each; None where there is nothing to draw."""
+
+    @property
+    def failures(self) -> list[CountryJob]:
+        """The newest jobs that did not succeed."""
+        return [job for job in self.jobs if job.job_status in ("failed", "timeout", "cancelled")]
+
+    @property
+    def best(self) -> Total | None:
+        """The scenario with the largest difference to the baseline."""
+        moved = [total for total in self.totals if total.difference]
+        return max(moved, key=lambda total: abs(total.difference or 0.0), default=None)
+
+
+def read_country_page(
+    connection: sqlite3.Connection, iso3: str, label: str | None, run: str | None
+) -> CountryPage | None:
+    """The page of a country, None where neither the study nor a job names it.
+
+    label: an element label, the default one where None or unknown. run: what resolve_run()
+    understands, the newest where None. Raises ConfigError: there is no such run.
+    """
+    name, groups = _read_names(connection, iso3)
+    jobs = _read_jobs(connection, iso3)
+    if name is None and not jobs:
+        return None
+    run_id = resolve_run(connection, run or "latest").run_id if jobs else 0
+    labels = [row[0] for row in connection.execute("SELECT element_label FROM elements ORDER BY 1")]
+    chosen = _choose(labels, label)
+    baseline = next(iter(order_scenarios(job.scenario for job in jobs)), "")
+    scenario_labels = connection.execute("SELECT name, label FROM scenarios WHERE label <> ''")
+    series = _read_series(connection, iso3, chosen, run_id)
+    colours = scenario_colours(_all_scenarios(connection))
+    unit = read_unit(connection, chosen)
+    told = f"{chosen} in {name or iso3}"
+    return CountryPage(
+        iso3=iso3,
+        name=name or iso3,
+        groups=groups,
+        run_id=run_id,
+        runs=_read_runs(connection, iso3),
+        label=chosen,
+        unit=unit,
+        labels=labels,
+        baseline=baseline,
+        scenario_labels=dict(scenario_labels.fetchall()),
+        totals=_read_totals(connection, iso3, chosen, baseline, run_id) if jobs else [],
+        jobs=jobs,
+        chart=draw_values(told, unit, baseline, series, colours),
+        difference_chart=draw_differences(told, unit, baseline, series, colours),
+    )
+
+
+def _all_scenarios(connection: sqlite3.Connection) -> list[str]:
+    """Every scenario that has a job: together they decide the colours, here as in questions."""
+    # by way of the pairs, which an index has side by side
+    rows = connection.execute(
+        """SELECT DISTINCT scenario FROM (SELECT DISTINCT country, scenario FROM job_results)"""
+    )
+    return [name for (name,) in rows]
+
+
+def _choose(labels: list[str], label: str | None) -> str:
+    for wanted in (label, DEFAULT_LABEL):
+        if wanted in labels:
+            return wanted or ""
+    return labels[0] if labels else ""
+
+
+def _read_names(connection: sqlite3.Connection, iso3: str) -> tuple[str | None, dict[str, str]]:
+    """The name of a country and its groups; (None, {}) where the study does not name it."""
+    cursor = connection.execute("SELECT * FROM countries WHERE iso3 = ?", [iso3])
+    row = cursor.fetchone()
+    if row is None:
+        return None, {}
+    facts = dict(zip((column[0] for column in cursor.description), row, strict=True))
+    groups = {key: text for key, text in facts.items() if key not in ("iso3", "name") and text}
+    return facts["name"] or iso3, groups
+
+
+def _read_runs(connection: sqlite3.Connection, iso3: str) -> list[int]:
+    """The runs that ran something of the country, newest first."""
+    rows = connection.execute(
+        "SELECT DISTINCT run_id FROM job_results WHERE country = ? ORDER BY run_id DESC", [iso3]
+    )
+    return [run_id for (run_id,) in rows]
+
+
+def _read_jobs(connection: sqlite3.Connection, iso3: str) -> list[CountryJob]:
+    rows = connection.execute(
+        """SELECT scenario, max(run_id), job_status, completed_at, coalesce(error_kind, ''),
+                  coalesce(error, ''), max(run_id) FILTER (WHERE job_status = 'success')
+             FROM job_results WHERE country = ? GROUP BY scenario""",
+        [iso3],
+    )
+    # two maxima in one row would leave the other columns open, so the newest is looked up by key
+    newest = {row[0]: (row[1], row[6]) for row in rows}
+    jobs = []
+    for scenario in order_scenarios(newest):
+        run_id, success_run_id = newest[scenario]
+        status, completed_at, kind, error = connection.execute(
+            """SELECT job_status, completed_at, coalesce(error_kind, ''), coalesce(error, '')
+                 FROM job_results WHERE run_id = ? AND country = ? AND scenario = ?""",
+            [run_id, iso3, scenario],
+        ).fetchone()
+        jobs.append(CountryJob(scenario, run_id, status, completed_at, kind, error, success_run_id))
+    return jobs
+
+
+def _read_totals(
+    connection: sqlite3.Connection, iso3: str, label: str, baseline: str, run_id: int
+) -> list[Total]:
+    """The answer of the question scenario_totals, the baselines first."""
+    values: dict[str, Any] = {
+        "run": run_id, "country": iso3, "label": label, "baseline": baseline,
+    }  # fmt: skip
+    _, rows = run_canned_query(connection, questions()["scenario_totals"], values)
+    totals = {row[0]: Total(*row[:6]) for row in rows}
+    return [totals[scenario] for scenario in order_scenarios(totals)]
+
+
+def _read_series(connection: sqlite3.Connection, iso3: str, label: str, run_id: int) -> Series:
+    """(year, value) of one label by scenario, in the state as of a run."""
+    rows = connection.execute(
+        """WITH state AS (
+               SELECT scenario, result_set_id, max(run_id) FROM job_results
+                WHERE country = ? AND job_status = 'success' AND run_id <= ? GROUP BY scenario)
+           SELECT state.scenario, timestamp_year, value
+             FROM state CROSS JOIN metric_values AS m ON m.result_set_id = state.result_set_id
+              AND m.element_id = (SELECT element_id FROM elements WHERE element_label = ?)
+            ORDER BY state.scenario, timestamp_year""",
+        [iso3, run_id, label],
+    )
+    series: Series = {}
+    for scenario, year, value in rows:
+        series.setdefault(scenario, []).append((year, value))
+    return {scenario: series[scenario] for scenario in order_scenarios(series)}

@@ -1,0 +1,62 @@
+"""The overview: is everything fine, what is going on, what changed, what is missing or odd."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from ingest.browser.pages.changes import Change, count_changes, read_changes
+from ingest.browser.pages.matrix import Matrix, read_matrix
+from ingest.browser.pages.run import RuleFindings, read_findings
+from ingest.browser.pages.runs import (
+    Progress,
+    Run,
+    newest_run_id,
+    read_progress,
+    read_run_facts,
+    run_before,
+)
+
+SHOWN_CHANGES = 8
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the overview shows. run: the newest that has ended; going_on: a newer one, if any.
+
+    Both are None in a database that has no run yet. previous: the run before, None for the first.
+    """
+
+    run: Run | None
+    going_on: Progress | None
+    previous: int | None
+    matrix: Matrix
+    changed_series: int
+    changed_combinations: int
+    changes: list[Change]
+    findings: list[RuleFindings]
+
+    @property
+    def finding_counts(self) -> tuple[int, int]:
+        """Errors and warnings that the data-quality rules found in the run."""
+        errors = sum(rule.findings for rule in self.findings if rule.severity == "error")
+        return errors, sum(rule.findings for rule in self.findings) - errors
+
+
+def read_overview(connection: sqlite3.Connection) -> Overview:
+    """The state as of now."""
+    newest = newest_run_id(connection)
+    ended = newest_run_id(connection, ended=True)
+    run = None if ended is None else read_run_facts(connection, ended)
+    is_going_on = newest is not None and newest != ended
+    series, combinations = (0, 0) if ended is None else count_changes(connection, ended)
+    return Overview(
+        run=run,
+        going_on=read_progress(connection, newest) if newest and is_going_on else None,
+        previous=None if ended is None else run_before(connection, ended),
+        matrix=read_matrix(connection),
+        changed_series=series,
+        changed_combinations=combinations,
+        changes=read_changes(connection, ended, SHOWN_CHANGES) if ended and series else [],
+        findings=[] if ended is None else read_findings(connection, ended),
+    )

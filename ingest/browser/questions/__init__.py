@@ -1,0 +1,1 @@
+"""The page, table and answer of a canned query."""

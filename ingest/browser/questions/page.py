@@ -1,0 +1,157 @@
+"""What the page of a question shows: its drop-downs, the answer, charts, links and its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from ingest.browser.questions.answer import answer_text
+from ingest.charts.charts import Spec, question_chart
+from ingest.charts.standalone import source_text
+from ingest.questions.asked import AskedQuestion, Choice
+from ingest.questions.files import CannedQuery, ParameterType
+
+Rows = Sequence[Sequence[Any]]
+
+_EMPTY = "There is no row to show. Choose something else above."
+_MARK_OF_EDITOR = {"line": "line", "bar": "bar", "point": "circle", "map": "bar"}
+_EDITOR = "_editor"
+
+
+@dataclass(frozen=True)
+class ChartPanel:
+    """One chart of the page, under its tab. spec: without a title, which the page has."""
+
+    tab: str
+    anchor: str
+    caption: str
+    spec: Spec
+
+
+@dataclass(frozen=True)
+class QuestionPage:
+    """Everything that the template needs beside Datasette's own values.
+
+    unit: of the numbers. choices stand in the form, further ones behind "More choices". pinned: the
+    query string with every value, the run among them, which gives the same page after later runs.
+    related: the other questions of the topic, title and address below the database.
+    """
+
+    query: CannedQuery
+    unit: str
+    answer: str
+    is_empty: bool
+    choices: tuple[Choice, ...]
+    further: tuple[Choice, ...]
+    charts: tuple[ChartPanel, ...]
+    source: str
+    pinned: str
+    editor: str
+    has_editor: bool
+    related: tuple[tuple[str, str], ...]
+
+    @property
+    def has_further_choice(self) -> bool:
+        """Whether one of the further choices is not its default."""
+        return any(not choice.is_default for choice in self.further)
+
+    def address(self, suffix: str = "", **more: str) -> str:
+        """The query's path below its database, with the pinned values: name.csv?run=7&..."""
+        extra = "&" + urlencode(more) if more else ""
+        return f"{self.query.name}{suffix}?{self.pinned}{extra}"
+
+
+def build_question_page(
+    asked: AskedQuestion,
+    columns: Sequence[str],
+    rows: Rows,
+    *,
+    shapes: Spec | None = None,
+    truncated: bool = False,
+    arguments: Mapping[str, str] | None = None,
+    questions: Iterable[CannedQuery] = (),
+) -> QuestionPage:
+    """The page of a question and its rows. shapes: where a map's outlines come from.
+
+    arguments: of the URL, beside the parameters. questions: all that there are. Raises
+    ConfigError: the answer's template is wrong.
+    """
+    query = asked.query
+    template = (query.answer if rows else query.empty) or ("" if rows else _EMPTY)
+    answer = answer_text(template, asked.names, columns, rows)
+    if truncated:
+        answer = f"Only the first {len(rows):,} rows are shown; choose less. {answer}"
+    shown, further = _arranged(asked.choices)
+    return QuestionPage(
+        query=query,
+        unit=asked.unit or query.unit,
+        answer=answer,
+        is_empty=not rows,
+        choices=shown,
+        further=further,
+        charts=_panels(asked, columns, rows, shapes) if rows else (),
+        source=source_text(asked),
+        pinned=urlencode(asked.values),
+        editor=_editor(asked),
+        has_editor=_EDITOR in (arguments or {}),
+        related=tuple(_related(asked, questions)),
+    )
+
+
+def _related(asked: AskedQuestion, questions: Iterable[CannedQuery]) -> Iterator[tuple[str, str]]:
+    """The other questions of the topic; what was chosen here is chosen there."""
+    chosen = {c.parameter.name: c.value for c in asked.choices if c.value and not c.is_default}
+    for query in questions:
+        if query.topic == asked.query.topic and query.name != asked.query.name:
+            names = {parameter.name for parameter in query.parameters}
+            taken = {name: value for name, value in chosen.items() if name in names}
+            yield query.title, query.name + (f"?{urlencode(taken)}" if taken else "")
+
+
+def _arranged(choices: Sequence[Choice]) -> tuple[tuple[Choice, ...], tuple[Choice, ...]]:
+    """What is asked first, runs at the end; and what can stay as it is."""
+    further = [choice for choice in choices if _is_further(choice)]
+    shown = [choice for choice in choices if choice not in further]
+    shown.sort(key=lambda choice: choice.parameter.type is ParameterType.RUN)
+    return tuple(shown), tuple(further)
+
+
+def _is_further(choice: Choice) -> bool:
+    parameter = choice.parameter
+    blank = parameter.default in ("", 0, 0.0, 100)
+    return (parameter.options is None and blank) or (parameter.many and parameter.default == "")
+
+
+def _panels(
+    asked: AskedQuestion, columns: Sequence[str], rows: Rows, shapes: Spec | None
+) -> tuple[ChartPanel, ...]:
+    panels = []
+    for chart in asked.query.charts:
+        spec = question_chart(asked, chart, columns, rows, shapes)
+        caption = _caption(spec.pop("title"))
+        panels.append(ChartPanel(chart.tab, chart.anchor, caption, spec))
+    return tuple(panels)
+
+
+def _caption(title: Mapping[str, Any]) -> str:
+    subtitle = title.get("subtitle", "")
+    return " ".join(subtitle) if isinstance(subtitle, list) else str(subtitle)
+
+
+def _editor(asked: AskedQuestion) -> str:
+    """The address of the chart editor over the same rows, below the database; empty without one."""
+    chart = asked.query.chart
+    if chart is None or asked.query.has_year_columns:
+        return ""
+    state = {"g.mark": _MARK_OF_EDITOR.get(chart.mark, "line")}
+    for channel, key in (("x", "x"), ("y", "y"), ("color", "color")):
+        named = chart.encoding.get(channel)
+        column = named[0] if isinstance(named, list) else named
+        if column in asked.query.columns:
+            state[f"g.{key}_column"] = str(column)
+    if {"g.x_column", "g.y_column"} - state.keys():
+        return ""
+    address = urlencode({**asked.values, _EDITOR: "1", "_size": "max"})
+    return f"{asked.query.name}?{address}#{urlencode(state)}"

@@ -1,0 +1,192 @@
+"""The table of a question: headings for people, numbers that line up, what scripts sort by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+from markupsafe import Markup, escape
+
+from ingest.browser import formatting
+from ingest.browser.questions.routes import asked_question
+from ingest.browser.tables.cells import CHANGES, RUNS, TIMES, is_plain_number
+from ingest.questions.asked import AskedQuestion
+
+Rows = Sequence[Sequence[Any]]
+
+_HEADINGS = {
+    "timestamp_year": "year",
+    "largest_year": "year of the largest",
+    "changed_years": "years changed",
+    "element_label": "label",
+    "run_id": "run",
+    "job_status": "status",
+    "ulid": "job",
+    "git_commit": "commit",
+    "timestamp": "time",
+    "submitted_at": "submitted",
+    "completed_at": "completed",
+    "finished_at": "finished",
+    "duration_s": "duration",
+    "model_value": "model",
+    "before_value": "before",
+    "after_value": "after",
+    "before_sum": "sum before",
+    "after_sum": "sum after",
+    "value_before": "year before",
+    "error_kind": "kind of error",
+}
+# Columns that percent may be a change from.
+_CHANGED_FROM = {"before_value", "value_before", "first_value"}
+# Columns in the unit of the question's label.
+_OF_LABEL = {
+    "value", "baseline_value", "scenario_value", "model_value", "reference_value", "before_value",
+    "after_value", "value_before", "first_value", "last_value", "total", *CHANGES,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The head of one column. title: its name in the data, and what it means there."""
+
+    column: str
+    text: Markup
+    unit: str
+    title: str
+    css_class: str
+
+
+class TableCell(NamedTuple):
+    """One cell: the attributes of its element, which begin with a space, and what is in it."""
+
+    attributes: Markup
+    content: Any
+
+
+class _Kind(Enum):
+    """What a column holds: texts, numbers that are names, durations, or figures that line up."""
+
+    TEXT = "text"
+    NAME = "name"
+    DURATION = "duration"
+    FIGURE = "figure"
+
+
+@dataclass(frozen=True)
+class QuestionTable:
+    """A question's rows as the page shows them; the first cell of a row is its header."""
+
+    headings: tuple[Heading, ...]
+    rows: list[tuple[TableCell, ...]]
+
+
+async def read_question_table(
+    datasette: Any, request: Any, columns: Sequence[str], rows: Rows, display_rows: Rows
+) -> QuestionTable:
+    """The table of the question that a request asks.
+
+    display_rows: the cells as Datasette has them, after the hook render_cell.
+    """
+    asked = await asked_question(datasette, request)
+    assert asked is not None, "only the page of a question has this table"
+    return build_question_table(asked, columns, rows, display_rows)
+
+
+def build_question_table(
+    asked: AskedQuestion,
+    columns: Sequence[str],
+    rows: Rows,
+    display_rows: Rows,
+) -> QuestionTable:
+    """Headings and cells; display_rows as in read_question_table()."""
+    headings, cells = [], []
+    for at, column in enumerate(columns):
+        values = [row[at] for row in rows]
+        kind = _kind(column, values)
+        is_right = kind is not _Kind.TEXT and at > 0 and column not in RUNS
+        css_class = f"col-{_css_class(column)}" + (" number" if is_right else "")
+        headings.append(_heading(asked, column, columns, css_class))
+        if kind is _Kind.FIGURE:
+            cells.append(_figures(values, css_class, signed=_is_change(column, columns)))
+        else:
+            shown = [row[at] for row in display_rows]
+            keeps_value = kind is _Kind.DURATION or column in TIMES
+            cells.append(_shown_cells(values, shown, css_class, keeps_value))
+    return QuestionTable(tuple(headings), list(zip(*cells, strict=True)))
+
+
+def _kind(column: str, values: Sequence[Any]) -> _Kind:
+    there = [value for value in values if value is not None]
+    if not there or not all(isinstance(value, int | float) for value in there):
+        return _Kind.TEXT
+    if column in RUNS or is_plain_number(column):
+        return _Kind.NAME
+    return _Kind.DURATION if column == "duration_s" else _Kind.FIGURE
+
+
+def _is_change(column: str, columns: Sequence[str]) -> bool:
+    return column in CHANGES or (column == "percent" and _percent_of(columns) != "")
+
+
+def _percent_of(columns: Sequence[str]) -> str:
+    """What a column `percent` beside these is: difference, change, or empty for a level."""
+    if "difference" in columns:
+        return "difference"
+    return "change" if _CHANGED_FROM & set(columns) or "change" in columns else ""
+
+
+def _heading(asked: AskedQuestion, column: str, columns: Sequence[str], css_class: str) -> Heading:
+    meaning = asked.query.columns.get(column, "")
+    title = f"{column}: {meaning}" if meaning else column
+    if asked.unit and column in _OF_LABEL:
+        title = f"{title}; unit: {asked.unit}"
+    if column == "percent":
+        return Heading(column, Markup(_percent_of(columns)), "%", title, css_class)
+    text = asked.series_names.get(column) or _HEADINGS.get(column) or column.replace("_", " ")
+    return Heading(column, _breakable(text), "", title, css_class)
+
+
+def _breakable(text: str) -> Markup:
+    """A heading that may break after an underscore: names of scenarios have no spaces."""
+    return escape(text).replace("_", Markup("_<wbr>"))
+
+
+# --- cells ---------------------------------------------------------------------------------------
+
+
+def _figures(values: Sequence[Any], css_class: str, *, signed: bool) -> list[TableCell]:
+    """Numbers with the same decimals; the attribute data-value has them as they are."""
+    decimals = formatting.shared_decimals(value for value in values if value is not None)
+    empty = TableCell(Markup(f' class="{css_class}"'), "")
+    cells = []
+    for value in values:
+        if value is None:
+            cells.append(empty)
+            continue
+        text = formatting.table_number(value, decimals, signed=signed)
+        exact = formatting.exact_number(value)
+        title = f' title="{exact}"' if exact not in (text, text[1:]) else ""
+        attributes = f' class="{css_class}" data-value="{value!r}"{title}'
+        cells.append(TableCell(Markup(attributes), text))
+    return cells
+
+
+def _shown_cells(
+    values: Sequence[Any], shown: Sequence[Any], css_class: str, keeps_value: bool
+) -> list[TableCell]:
+    """Cells as Datasette has them, with what they are sorted by where their text does not do."""
+    attributes = Markup(f' class="{css_class}"')
+    cells = []
+    for value, content in zip(values, shown, strict=True):
+        with_value = keeps_value and value is not None
+        own = Markup(f'{attributes} data-value="{escape(value)}"') if with_value else attributes
+        cells.append(TableCell(own, content))
+    return cells
+
+
+def _css_class(column: str) -> str:
+    from datasette.utils import to_css_class
+
+    return str(to_css_class(column))

@@ -1,0 +1,1 @@
+"""Datasette's process: settings, headers, the frame around every page."""

@@ -1,0 +1,237 @@
+"""ETags for data: who asks again for what has not changed gets 304, before any SQL runs.
+
+A tag is made of everything that an answer depends on: the state of the database's file, the
+address, the question, and what is the same for the whole server (versions, settings, metadata).
+Pages have none, since they tell ages; neither has what depends on the clock or on who asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from ingest import __version__
+from ingest.browser.asgi import App, Message, Receive, Send
+from ingest.browser.file_state import settled_state
+from ingest.browser.questions.catalogue import questions_of
+from ingest.browser.tables.truncation import TRUNCATED_HEADER
+from ingest.errors import ConfigError
+from ingest.resources import resource_path
+
+Headers = list[tuple[bytes, bytes]]
+
+_DATA = re.compile(
+    r"/(?P<database>[^/.]+)"
+    r"/((?P<table>(?!-/)[^/.]+)(/[^/.]+)?\.(json|csv|vl\.json|png|svg)|-/progress\.json)$"
+)
+# Arguments with which an answer depends on the clock, or comes with a lifetime of its own.
+_OWN_LIFETIME = re.compile(r"_(where|facet\w*|stream|timelimit|trace|ttl)")
+# SQL that may give something else for the same data.
+_UNSTEADY = re.compile(
+    r"\bnow\b|\bcurrent_|\brandom|:_|\b(date|time|datetime|julianday|unixepoch)\(\s*\)"
+    r"|\bstrftime\(\s*'[^']*'\s*\)",
+    re.IGNORECASE,
+)
+_METHODS = ("GET", "HEAD")
+_REVALIDATE = b"no-cache"
+_VARY = b"Cookie, Authorization"
+_EXPOSED = f"Link, ETag, {TRUNCATED_HEADER}".encode()
+_PREFLIGHT: Headers = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
+    (b"access-control-allow-headers", b"Authorization, If-None-Match"),
+    (b"access-control-max-age", b"3600"),
+]
+_CORS: Headers = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", _EXPOSED),
+]
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """The application that answers conditional requests for data; the rest passes through."""
+
+    app: App
+    datasette: Any
+    tags: Tags
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        found = _DATA.match(self._path(scope)) if scope["type"] == "http" else None
+        if found is None:
+            await self.app(scope, receive, send)
+        elif scope["method"] == "OPTIONS" and self.datasette.cors:
+            await _send(send, 204, _PREFLIGHT)
+        else:
+            await self._answer(found, scope, receive, send)
+
+    def _path(self, scope: Message) -> str:
+        """The path as Datasette's router sees it: still encoded, without base_url."""
+        raw = scope.get("raw_path")
+        path = raw.decode("latin-1").partition("?")[0] if raw else scope["path"]
+        base: str = self.datasette.setting("base_url")
+        below: str = path[len(base) :] if path.startswith(base) else path.removeprefix("/")
+        return f"/{below}"
+
+    async def _answer(
+        self, found: re.Match[str], scope: Message, receive: Receive, send: Send
+    ) -> None:
+        cors = _CORS if self.datasette.cors else []
+        tag = self.tags.of(found, scope)
+        wanted = _if_none_match(scope) if tag else set()
+        if tag and tag in wanted:
+            await _send(send, 304, _validators(tag) + cors)
+        else:
+            await self.app(scope, receive, _Sender(send, tag, "*" in wanted, cors))
+
+
+class _Sender:
+    """Sends an answer on with its tag; as 304 where any answer at all would do (If-None-Match: *).
+
+    tag: as Tags.of() gives it. An answer that says no-store gets none: it tells what passes.
+    """
+
+    def __init__(self, send: Send, tag: str | None, any_will_do: bool, cors: Headers) -> None:
+        self._send = send
+        self._tag = tag
+        self._any_will_do = any_will_do
+        self._cors = cors
+        self._is_replaced = False
+
+    async def __call__(self, message: Message) -> None:
+        if self._is_replaced:
+            return
+        if message["type"] == "http.response.start":
+            headers = _without(message.get("headers", []), [name for name, _ in self._cors])
+            tag = self._tag if _may_be_tagged(message["status"], headers) else None
+            if tag and self._any_will_do:
+                self._is_replaced = True
+                await _send(self._send, 304, _validators(tag) + self._cors)
+                return
+            if tag is not None:
+                headers = [*_without(headers, [b"cache-control"]), *_tagged(tag)]
+            message = {**message, "headers": headers + self._cors}
+        await self._send(message)
+
+
+def _may_be_tagged(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    passing = any(
+        name.lower() == b"etag" or (name.lower() == b"cache-control" and b"no-store" in value)
+        for name, value in headers
+    )
+    return status == 200 and not passing
+
+
+def _without(headers: Iterable[tuple[bytes, bytes]], names: list[bytes]) -> Headers:
+    return [(name, value) for name, value in headers if name.lower() not in names]
+
+
+def _tagged(tag: str) -> Headers:
+    tags = [(b"etag", tag.encode())] if tag else []
+    return [*tags, (b"cache-control", _REVALIDATE)]
+
+
+def _validators(tag: str) -> Headers:
+    """The headers of a 304: those that the whole answer has for whoever keeps it."""
+    return [*_tagged(tag), (b"vary", _VARY)]
+
+
+async def _send(send: Send, status: int, headers: Headers) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _if_none_match(scope: Message) -> set[str]:
+    """The tags that somebody has already, all as weak ones; perhaps with a *."""
+    given = b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
+    tags = (tag.strip() for tag in given.decode("latin-1").split(","))
+    return {f"W/{tag}" if tag.startswith('"') else tag for tag in tags if tag}
+
+
+# --- the tag -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Tags:
+    """Makes the tags of one server."""
+
+    datasette: Any
+    _server: str = ""
+
+    def of(self, found: re.Match[str], scope: Message) -> str | None:
+        """The tag of the answer to a request; made before it, so a later commit is seen next time.
+
+        Empty while another commit could still hide behind the last one. None for an answer that
+        other things change, too: the clock, chance, who asks.
+        """
+        from datasette.utils import tilde_decode
+
+        query_string = scope.get("query_string") or b""
+        if scope["method"] not in _METHODS or _is_personal(scope) or _has_lifetime(query_string):
+            return None
+        try:
+            database = self.datasette.get_database(route=tilde_decode(found["database"]))
+            sql, asked = self._query(database, tilde_decode(found["table"] or ""))
+        except (KeyError, ConfigError):
+            return None
+        if not database.path or _UNSTEADY.search(sql):
+            return None
+        state = settled_state(database.path)
+        parts = (self._of_server(), database.path, state, found[0], query_string, asked)
+        return f'W/"{_digest(parts)}"' if state else ""
+
+    def _query(self, database: Any, name: str) -> tuple[str, object]:
+        """The SQL of the question or query of a name, and all there is to it; nothing of a table.
+
+        Raises ConfigError: a question beside the database is wrong.
+        """
+        question = questions_of(database).get(name) if database.path else None
+        if question:
+            return question.sql, question
+        queries = self.datasette.metadata("queries", database=database.name) or {}
+        return str(queries.get(name, "")), queries.get(name)
+
+    def _of_server(self) -> str:
+        if not self._server:
+            from datasette import __version__ as datasette_version
+
+            metadata = json.dumps(self.datasette.metadata(), sort_keys=True, default=str)
+            settings = sorted(self.datasette.settings_dict().items())
+            parts = (__version__, datasette_version, settings, metadata, _code_state())
+            self._server = _digest(parts)
+        return self._server
+
+
+def _is_personal(scope: Message) -> bool:
+    """Whether an answer may depend on who asks; Datasette forbids to keep such answers."""
+    return any(name in (b"cookie", b"authorization") for name, _ in scope["headers"])
+
+
+def _has_lifetime(query_string: bytes) -> bool:
+    arguments = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
+    return any(_OWN_LIFETIME.fullmatch(name) for name, _ in arguments)
+
+
+def _code_state() -> list[tuple[str, int, int]]:
+    """Size and time of the files that answer: in a checkout they change without the version."""
+    package = Path(__file__).resolve().parents[2]
+    folders = (package, *map(resource_path, ("datasette_plugins", "canned_queries")))
+    files = [file for folder in folders for file in sorted(folder.rglob("*.*"))]
+    known = [file for file in files if file.suffix in (".py", ".sql", ".yml")]
+    return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in known]
+
+
+def _digest(parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def conditional(app: App, datasette: Any) -> App:
+    """The application with ETags on its data."""
+    return Conditional(app, datasette, Tags(datasette))

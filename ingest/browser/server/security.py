@@ -1,0 +1,72 @@
+"""The outermost layer of the web server: methods that read alone, and headers that protect."""
+
+from __future__ import annotations
+
+from ingest.browser.asgi import App, Message, Receive, Send
+
+_METHODS = ("GET", "HEAD", "OPTIONS")
+
+# Scripts come from files alone, so text of the database can never become one. Charts and Datasette
+# write style attributes.
+_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+# The chart editor on Datasette's own pages (datasette-vega) compiles its expressions.
+_EDITOR_POLICY = _POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-eval'")
+_HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"same-origin",
+}
+
+
+def guard(app: App) -> App:
+    """The application behind the guard."""
+
+    async def guarded(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+        elif scope["method"] not in _METHODS:
+            await _refuse(send)
+        else:
+            await app(scope, receive, _with_headers(send, _policy(scope["path"])))
+
+    return guarded
+
+
+def _policy(path: str) -> bytes:
+    """The content security policy of a path; ingest's own pages compile nothing."""
+    return (_POLICY if path == "/" or "/-/" in path else _EDITOR_POLICY).encode()
+
+
+def _with_headers(send: Send, policy: bytes) -> Send:
+    wanted = {b"content-security-policy": policy, **_HEADERS}
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            given = message.get("headers", [])
+            names = {name.lower() for name, _ in given}
+            more = [(name, value) for name, value in wanted.items() if name not in names]
+            message = {**message, "headers": [*given, *more]}
+        await send(message)
+
+    return send_with_headers
+
+
+async def _refuse(send: Send) -> None:
+    headers = [
+        (b"allow", ", ".join(_METHODS).encode()),
+        (b"content-type", b"text/plain; charset=utf-8"),
+        *_HEADERS.items(),
+    ]
+    await send({"type": "http.response.start", "status": 405, "headers": headers})
+    body = b"These results can only be read: GET and HEAD are accepted, nothing else.\n"
+    await send({"type": "http.response.body", "body": body})

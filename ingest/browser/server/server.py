@@ -1,0 +1,206 @@
+"""Datasette, set up for results databases: its settings, its plugins, and the web server."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import importlib
+import io
+import json
+import socket
+import sys
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest.browser.server.metadata import browser_metadata, merge_metadata, parse_metadata
+from ingest.database.files import DatabaseForm, connect_read_only, database_form
+from ingest.errors import BackendError, ConfigError, DatabaseError
+from ingest.resources import resource_path
+
+# With Datasette's own defaults some of these fail on tens of millions of rows: facets are suggested
+# by scans, and CSV is streamed page by page. Here it is whole without, see whole_csv.
+SETTINGS: dict[str, int] = {
+    "suggest_facets": 0,
+    "allow_csv_stream": 0,
+    "allow_download": 0,
+    "default_page_size": 50,
+    "max_returned_rows": 10_000,
+    "max_csv_mb": 1_000,
+    "sql_time_limit_ms": 5_000,
+    "facet_time_limit_ms": 1_000,
+    "num_sql_threads": 4,
+    "truncate_cells_html": 500,
+}
+
+# Options of Datasette that `ingest serve` has itself, or that do not go with how it serves.
+_REFUSED = {
+    "host": "; use: ingest serve --host",
+    "port": "; use: ingest serve --port",
+    "open": "; use: ingest serve --open",
+    "uds": "",
+    "reload": "",
+    "root": "",
+    "get": "",
+    "create": "",
+    "pdb": "",
+    "inspect-file": "",
+}
+_BACKLOG = 2048
+_LAST_REQUESTS_S = 2
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """What to serve and how. extra: further arguments, as on Datasette's own command line."""
+
+    database: Path
+    allow_sql: bool = False
+    cors: bool = False
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Site:
+    """A Datasette that is ready for requests. ssl: further arguments for the web server."""
+
+    datasette: Any
+    ssl: dict[str, Any]
+
+
+def make_site(options: ServeOptions) -> Site:
+    """Datasette with ingest's pages on the database, and on those that extra names.
+
+    Raises ConfigError: Datasette is not installed, or cannot start with what was passed on to it.
+    Options that its command line refuses raise ClickException.
+    """
+    command = _datasette_command()
+    from datasette.utils import StartupError
+
+    context = command.make_context("datasette", _arguments(options))
+    _refuse_options(command, context)
+    given = context.params
+    own = given["metadata"]
+    more = parse_metadata(own.read(), own.name) if own else {}
+    names = _results_names(map(Path, (*given["files"], *given["immutable"])))
+    metadata = merge_metadata(browser_metadata(names), more)
+    given |= {"metadata": io.StringIO(json.dumps(metadata)), "return_instance": True}
+    try:
+        datasette = command.invoke(context)
+        asyncio.run(datasette.invoke_startup())
+    except StartupError as exc:
+        raise ConfigError(f"Datasette: {exc}") from exc
+    files = {name: given[name] for name in ("ssl_keyfile", "ssl_certfile") if given[name]}
+    return Site(datasette, files)
+
+
+def _datasette_command() -> Any:
+    hook = sys.excepthook
+    try:
+        from datasette.cli import serve
+    except ImportError as exc:
+        raise ConfigError("Datasette is not installed: pip install 'ingest[browser]'") from exc
+    # Datasette prints the local variables of every error, of a mere 404 too, where rich is there.
+    # Its module of errors can be imported after its plugins only.
+    sys.excepthook = hook
+    handler = importlib.import_module("datasette.handle_exception")
+    handler.__dict__["rich"] = None
+    return serve
+
+
+def _arguments(options: ServeOptions) -> list[str]:
+    """The command line for Datasette; what is passed on comes last, so that it holds."""
+    settings = {**SETTINGS, "default_allow_sql": int(options.allow_sql)}
+    return [
+        str(options.database),
+        *(part for name, value in settings.items() for part in ("--setting", name, str(value))),
+        *("--plugins-dir", str(resource_path("datasette_plugins"))),
+        *("--template-dir", str(resource_path("templates"))),
+        *("--static", f"static:{resource_path('static')}"),
+        *(["--cors"] if options.cors else []),
+        *options.extra,
+    ]
+
+
+def _refuse_options(command: Any, context: Any) -> None:
+    for parameter in command.params:
+        name = parameter.opts[-1].removeprefix("--")
+        source = context.get_parameter_source(parameter.name)
+        if name in _REFUSED and source is not None and source.name == "COMMANDLINE":
+            raise ConfigError(f"--{name} cannot be passed on to Datasette{_REFUSED[name]}")
+
+
+def _results_names(files: Iterable[Path]) -> list[str]:
+    """The names that Datasette gives to those files that hold results."""
+    return [file.stem for file in files if _holds_results(file)]
+
+
+def _holds_results(file: Path) -> bool:
+    try:
+        with closing(connect_read_only(file)) as connection:
+            return database_form(connection) in (DatabaseForm.CURRENT, DatabaseForm.OLDER)
+    except DatabaseError:
+        return False
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any free one.
+
+    Raises ConfigError: the port is taken or not allowed, or there is no such host.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except PermissionError as exc:
+        message = f"port {port} is for the system alone. Choose another: ingest serve --port 8001"
+        raise ConfigError(message) from exc
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            free = port + 1 if port < 65535 else 8001
+            message = f"port {port} is taken. Choose another: ingest serve --port {free}"
+            raise ConfigError(message) from exc
+        raise ConfigError(f"{host} port {port} cannot be listened on: {exc}") from exc
+    # asyncio sets this for sockets it makes itself alone; without it the second part of an answer
+    # waits 40 ms for the first to be acknowledged, on every connection that is kept
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+def site_url(site: Site, listening: socket.socket) -> str:
+    """Where the site is to be found from this machine."""
+    host, port = listening.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
+    scheme = "https" if site.ssl else "http"
+    path = site.datasette.setting("base_url").rstrip("/")
+    return f"{scheme}://{host}:{port}{path}"
+
+
+def serve(site: Site, listening: socket.socket) -> None:
+    """Answer requests until a signal ends the process' wish to; the last ones are finished.
+
+    Raises BackendError: the web server could not begin. KeyboardInterrupt passes through.
+    """
+    import uvicorn
+
+    config = uvicorn.Config(
+        site.datasette.app(),
+        log_level="warning",
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=_LAST_REQUESTS_S,
+        **site.ssl,
+    )
+    server = uvicorn.Server(config)
+    # modules and templates stay for good: looking through them for garbage is what the slowest
+    # answers waited for
+    gc.collect()
+    gc.freeze()
+    try:
+        server.run(sockets=[listening])
+    except OSError as exc:
+        raise BackendError(f"the web server could not begin: {exc}") from exc
+    if not server.started:
+        raise BackendError("the web server could not begin; see above")

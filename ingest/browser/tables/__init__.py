@@ -1,0 +1,1 @@
+"""Cells, sorting and limits of Datasette's own tables."""

@@ -1,0 +1,334 @@
+"""What moved between two states: which series, by how much, and because of which input."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from ingest.changes.causes import Cause, CauseFinder
+from ingest.database.states import RunRef, make_state_table
+from ingest.study.combination import Combination
+from ingest.study.settings import Settings, ToleranceSettings
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """A change is |b - a| > atol + rtol * |a|; labels have tolerances of their own where set."""
+
+    default: ToleranceSettings = field(default_factory=ToleranceSettings)
+    labels: Mapping[str, ToleranceSettings] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Tolerances:
+        """The tolerances of a study."""
+        return cls(settings.tolerance, settings.tolerance_labels)
+
+    @property
+    def rule(self) -> str:
+        """The rule in words, as every output states it."""
+        rule = f"|b-a| > {self.default.atol:g} + {self.default.rtol:g}·|a|"
+        if not self.labels:
+            return rule
+        own = (
+            "1 label has its own"
+            if len(self.labels) == 1
+            else f"{len(self.labels)} labels have their own"
+        )
+        return f"{rule}; {own}"
+
+
+class SeriesChange(NamedTuple):
+    """One series (a label of a combination) that moved.
+
+    kind: changed, added (not there before) or removed. changed_years: years beyond the tolerance.
+    largest_year with before and after: where |after - before| is largest. relative: (after -
+    before) / |before|, None where before is 0 or missing. sums are over all years.
+    """
+
+    country: str
+    scenario: str
+    element_label: str
+    kind: str
+    changed_years: int
+    largest_year: int | None
+    before: float | None
+    after: float | None
+    before_sum: float | None
+    after_sum: float | None
+
+    @property
+    def absolute(self) -> float | None:
+        """after - before in the largest year, in the label's own unit."""
+        if self.before is None or self.after is None:
+            return None
+        return self.after - self.before
+
+    @property
+    def relative(self) -> float | None:
+        """The change in the largest year as a share of before; None where that is 0."""
+        if self.after is None or not self.before:
+            return None
+        return (self.after - self.before) / abs(self.before)
+
+
+@dataclass(frozen=True)
+class StateDiff:
+    """Two states side by side. series are sorted by |relative| change, the largest first.
+
+    changed: combinations with other numbers beyond the tolerance, with the cause. within: other
+    bits, but within the tolerance. added, removed: combinations in one state alone.
+    """
+
+    before: RunRef
+    after: RunRef
+    rule: str
+    series: tuple[SeriesChange, ...]
+    changed: Mapping[Combination, Cause]
+    within: tuple[Combination, ...]
+    equal: int
+    added: tuple[Combination, ...]
+    removed: tuple[Combination, ...]
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything moved, came or went."""
+        return bool(self.changed or self.added or self.removed)
+
+    @cached_property
+    def by_cause(self) -> dict[str, list[Combination]]:
+        """The changed combinations by the cause's text, the largest group first."""
+        groups: dict[str, list[Combination]] = {}
+        for combination, cause in self.changed.items():
+            groups.setdefault(cause.text, []).append(combination)
+        return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
+
+
+def diff_states(
+    connection: sqlite3.Connection,
+    before: RunRef,
+    after: RunRef,
+    tolerances: Tolerances = Tolerances(),
+    *,
+    countries: Sequence[str] = (),
+    scenarios: Sequence[str] = (),
+    labels: Sequence[str] = (),
+) -> StateDiff:
+    """The difference between the states as of two runs, of the chosen names (all where empty).
+
+    Result sets with equal digests are not looked into.
+    """
+    make_state_table(connection, "state_before", before.run_id)
+    make_state_table(connection, "state_after", after.run_id)
+    chosen = _choice("country", countries) + _choice("scenario", scenarios)
+    pairs = _make_pairs(connection, chosen, [*countries, *scenarios])
+    series = _changed_series(connection, tolerances, labels)
+    moved = {s[:2] for s in series}
+    finder = CauseFinder(connection)
+    changed = {
+        combination: finder.cause(*inputs)
+        for combination, inputs in pairs.items()
+        if combination in moved
+    }
+    return StateDiff(
+        before=before,
+        after=after,
+        rule=tolerances.rule,
+        series=tuple(sorted(series, key=_largest_first)),
+        changed=changed,
+        within=tuple(combination for combination in pairs if combination not in moved),
+        equal=_count_equal(connection, chosen, [*countries, *scenarios]),
+        added=_only_in("state_after", "state_before", connection, chosen, [*countries, *scenarios]),
+        removed=_only_in(
+            "state_before", "state_after", connection, chosen, [*countries, *scenarios]
+        ),
+    )
+
+
+def _choice(column: str, names: Sequence[str]) -> str:
+    marks = ", ".join("?" for _ in names)
+    return f" AND a.{column} IN ({marks})" if names else ""
+
+
+def _make_pairs(
+    connection: sqlite3.Connection, chosen: str, names: Sequence[str]
+) -> dict[Combination, tuple[int | None, int | None, bool]]:
+    """The temporary table `pairs` of result sets to compare; gives what finds their causes."""
+    connection.execute("DROP TABLE IF EXISTS temp.pairs")
+    connection.execute(
+        f"""CREATE TEMP TABLE pairs AS
+            SELECT a.country, a.scenario, a.result_set_id AS before_set,
+                   b.result_set_id AS after_set,
+                   a.input_set_id AS before_inputs, b.input_set_id AS after_inputs,
+                   a.document_digest IS b.document_digest AS same_document
+              FROM state_before AS a JOIN state_after AS b USING (country, scenario)
+             WHERE a.result_set_id <> b.result_set_id {chosen}
+             ORDER BY a.country, a.scenario""",
+        names,
+    )
+    rows = connection.execute(
+        """SELECT country, scenario, before_inputs, after_inputs, same_document FROM pairs
+            ORDER BY rowid"""
+    )
+    return {Combination(row[0], row[1]): (row[2], row[3], bool(row[4])) for row in rows}
+
+
+def _count_equal(connection: sqlite3.Connection, chosen: str, names: Sequence[str]) -> int:
+    row = connection.execute(
+        f"""SELECT count(*) FROM state_before AS a JOIN state_after AS b USING (country, scenario)
+             WHERE a.result_set_id = b.result_set_id {chosen}""",
+        names,
+    ).fetchone()
+    return int(row[0])
+
+
+def _only_in(
+    there: str, elsewhere: str, connection: sqlite3.Connection, chosen: str, names: Sequence[str]
+) -> tuple[Combination, ...]:
+    rows = connection.execute(
+        f"""SELECT a.country, a.scenario FROM {there} AS a
+              LEFT JOIN {elsewhere} AS b USING (country, scenario)
+             WHERE b.run_id IS NULL {chosen} ORDER BY a.country, a.scenario""",
+        names,
+    )
+    return tuple(Combination(*row) for row in rows)
+
+
+# The years that both states have. Series within the tolerance are left out by the caller.
+_COMMON_ROWS = """
+SELECT p.rowid, a.element_id, count(*),
+       sum(abs(b.value - a.value) > {atol} + {rtol} * abs(a.value)),
+       a.timestamp_year, a.value, b.value, sum(a.value), sum(b.value),
+       max(abs(b.value - a.value))
+  FROM pairs AS p
+ CROSS JOIN metric_values AS a ON a.result_set_id = p.before_set
+ CROSS JOIN metric_values AS b ON b.result_set_id = p.after_set
+        AND b.element_id = a.element_id AND b.timestamp_year = a.timestamp_year
+ {where}
+ GROUP BY p.rowid, a.element_id
+"""
+
+# The years of one result set that another one has not.
+_LONE_ROWS = """
+SELECT a.element_id, count(*), min(a.timestamp_year), a.value, sum(a.value),
+       EXISTS (SELECT 1 FROM metric_values AS c
+                WHERE c.result_set_id = :other AND c.element_id = a.element_id)
+  FROM metric_values AS a
+ WHERE a.result_set_id = :this {and_chosen}
+   AND NOT EXISTS (SELECT 1 FROM metric_values AS b
+                    WHERE b.result_set_id = :other AND b.element_id = a.element_id
+                      AND b.timestamp_year = a.timestamp_year)
+ GROUP BY a.element_id
+"""
+
+
+class _Pair(NamedTuple):
+    country: str
+    scenario: str
+    before_set: int
+    after_set: int
+    before_rows: int
+    after_rows: int
+
+
+def _changed_series(
+    connection: sqlite3.Connection, tolerances: Tolerances, labels: Sequence[str]
+) -> list[SeriesChange]:
+    """Every series with a value beyond the tolerance, or with years that came or went."""
+    names = dict(connection.execute("SELECT element_id, element_label FROM elements"))
+    chosen = _chosen_elements(names, labels)
+    query = _COMMON_ROWS.format(
+        rtol=_by_element("rtol", tolerances, names),
+        atol=_by_element("atol", tolerances, names),
+        where=f"WHERE {chosen}" if chosen else "",
+    )
+    pairs = _read_pairs(connection)
+    common = dict.fromkeys(pairs, 0)
+    series: list[SeriesChange] = []
+    for pair, element, rows, beyond, year, a, b, sum_a, sum_b, _ in connection.execute(query):
+        common[pair] += rows
+        if beyond:
+            country, scenario, *_ = pairs[pair]
+            label = names[element]
+            series.append(
+                SeriesChange(country, scenario, label, "changed", beyond, year, a, b, sum_a, sum_b)
+            )
+    # with labels chosen, the row counts of whole result sets say too much, never too little
+    lone = [key for key, p in pairs.items() if common[key] < max(p.before_rows, p.after_rows)]
+    if not lone:
+        return series
+    by_name = {change[:3]: change for change in series}
+    lone_rows = _LONE_ROWS.format(and_chosen=f"AND {chosen}" if chosen else "")
+    for pair in (pairs[key] for key in lone):
+        for kind, this, other in (
+            ("removed", pair.before_set, pair.after_set),
+            ("added", pair.after_set, pair.before_set),
+        ):
+            found = connection.execute(lone_rows, {"this": this, "other": other})
+            _add_lone_rows(by_name, pair, found, names, kind)
+    return list(by_name.values())
+
+
+def _read_pairs(connection: sqlite3.Connection) -> dict[int, _Pair]:
+    rows = connection.execute(
+        """SELECT p.rowid, p.country, p.scenario, p.before_set, p.after_set,
+                  a.row_count, b.row_count
+             FROM pairs AS p
+             JOIN result_sets AS a ON a.result_set_id = p.before_set
+             JOIN result_sets AS b ON b.result_set_id = p.after_set
+            ORDER BY p.rowid"""
+    )
+    return {row[0]: _Pair(*row[1:]) for row in rows}
+
+
+def _add_lone_rows(
+    series: dict[tuple[str, str, str], SeriesChange],
+    pair: _Pair,
+    rows: Iterable[tuple[int, int, int, float, float, int]],
+    names: Mapping[int, str],
+    kind: str,
+) -> None:
+    """Count years that one state alone has; a series that it alone has came ("added") or went."""
+    for element, years, year, value, total, is_in_both in rows:
+        key = (pair.country, pair.scenario, names[element])
+        known = series.get(key)
+        if known is not None:
+            series[key] = known._replace(changed_years=known.changed_years + years)
+            continue
+        ends = (value, None, total, None) if kind == "removed" else (None, value, None, total)
+        series[key] = SeriesChange(*key, "changed" if is_in_both else kind, years, year, *ends)
+
+
+def _chosen_elements(names: Mapping[int, str], labels: Sequence[str]) -> str:
+    """An SQL condition that holds for the chosen labels; empty where all are."""
+    if not labels:
+        return ""
+    ids = ", ".join(str(element) for element, name in names.items() if name in set(labels))
+    return f"a.element_id IN ({ids})"
+
+
+def _by_element(name: str, tolerances: Tolerances, names: Mapping[int, str]) -> str:
+    """A tolerance as an SQL expression: a number, or one by element where labels have their own."""
+    default = repr(float(getattr(tolerances.default, name)))
+    own = {
+        key: repr(float(getattr(tolerances.labels[label], name)))
+        for key, label in names.items()
+        if label in tolerances.labels
+    }
+    if not own:
+        return default
+    cases = " ".join(f"WHEN {key} THEN {value}" for key, value in own.items())
+    return f"CASE a.element_id {cases} ELSE {default} END"
+
+
+def _largest_first(series: SeriesChange) -> float:
+    """Sorts what came or went first, then by size; ties stay in the order of the pairs."""
+    if series.kind != "changed":
+        return -math.inf
+    before, after = series.before, series.after  # its `relative`, without two calls for each
+    if not before or after is None:
+        return 1.0
+    return -abs((after - before) / before)

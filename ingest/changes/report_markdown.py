@@ -1,0 +1,184 @@
+"""A difference as Markdown for a pull request: the pattern, the causes, the labels, the largest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import quote
+
+from ingest.changes.diff import SeriesChange, StateDiff
+from ingest.changes.summary import (
+    COUNTRIES,
+    SERIES,
+    CausePattern,
+    LabelSummary,
+    headline,
+    largest,
+    nondeterministic_warning,
+    summarise_causes,
+    summarise_labels,
+    summarise_patterns,
+)
+from ingest.database.states import RunRef
+from ingest.study.combination import Combination
+from ingest.text.numbers import count_text, percent_text, quantity_text
+
+_CAUSES = 5
+_LABELS = 9
+_PATTERNS = 3
+_NAMED = 4
+# Controls would break a line, overrides of the writing direction the lines around them.
+_UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_SPECIAL = re.compile(r"[\\|`*\[\]~$]|(?<![^\W_])_|_(?![^\W_])")
+# Entities, because a backslash does not keep these from becoming HTML, mentions and links.
+_ENTITIES = {"&": "&amp;", "<": "&lt;", "@": "&#64;", "#": "&#35;", "://": "&#58;//"}
+_ENTITY = re.compile("|".join(map(re.escape, _ENTITIES)) + r"|(?<=www)\.", re.IGNORECASE)
+
+
+def markdown_report(
+    diff: StateDiff,
+    *,
+    limit: int = 10,
+    chart: str | None = None,
+    study_countries: int | None = None,
+) -> str:
+    """The report, under 60 lines with the default limit; ends with a newline.
+
+    limit: most rows of the table of the largest changes. chart: path or address of a picture to
+    show. study_countries: how many countries there are, so that all of them are called so.
+    """
+    lines = [
+        f"### {_run(diff.before)} → {_run(diff.after)}",
+        "",
+        f"**{escape(headline(diff))}**",
+        "",
+        f"Rule: {escape(diff.rule)}",
+        "",
+    ]
+    warning = nondeterministic_warning(diff)
+    if warning:
+        lines += [f"> ⚠️ **Warning**: {escape(warning)}", ""]
+    if diff.series:
+        patterns = summarise_patterns(diff)
+        lines += [f"- {escape(pattern.text(study_countries))}" for pattern in patterns[:_PATTERNS]]
+        lines += [*_more(len(patterns) - _PATTERNS, "pattern", "- "), ""]
+    if chart:
+        lines += [f"![Relative change by label]({quote(chart, safe='/:?=&%.-_~')})", ""]
+    if diff.changed:
+        lines += _causes(summarise_causes(diff))
+    if diff.series:
+        lines += _labels(summarise_labels(diff))
+        lines += _largest(diff, limit)
+    lines += _rest(diff)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def escape(text: str) -> str:
+    """Text that Markdown and a pull request show as it is, on one line and within a table."""
+    text = _ENTITY.sub(lambda m: _ENTITIES.get(m[0], "&#46;"), _UNWANTED.sub(" ", text))
+    # the entities' own & and # are no special characters of _SPECIAL
+    return _SPECIAL.sub(lambda match: "\\" + match[0], text).strip()
+
+
+def _run(run: RunRef) -> str:
+    when = run.timestamp[:16].replace("T", " ")
+    commit = f"`{run.git_commit[:7]}`" if run.git_commit != "unknown" else "no commit"
+    return f"Run {run.run_id} ({commit}, {escape(when)} UTC)"
+
+
+def _causes(causes: Sequence[CausePattern]) -> list[str]:
+    rows = (
+        (escape(c.cause), f"{c.combinations:,}", f"{c.countries:,}", _some(c.scenarios))
+        for c in causes[:_CAUSES]
+    )
+    table = _table(("Why", "Combinations:", "Countries:", "Scenarios"), rows)
+    return [*table, *_more(len(causes) - _CAUSES, "cause"), ""]
+
+
+def _labels(labels: Sequence[LabelSummary]) -> list[str]:
+    rows = (
+        (
+            escape(label.element_label),
+            f"{label.series:,}{_comings(label)}",
+            label.range_text,
+            percent_text(label.median) + _without_baseline(label),
+        )
+        for label in labels[:_LABELS]
+    )
+    table = _table(("What", "Series:", "Relative change:", "Median:"), rows)
+    return [*table, *_more(len(labels) - _LABELS, "label"), ""]
+
+
+def _comings(label: LabelSummary) -> str:
+    parts = [
+        f"{number:,} {word}"
+        for number, word in ((label.added, "added"), (label.removed, "removed"))
+        if number
+    ]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _without_baseline(label: LabelSummary) -> str:
+    return f" ({label.not_available:,} from zero: n/a)" if label.not_available else ""
+
+
+def _largest(diff: StateDiff, limit: int) -> list[str]:
+    shown = largest(diff, limit)
+    rows = (
+        (
+            escape(f"{series.country} / {series.scenario}"),
+            escape(series.element_label),
+            _year(series),
+            quantity_text(series.before),
+            quantity_text(series.after),
+            percent_text(series.relative),
+        )
+        for series in shown
+    )
+    headers = ("Largest", "Label", "Year:", "Before:", "After:", "Change:")
+    more = sum(series.kind == "changed" for series in diff.series) - len(shown)
+    return [*_table(headers, rows), *_more(more, SERIES), ""] if shown else []
+
+
+def _year(series: SeriesChange) -> str:
+    return str(series.largest_year) if series.largest_year is not None else ""
+
+
+def _rest(diff: StateDiff) -> Iterator[str]:
+    """What came, went, or moved too little to be told above."""
+    for combinations, word in ((diff.added, "added"), (diff.removed, "removed")):
+        if combinations:
+            yield f"- {count_text(len(combinations), 'combination')} {word}: {_named(combinations)}"
+    if diff.within:
+        number = count_text(len(diff.within), "combination")
+        yield f"- {number} with other numbers within the tolerance"
+    yield f"- {count_text(diff.equal, 'combination')} equal to the last digit"
+
+
+def _named(combinations: Sequence[Combination]) -> str:
+    """The combinations where they are few, else their countries and scenarios."""
+    if len(combinations) <= _NAMED:
+        return escape(", ".join(map(str, combinations)))
+    countries = {combination.country for combination in combinations}
+    scenarios = sorted({combination.scenario for combination in combinations})
+    return f"{count_text(len(countries), COUNTRIES)} under {_some(scenarios)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = [f"{len(names) - _NAMED:,} more"] if len(names) > _NAMED else []
+    return ", ".join([*map(escape, names[:_NAMED]), *more])
+
+
+def _more(number: int, noun: str, begin: str = "\n") -> list[str]:
+    return [f"{begin}… and {number:,} more {_plural(number, noun)}"] if number > 0 else []
+
+
+def _plural(number: int, noun: str) -> str:
+    return count_text(number, noun).partition(" ")[2]
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table; a header that ends with a colon is of a column of numbers."""
+    rule = ["---:" if header.endswith(":") else "---" for header in headers]
+    lines = [[header.rstrip(":") for header in headers], rule, *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]

@@ -1,0 +1,209 @@
+"""Bars, the largest of many, with their numbers beside them; or stacked, or counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingest.charts.drawing import Body, Drawing, is_number, joined_values, telling_columns
+from ingest.charts.style import (
+    BAD,
+    FAINT,
+    GOOD,
+    GREY,
+    NUMBER_AXIS,
+    PALETTE,
+    STEP,
+    WIDTH,
+    Spec,
+    column_title,
+    exact_text,
+    tooltip_fields,
+    tooltip_values,
+)
+from ingest.questions.files import COUNT
+from ingest.text.numbers import quantity_text, signed_quantity_text
+
+MOST_BARS = 30
+_COLUMN_COLOURS = {"successful_jobs": GOOD, "failed_jobs": BAD}
+_SIGNED = ("difference", "percent", "change")
+
+
+@dataclass(frozen=True)
+class _Bar:
+    name: str
+    value: float
+    series: str
+    hover: tuple[str, ...]
+
+
+def draw_bars(drawing: Drawing) -> Body | None:
+    """A bar for each number or count, at most MOST_BARS; None without a number."""
+    column = drawing.column("x")
+    bars = _counted(drawing) if column == COUNT else _bars(drawing)
+    if not bars:
+        return None
+    kept = _largest(bars)
+    shown = _ordered(drawing, [bar for bar in bars if bar.name in kept])
+    values = [
+        {
+            "name": bar.name,
+            "value": bar.value,
+            "series": bar.series,
+            "text": _bar_text(column, bar.value),
+            **tooltip_values(bar.hover),
+        }
+        for bar in shown
+    ]
+    layers = [_bar_layer(drawing, shown)]
+    if not any(bar.series for bar in shown):
+        layers += _bar_texts(shown)
+    names = len({bar.name for bar in bars})
+    cut = f"the {MOST_BARS} largest of {names:,}" if names > len(kept) else ""
+    return Body(
+        {
+            "width": WIDTH,
+            "height": STEP * len(kept),
+            "data": {"values": values},
+            "layer": layers,
+        },
+        " · ".join(filter(None, [*_in_common(drawing), cut])),
+    )
+
+
+def _largest(bars: Sequence[_Bar]) -> set[str]:
+    """The names of the bars that are shown."""
+    sizes: dict[str, float] = {}
+    for bar in bars:
+        sizes[bar.name] = sizes.get(bar.name, 0.0) + abs(bar.value)
+    return set(sorted(sizes, key=lambda name: -sizes[name])[:MOST_BARS])
+
+
+def _ordered(drawing: Drawing, bars: list[_Bar]) -> list[_Bar]:
+    """The largest first; runs, years and bars of several parts stay in the order of the rows."""
+    several = len(drawing.listed("x")) > 1 or any(bar.series for bar in bars)
+    if several or drawing.column("y").endswith(("year", "run_id")):
+        return bars
+    falling = any(bar.value > 0 for bar in bars)
+    return sorted(bars, key=lambda bar: -bar.value if falling else bar.value)
+
+
+def _bar_layer(drawing: Drawing, bars: Sequence[_Bar]) -> Spec:
+    y = {"field": "name", "type": "nominal", "title": None, "sort": _names(bars),
+         "axis": {"domain": False, "ticks": False, "labelLimit": 300}}  # fmt: skip
+    x = {"field": "value", "type": "quantitative", "title": None,
+         "scale": {"domain": _bar_range(bars), "nice": False},
+         "axis": {**NUMBER_AXIS, "orient": "top"}}  # fmt: skip
+    return {
+        "mark": {"type": "bar", "height": {"band": 0.72}},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "color": _bar_colours(drawing, bars),
+            "tooltip": tooltip_fields(_hover_titles(drawing, drawing.column("x"))),
+        },
+    }
+
+
+def _names(bars: Sequence[_Bar]) -> list[str]:
+    return list(dict.fromkeys(bar.name for bar in bars))
+
+
+def _in_common(drawing: Drawing) -> list[str]:
+    """What all bars have in common, where bars are named by several columns."""
+    by = drawing.listed("y")
+    common = [column for column in by if column not in telling_columns(drawing.rows, by)]
+    return [str(drawing.rows[0][column]) for column in common]
+
+
+def _bar_range(bars: Sequence[_Bar]) -> list[float]:
+    """From the smallest to the largest sum of a bar, with room for a number to the left of it."""
+    above, below = dict.fromkeys(_names(bars), 0.0), dict.fromkeys(_names(bars), 0.0)
+    for bar in bars:
+        (above if bar.value >= 0 else below)[bar.name] += bar.value
+    high, low = max(above.values()), min(below.values())
+    return [low - (high - low) * 0.14 if low else 0, high or (0 if low else 1)]
+
+
+def _bars(drawing: Drawing) -> list[_Bar]:
+    """A bar for each number; several columns of numbers are stacked."""
+    numbers, colour = drawing.listed("x"), drawing.listed("color")
+    by = telling_columns(drawing.rows, drawing.listed("y"))
+    bars = []
+    for row in drawing.rows:
+        for column in numbers:
+            if not is_number(row[column]):
+                continue
+            name = joined_values(row, by) or "(none)"
+            series = joined_values(row, colour) if len(numbers) == 1 else column_title(column)
+            hover = (name, *([series] if series else []), exact_text(row[column]))
+            hover += tuple(exact_text(row[c]) for c in _further(drawing, column))
+            bars.append(_Bar(name, row[column], series, hover))
+    return bars
+
+
+def _further(drawing: Drawing, column: str) -> list[str]:
+    """Columns that a hover text tells, too: what a difference is between."""
+    partners = ("percent",) if column == "difference" else ()
+    return [name for name in partners if name in drawing.columns]
+
+
+def _hover_titles(drawing: Drawing, column: str) -> list[str]:
+    by = " · ".join(column_title(name) for name in drawing.listed("y"))
+    if column == COUNT:
+        return [by, "number"]
+    several = len(drawing.listed("x")) > 1
+    has_colour = any(joined_values(row, drawing.listed("color")) for row in drawing.rows)
+    series = ["what"] if several else (["group"] if has_colour else [])
+    value = "number" if several else column_title(column)
+    return [by, *series, value, *map(column_title, _further(drawing, column))]
+
+
+def _counted(drawing: Drawing) -> list[_Bar]:
+    by = drawing.listed("y")
+    counts = Counter(joined_values(row, by) or "(none)" for row in drawing.rows)
+    return [_Bar(name, n, "", (name, exact_text(n))) for name, n in counts.most_common()]
+
+
+def _bar_text(column: str, value: float) -> str:
+    if column == "percent":
+        return signed_quantity_text(value) + " %"
+    return signed_quantity_text(value) if column in _SIGNED else quantity_text(value)
+
+
+def _bar_texts(bars: Sequence[_Bar]) -> list[Spec]:
+    """The numbers beside the bars: to the right of zero on the right, to the left on the left."""
+    sides = [("datum.value >= 0", "left", 5)]
+    if any(bar.value < 0 for bar in bars):
+        sides.append(("datum.value < 0", "right", -5))
+    return [
+        {
+            "transform": [{"filter": test}],
+            "mark": {"type": "text", "align": align, "dx": dx, "color": GREY, "fontSize": 11},
+            "encoding": {
+                "x": {"field": "value", "type": "quantitative"},
+                "y": {"field": "name", "type": "nominal", "sort": _names(bars)},
+                "text": {"field": "text", "type": "nominal"},
+            },
+        }
+        for test, align, dx in sides
+    ]
+
+
+def _bar_colours(drawing: Drawing, bars: Sequence[_Bar]) -> Spec:
+    """By series, by scenario where the bars are scenarios, else one colour for all."""
+    series = list(dict.fromkeys(bar.series for bar in bars if bar.series))
+    if series:
+        known = {column_title(column): colour for column, colour in _COLUMN_COLOURS.items()}
+        free = iter(PALETTE)
+        colours = [known.get(name) or next(free, FAINT) for name in series]
+        return {"field": "series", "type": "nominal", "title": None,
+                "legend": {"orient": "top", "columns": 3},
+                "scale": {"domain": series, "range": colours}}  # fmt: skip
+    if drawing.listed("y") == ["scenario"]:
+        names = [bar.name for bar in bars]
+        colours = [drawing.colours.get(name, PALETTE[0]) for name in names]
+        return {"field": "name", "type": "nominal", "legend": None,
+                "scale": {"domain": names, "range": colours}}  # fmt: skip
+    return {"value": drawing.colours.get(drawing.column("x"), PALETTE[0])}

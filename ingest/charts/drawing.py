@@ -1,0 +1,62 @@
+"""What a chart is drawn from, and what it becomes: the rows, their names, and a body."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest.charts.style import Spec
+from ingest.questions.files import Chart
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is drawn: a chart, its rows, what to call columns, and colours by series.
+
+    shapes: where the map's outlines come from, as Vega-Lite data; those at hand where None.
+    """
+
+    chart: Chart
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    names: Mapping[str, str] = field(default_factory=dict)
+    colours: Mapping[str, str] = field(default_factory=dict)
+    shapes: Spec | None = None
+
+    def column(self, channel: str) -> str:
+        """The column on a channel, the first one where there are several."""
+        named = self.chart.encoding[channel]
+        return str(named[0] if isinstance(named, list) else named)
+
+    def listed(self, channel: str) -> list[str]:
+        """The columns on a channel; none where it is not used."""
+        named = self.chart.encoding.get(channel, [])
+        return list(map(str, named)) if isinstance(named, list) else [str(named)]
+
+
+@dataclass(frozen=True)
+class Body:
+    """A specification without its title. note: what the picture leaves out."""
+
+    spec: Spec
+    note: str = ""
+
+
+def telling_columns(rows: Sequence[Row], columns: list[str]) -> list[str]:
+    """The columns that tell rows apart, where there are several; the first one at least."""
+    differing = [column for column in columns if len({row[column] for row in rows}) > 1]
+    return differing or columns[:1]
+
+
+def joined_values(row: Row, columns: Sequence[str]) -> str:
+    """What a row is called by some of its columns."""
+    return " · ".join(str(row[column]) for column in columns if row[column] not in (None, ""))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value can be drawn: a number, and a finite one."""
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -1,0 +1,122 @@
+"""Small multiples: a panel for each scenario of a country, all on one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ingest.charts.style import INK, NUMBER_AXIS, Spec, number_scale, styled
+
+Series = dict[str, list[tuple[int, float]]]
+"""(year, value) by scenario, in the order of the panels."""
+
+_WIDTH, _HEIGHT, _COLUMNS, _SPACING = 205, 120, 4, 18
+_TICKS = 4
+_BASELINE_COLOUR = "#9aa1ac"
+
+
+def draw_values(
+    title: str, unit: str, baseline: str, series: Series, colours: Mapping[str, str]
+) -> Spec | None:
+    """Each scenario's line over the baseline's dashed one; None where there is no series."""
+    low = dict(series.get(baseline, []))
+    rows = [
+        {"scenario": scenario, "year": year, "value": value, "baseline": low.get(year)}
+        for scenario, points in series.items()
+        for year, value in points
+    ]
+    told = f"Each scenario over {baseline} (dashed), all on one scale"
+    return _draw(title, _with_unit(told, unit), rows, list(series), colours) if rows else None
+
+
+def draw_differences(
+    title: str, unit: str, baseline: str, series: Series, colours: Mapping[str, str]
+) -> Spec | None:
+    """Each scenario minus the baseline, in the years that both have; None where none has any."""
+    low = dict(series.get(baseline, []))
+    rows = [
+        {"scenario": scenario, "year": year, "value": value - low[year], "baseline": 0.0}
+        for scenario, points in series.items()
+        if scenario != baseline
+        for year, value in points
+        if year in low
+    ]
+    if not any(row["value"] for row in rows):
+        return None
+    scenarios = list(dict.fromkeys(str(row["scenario"]) for row in rows))
+    told = _with_unit("All on one scale", unit)
+    return _draw(f"{title}: difference to {baseline}", told, rows, scenarios, colours)
+
+
+def _with_unit(told: str, unit: str) -> str:
+    return f"{unit[:1].upper()}{unit[1:]} · {told[:1].lower()}{told[1:]}" if unit else told
+
+
+def _draw(
+    title: str,
+    subtitle: str,
+    rows: list[Spec],
+    scenarios: list[str],
+    colours: Mapping[str, str],
+) -> Spec:
+    header = {
+        "title": None,
+        "labelAnchor": "start",
+        "labelFontWeight": 600,
+        "labelFontSize": 11,
+        "labelColor": INK,
+        "labelLimit": _WIDTH + _SPACING,
+    }
+    body = {
+        "data": {"values": rows},
+        "columns": min(_COLUMNS, len(scenarios)),
+        "spacing": _SPACING,
+        "facet": {"field": "scenario", "type": "nominal", "header": header, "sort": scenarios},
+        "spec": {"width": _WIDTH, "height": _HEIGHT, "layer": _layers(rows, scenarios, colours)},
+    }
+    return styled(title, subtitle, body)
+
+
+def _layers(rows: list[Spec], scenarios: list[str], colours: Mapping[str, str]) -> list[Spec]:
+    """The baseline's line, the scenario's line, and points that tell their values on hover."""
+    scale = number_scale([row["value"] for row in rows])
+    x = _axis("year", {"zero": False, "nice": False}, {"format": "d", "grid": False})
+    y = {"domain": list(scale), "nice": False}
+    value, baseline = (_axis(name, y, dict(NUMBER_AXIS)) for name in ("value", "baseline"))
+    colour = {
+        "field": "scenario",
+        "type": "nominal",
+        "legend": None,
+        "scale": {"domain": scenarios, "range": [colours[name] for name in scenarios]},
+    }
+    dashed = {"type": "line", "color": _BASELINE_COLOUR, "strokeDash": [4, 3], "strokeWidth": 1.5}
+    return [
+        {"mark": dashed, "encoding": {"x": x, "y": baseline}},
+        {
+            "mark": {"type": "line", "strokeWidth": 2.5},
+            "encoding": {"x": x, "y": value, "color": colour},
+        },
+        {
+            "mark": {"type": "point", "size": 60, "opacity": 0},
+            "encoding": {"x": x, "y": value, "tooltip": _tooltip()},
+        },
+    ]
+
+
+def _axis(field: str, scale: Spec, axis: Spec) -> Spec:
+    more = {"tickCount": _TICKS} | ({"tickMinStep": 1} if field == "year" else {})
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": None,
+        "scale": scale,
+        "axis": axis | more,
+    }
+
+
+def _tooltip() -> list[Spec]:
+    return [
+        {"field": "scenario", "type": "nominal"},
+        {"field": "year", "type": "quantitative", "format": "d"},
+        {"field": "value", "type": "quantitative", "format": ",.6~g"},
+        {"field": "baseline", "type": "quantitative", "format": ",.6~g"},
+    ]

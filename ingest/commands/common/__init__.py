@@ -1,0 +1,1 @@
+"""What commands share: options that choose a study, progress, Ctrl-C, wording."""

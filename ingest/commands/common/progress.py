@@ -1,0 +1,112 @@
+"""Progress of a run: a live line on a terminal, a plain line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from ingest.commands.common.words import duration
+from ingest.plugins.events import RunProgress
+
+_PLAIN_INTERVAL_S = 5.0
+
+Show = Callable[[RunProgress], None]
+
+
+@contextmanager
+def progress_display(*, quiet: bool) -> Iterator[Show]:
+    """A function that shows where a run is, on stderr."""
+    if quiet:
+        yield lambda progress: None
+    elif sys.stderr.isatty():
+        with _live_display() as show:
+            yield show
+    else:
+        yield _plain_display()
+
+
+@contextmanager
+def _live_display() -> Iterator[Show]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    bar = Progress(
+        TextColumn("Run {task.fields[run_id]}"),
+        BarColumn(bar_width=40),
+        TextColumn("{task.fields[counts]}"),
+        console=Console(stderr=True),
+        refresh_per_second=8,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=None, run_id="", counts="starting")
+
+        def show(progress: RunProgress) -> None:
+            bar.update(
+                task,
+                total=progress.total,
+                completed=progress.done,
+                run_id=progress.run_id,
+                counts=_counts(progress, tracker.remaining_s(progress)),
+            )
+
+        tracker = _Tracker()
+        yield show
+
+
+def _counts(progress: RunProgress, remaining_s: float | None) -> str:
+    failed = f"  [red]failed {progress.failed:,}[/]" if progress.failed else ""
+    left = f"  {duration(remaining_s)} left" if remaining_s is not None else ""
+    rate = f"  {progress.done / progress.elapsed_s:.1f}/s" if progress.elapsed_s > 0 else ""
+    return (
+        f"{progress.done:,}/{progress.total:,}  ok {progress.succeeded:,}{failed}"
+        f"  running {progress.running}{_on_the_way(progress)}{rate}{left}"
+    )
+
+
+def _on_the_way(progress: RunProgress) -> str:
+    """Jobs whose results are fetched, and those whose state is not known, where there are any."""
+    fetching = f"  fetching {progress.fetching:,}" if progress.fetching else ""
+    doubt = f"  no answer {progress.in_doubt:,}" if progress.in_doubt else ""
+    return fetching + doubt
+
+
+class _Tracker:
+    """Estimates the time left from what was done since the display began."""
+
+    def __init__(self) -> None:
+        self._first: RunProgress | None = None
+
+    def remaining_s(self, progress: RunProgress) -> float | None:
+        if self._first is None:
+            self._first = progress
+        done = progress.done - self._first.done
+        elapsed_s = progress.elapsed_s - self._first.elapsed_s
+        if done <= 0 or elapsed_s <= 0:
+            return None
+        return (progress.total - progress.done) * elapsed_s / done
+
+
+def _plain_display() -> Show:
+    last = time.monotonic()
+    tracker = _Tracker()
+
+    def show(progress: RunProgress) -> None:
+        nonlocal last
+        remaining_s = tracker.remaining_s(progress)
+        if time.monotonic() - last < _PLAIN_INTERVAL_S:
+            return
+        last = time.monotonic()
+        left = f", about {duration(remaining_s)} left" if remaining_s is not None else ""
+        click.echo(
+            f"Run {progress.run_id}: {progress.done:,} of {progress.total:,} done, "
+            f"{progress.failed:,} failed, {progress.running} running"
+            f"{_on_the_way(progress).replace('  ', ', ')}{left}",
+            err=True,
+        )
+
+    return show

@@ -1,0 +1,141 @@
+"""Results chosen from a state by country, scenario and label, one row per number."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ingest.database.states import RunRef, make_state_table
+from ingest.errors import ConfigError
+from ingest.study.combination import select_names
+
+
+class ResultRow(NamedTuple):
+    """One number of a state; the fields are the columns of the CSV layout."""
+
+    country: str
+    scenario: str
+    element_label: str
+    timestamp_year: int
+    value: float
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """One combination whose numbers are exported, and where they are stored."""
+
+    country: str
+    scenario: str
+    result_set_id: int
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What to export: combinations sorted by country and scenario, and labels (None: all)."""
+
+    run: RunRef
+    jobs: tuple[ExportJob, ...]
+    labels: tuple[str, ...] | None = None
+
+
+def choose_results(
+    connection: sqlite3.Connection,
+    run: RunRef,
+    *,
+    only_run: bool = False,
+    countries: Sequence[str] = (),
+    scenarios: Sequence[str] = (),
+    labels: Sequence[str] = (),
+) -> Chosen:
+    """What the state as of a run holds of the chosen names (comma lists and globs; empty: all).
+
+    only_run: of what that run executed itself.
+    Raises ConfigError: a name that matches nothing, or nothing is left to export.
+    """
+    jobs = _read_jobs(connection, run, only_run)
+    if not jobs:
+        whose = "of its own" if only_run else "as of it"
+        raise ConfigError(f"run {run.run_id} has no success {whose}: there is nothing to export")
+    kept_countries = set(select_names(countries, sorted({j.country for j in jobs}), "country"))
+    kept_scenarios = set(select_names(scenarios, sorted({j.scenario for j in jobs}), "scenario"))
+    chosen = tuple(j for j in jobs if j.country in kept_countries and j.scenario in kept_scenarios)
+    kept_labels = tuple(choose_labels(connection, labels)) if labels else None
+    result = Chosen(run, chosen, kept_labels)
+    if next(read_rows(connection, result), None) is None:
+        raise ConfigError(f"run {run.run_id} has no number of this choice: nothing to export")
+    return result
+
+
+def _read_jobs(
+    connection: sqlite3.Connection, run: RunRef, only_run: bool
+) -> tuple[ExportJob, ...]:
+    columns = "country, scenario, result_set_id"
+    if only_run:
+        rows = connection.execute(
+            f"""SELECT {columns} FROM job_results
+                 WHERE run_id = ? AND job_status = 'success' AND result_set_id IS NOT NULL
+                 ORDER BY country, scenario""",
+            [run.run_id],
+        )
+    else:
+        make_state_table(connection, "export_state", run.run_id)
+        rows = connection.execute(
+            f"""SELECT {columns} FROM export_state WHERE result_set_id IS NOT NULL
+                 ORDER BY country, scenario"""
+        )
+    return tuple(ExportJob(*row) for row in rows)
+
+
+def choose_labels(connection: sqlite3.Connection, patterns: Sequence[str]) -> list[str]:
+    """The labels in the database that patterns choose; a label that holds commas is one name.
+
+    Raises ConfigError: a name that matches nothing.
+    """
+    rows = connection.execute("SELECT element_label FROM elements ORDER BY element_label")
+    known = [label for (label,) in rows]
+    whole = {pattern.strip() for pattern in patterns} & set(known)
+    others = [pattern for pattern in patterns if pattern.strip() not in whole]
+    if whole and not others:
+        return [label for label in known if label in whole]
+    chosen = whole | set(select_names(others, known, "label"))
+    return [label for label in known if label in chosen]
+
+
+def read_rows(connection: sqlite3.Connection, chosen: Chosen) -> Iterator[ResultRow]:
+    """The chosen numbers, one job in memory at a time, sorted by the columns in their order."""
+    condition, values = _label_condition(chosen.labels)
+    for job in chosen.jobs:
+        rows = connection.execute(
+            f"""SELECT e.element_label, m.timestamp_year, m.value
+                  FROM metric_values AS m JOIN elements AS e ON e.element_id = m.element_id
+                 WHERE m.result_set_id = ? {condition} ORDER BY 1, 2""",
+            [job.result_set_id, *values],
+        ).fetchall()
+        for label, year, value in rows:
+            yield ResultRow(job.country, job.scenario, label, year, value)
+
+
+def _label_condition(labels: Sequence[str] | None) -> tuple[str, Sequence[str]]:
+    if labels is None:
+        return "", ()
+    marks = ", ".join("?" for _ in labels)
+    return f"AND e.element_label IN ({marks})", labels
+
+
+def read_years(connection: sqlite3.Connection, chosen: Chosen) -> list[int]:
+    """The years that the chosen numbers have, sorted."""
+    condition, values = _label_condition(chosen.labels)
+    years: set[int] = set()
+    for set_id in {job.result_set_id for job in chosen.jobs}:
+        years |= {
+            year
+            for (year,) in connection.execute(
+                f"""SELECT DISTINCT m.timestamp_year
+                      FROM metric_values AS m JOIN elements AS e ON e.element_id = m.element_id
+                     WHERE m.result_set_id = ? {condition}""",
+                [set_id, *values],
+            )
+        }
+    return sorted(years)

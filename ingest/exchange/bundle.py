@@ -1,0 +1,273 @@
+"""Bundles: everything about a run in one zip file that another database can take in.
+
+results.db       the runs that the state consists of, whole, as a database of the current form
+inputs/          the kept content of their inputs: model document, scenarios, code version, query
+manifest.json    what it is, row counts, and the SHA-256 of every member and every result set
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ingest import __version__
+from ingest.database import ValidationDatabase
+from ingest.database.states import RunRef, make_state_table
+from ingest.database.transfer import (
+    ImportedRuns,
+    check_contents,
+    count_rows,
+    import_runs,
+    open_excerpt,
+    run_digest,
+    runs_of_state,
+    unfinished_jobs,
+    write_excerpt,
+)
+from ingest.errors import ConfigError, DatabaseError, NewerSchemaError
+from ingest.study.code_version import file_digest
+from ingest.study.json_files import canonical_json, sha256_text
+
+Manifest = dict[str, Any]
+
+FORMAT = "ingest bundle"
+FORMAT_VERSION = 1
+_MANIFEST = "manifest.json"
+_DATABASE = "results.db"
+_LARGEST_MANIFEST_BYTES = 256 * 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024
+# Equal contents give equal zip files: members carry no time of their own.
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+class BundleError(ConfigError):
+    """A file is no bundle, or not as it was when it was written; nothing was changed."""
+
+
+# --- out ----------------------------------------------------------------------------------------
+
+
+def write_bundle(connection: sqlite3.Connection, run: RunRef, path: Path) -> Manifest:
+    """Write the bundle of the state as of a run; gives its manifest.
+
+    Raises ConfigError: one of the runs has jobs that have not ended.
+    """
+    make_state_table(connection, "bundle_state", run.run_id)
+    run_ids = runs_of_state(connection, "bundle_state", run.run_id)
+    for run_id, jobs in unfinished_jobs(connection, run_ids):
+        raise ConfigError(
+            f"run {run_id} has {jobs} unfinished job{'s' if jobs > 1 else ''} and cannot be "
+            "bundled yet. Take it up with: ingest run"
+        )
+    with tempfile.TemporaryDirectory(prefix="ingest-bundle-") as folder:
+        excerpt = Path(folder) / _DATABASE
+        write_excerpt(connection, run_ids, excerpt)
+        with open_excerpt(excerpt) as written:
+            inputs = _read_inputs(written)
+            manifest = _make_manifest(written, run, inputs, excerpt)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            _add(archive, _MANIFEST, json.dumps(manifest, indent=1).encode())
+            for name, (_, _, content) in inputs.items():
+                _add(archive, name, content)
+            with (
+                archive.open(_zip_info(_DATABASE), "w", force_zip64=True) as member,
+                excerpt.open("rb") as file,
+            ):
+                shutil.copyfileobj(file, member, _CHUNK_BYTES)
+    return manifest
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    archive.writestr(_zip_info(name), content)
+
+
+def _zip_info(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _ZIP_TIME)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return info
+
+
+def _read_inputs(connection: sqlite3.Connection) -> dict[str, tuple[str, str, bytes]]:
+    """Kind, digest and content of the kept inputs by their names in the zip."""
+    rows = connection.execute("SELECT kind, digest, content FROM inputs ORDER BY kind, digest")
+    return {
+        f"inputs/{kind}-{digest}.json": (kind, digest, content.encode())
+        for kind, digest, content in rows
+    }
+
+
+def _make_manifest(
+    connection: sqlite3.Connection,
+    run: RunRef,
+    inputs: Mapping[str, tuple[str, str, bytes]],
+    excerpt: Path,
+) -> Manifest:
+    """The manifest; its digest is of everything else in it."""
+    members = {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+        for name, (_, _, content) in inputs.items()
+    }
+    members[_DATABASE] = {"sha256": file_digest(excerpt), "size_bytes": excerpt.stat().st_size}
+    study = connection.execute(
+        "SELECT study FROM validation_runs WHERE run_id = ?", [run.run_id]
+    ).fetchone()[0]
+    manifest: Manifest = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "ingest_version": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "study": study,
+        "run": {
+            "run_id": run.run_id,
+            "timestamp": run.timestamp,
+            "git_commit": run.git_commit,
+            "status": run.status,
+        },
+        "runs": _run_digests(connection),
+        "scenarios": _scenario_inputs(connection),
+        "row_counts": count_rows(connection),
+        "members": members,
+        "result_sets": check_contents(connection),
+    }
+    return {**manifest, "digest": sha256_text(canonical_json(manifest))}
+
+
+def _run_digests(connection: sqlite3.Connection) -> dict[str, str]:
+    ids = connection.execute("SELECT run_id FROM validation_runs ORDER BY run_id").fetchall()
+    return {str(run_id): run_digest(connection, run_id) for (run_id,) in ids}
+
+
+def _scenario_inputs(connection: sqlite3.Connection) -> dict[str, list[str]]:
+    """The digests of each scenario's kept content, so that a person finds its file."""
+    found: dict[str, list[str]] = {}
+    for scenario, digest in connection.execute(
+        "SELECT DISTINCT scenario, scenario_digest FROM input_sets ORDER BY 1, 2"
+    ):
+        found.setdefault(scenario, []).append(digest)
+    return found
+
+
+# --- in -----------------------------------------------------------------------------------------
+
+
+def import_bundle(
+    path: Path, database: ValidationDatabase, *, wait: bool = False
+) -> tuple[Manifest, ImportedRuns]:
+    """Add a bundle's runs to a database, made where there is none; gives what was done.
+
+    Everything in the bundle is checked before the database is touched.
+    Raises BundleError, DatabaseError.
+    """
+    with checked_bundle(path) as (manifest, excerpt), database.writing(wait=wait):
+        imported = import_runs(database.db, excerpt)
+        if imported.added:
+            database.settle()
+        return manifest, imported
+
+
+@contextmanager
+def checked_bundle(path: Path) -> Iterator[tuple[Manifest, sqlite3.Connection]]:
+    """The manifest of a bundle and a read-only connection to its database, all digests checked.
+
+    Raises BundleError.
+    """
+    with tempfile.TemporaryDirectory(prefix="ingest-bundle-") as folder:
+        excerpt = Path(folder) / _DATABASE
+        try:
+            with zipfile.ZipFile(path) as archive:
+                manifest = _read_manifest(archive, path)
+                _check_members(archive, manifest, path, excerpt)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as exc:
+            raise _damaged(path, str(exc) or "it is cut off") from exc
+        except RuntimeError as exc:  # zipfile's error for an encrypted member
+            raise _damaged(path, str(exc)) from exc
+        with ExitStack() as stack:
+            try:
+                connection = stack.enter_context(open_excerpt(excerpt))
+                _check_database(connection, manifest)
+            except NewerSchemaError as exc:
+                raise BundleError(
+                    f"{path} was written by a later version of ingest "
+                    f"({manifest.get('ingest_version')}); nothing was changed. "
+                    "Update with: pip install --upgrade ingest"
+                ) from exc
+            except (DatabaseError, sqlite3.Error) as exc:
+                raise _damaged(path, str(exc).replace(str(excerpt), _DATABASE)) from exc
+            yield manifest, connection
+
+
+def _damaged(path: Path, why: str) -> BundleError:
+    return BundleError(f"{path} is not as it was written: {why}; nothing was changed")
+
+
+def _read_manifest(archive: zipfile.ZipFile, path: Path) -> Manifest:
+    names = archive.namelist()
+    if _MANIFEST not in names:
+        raise BundleError(f"{path} is no bundle of ingest: it has no {_MANIFEST}")
+    if archive.getinfo(_MANIFEST).file_size > _LARGEST_MANIFEST_BYTES:
+        raise _damaged(path, f"{_MANIFEST} is too large")
+    try:
+        manifest = json.loads(archive.read(_MANIFEST))
+    except ValueError as exc:
+        raise _damaged(path, f"{_MANIFEST} is no JSON") from exc
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise BundleError(f"{path} is no bundle of ingest: its {_MANIFEST} is of something else")
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise BundleError(
+            f"{path} has version {manifest.get('format_version')!r} of the bundle format, this "
+            f"ingest reads version {FORMAT_VERSION}. Update with: pip install --upgrade ingest"
+        )
+    rest = {key: value for key, value in manifest.items() if key != "digest"}
+    if manifest.get("digest") != _digest_of(rest) or not isinstance(rest.get("members"), dict):
+        raise _damaged(path, f"{_MANIFEST} does not have its digest")
+    if sorted(names) != sorted([_MANIFEST, *rest["members"]]) or _DATABASE not in names:
+        raise _damaged(path, f"its members are not those that {_MANIFEST} lists")
+    return manifest
+
+
+def _digest_of(value: Any) -> str | None:
+    try:
+        return sha256_text(canonical_json(value))
+    except ValueError:  # NaN, a lone surrogate: nothing that was written by us
+        return None
+
+
+def _check_members(archive: zipfile.ZipFile, manifest: Manifest, path: Path, excerpt: Path) -> None:
+    """Check the digest of every member, and put the database to where `excerpt` says."""
+    for name, facts in manifest["members"].items():
+        digest, left = hashlib.sha256(), facts["size_bytes"]
+        target = excerpt if name == _DATABASE else Path(os.devnull)
+        with archive.open(name) as member, target.open("wb") as sink:
+            # never more than was announced: a small file can unpack to a very large one
+            while left >= 0 and (chunk := member.read(_CHUNK_BYTES)):
+                left -= len(chunk)
+                digest.update(chunk)
+                sink.write(chunk)
+        if left != 0 or digest.hexdigest() != facts["sha256"]:
+            raise _damaged(path, f"{name} does not have its digest")
+
+
+def _check_database(connection: sqlite3.Connection, manifest: Manifest) -> None:
+    """Recompute what the manifest says of the database: its numbers, runs, inputs and counts.
+
+    Raises DatabaseError.
+    """
+    if check_contents(connection) != manifest["result_sets"]:
+        raise DatabaseError(f"its result sets are not those that {_MANIFEST} lists")
+    if _run_digests(connection) != manifest["runs"]:
+        raise DatabaseError(f"its runs are not those that {_MANIFEST} lists")
+    counts = count_rows(connection)
+    if {table: counts.get(table) for table in manifest["row_counts"]} != manifest["row_counts"]:
+        raise DatabaseError(f"its row counts are not those that {_MANIFEST} lists")

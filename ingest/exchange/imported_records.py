@@ -1,0 +1,43 @@
+"""What a reader of recorded jobs gives: runs, the metrics of their jobs, and what it noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingest.database.imports import ImportedRun, MetricsOf
+from ingest.errors import ConfigError
+from ingest.text.numbers import count_text
+
+
+class ImportFileError(ConfigError):
+    """A file cannot be brought in as it is; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Runs in the order in which they happened; metrics gives what is recorded of a job.
+
+    warnings: what is odd in the file and what became of it, one line each.
+    """
+
+    runs: Sequence[ImportedRun]
+    metrics: MetricsOf
+    warnings: Sequence[str]
+
+    @property
+    def job_count(self) -> int:
+        """How many jobs the file records."""
+        return sum(len(run.jobs) for run in self.runs)
+
+
+def told(found: Sequence[object], noun: str, what: str, limit: int = 3) -> list[str]:
+    """One warning about the things found, with the first few of them; none where there are none.
+
+    noun: as for count_text. what: the rest of the sentence.
+    """
+    if not found:
+        return []
+    more = f" and {len(found) - limit:,} more" if len(found) > limit else ""
+    names = ", ".join(map(str, found[:limit]))
+    return [f"{count_text(len(found), noun)} {what}: {names}{more}"]

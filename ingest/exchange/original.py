@@ -1,0 +1,271 @@
+"""The runs and jobs in a database of the original three-table form, as they were recorded."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ingest.analytics.parse import RawRow
+from ingest.analytics.validate import validate_rows
+from ingest.database.files import connect_read_only
+from ingest.database.imports import END_NOT_RECORDED, UNKNOWN_COMMIT, ImportedJob, ImportedRun
+from ingest.database.records import JobStatus, RunStatus
+from ingest.errors import AnalyticsError
+from ingest.exchange.imported_records import ImportFileError, Recorded, told
+from ingest.executors.job_name import is_ulid, parse_job_name
+from ingest.metrics import ResultSet
+from ingest.study.combination import Combination
+from ingest.study.json_files import canonical_json, sha256_text
+
+_COLUMNS = {
+    "validation_runs": (
+        "run_id", "timestamp", "git_commit", "status", "total_jobs", "successful_jobs",
+        "failed_jobs",
+    ),
+    "job_results": (
+        "run_id", "country", "scenario", "ulid", "job_status", "submitted_at", "completed_at",
+    ),
+    "metrics": (
+        "run_id", "country", "scenario", "ulid", "element_label", "timestamp_year", "value",
+    ),
+}  # fmt: skip
+_WITHOUT_TIME = ""
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def read_original(path: Path) -> Iterator[Recorded]:
+    """What a database of the original form records, read-only and of one moment.
+
+    Times stay the texts that they are; a ULID is taken out of the job name it stands in. Metrics
+    are read when they are asked for. Raises ImportFileError: missing columns, a damaged file.
+    """
+    with closing(connect_read_only(path)) as connection:
+        try:
+            connection.execute("BEGIN")
+            yield _OriginalReader(connection, path).read()
+        except sqlite3.Error as exc:
+            raise _unreadable(path, exc) from exc
+
+
+def _unreadable(path: Path, exc: sqlite3.Error) -> ImportFileError:
+    return ImportFileError(f"{path} cannot be read: {exc}; nothing was changed")
+
+
+class _OriginalReader:
+    """Reads one file; the lists collect what is odd in it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection, self._path = connection, path
+        self._warnings: list[str] = []
+        self._without_ulid: list[str] = []
+        self._odd_status: list[str] = []
+        self._unfinished: list[str] = []
+
+    def read(self) -> Recorded:
+        """All runs with their jobs; see read_original."""
+        for table, columns in _COLUMNS.items():
+            self._check_columns(table, columns)
+        runs = [self._run(row) for row in self._rows("validation_runs")]
+        runs += self._orphan_runs()
+        self._warnings += told(self._without_ulid, "job", "without a ULID, kept as found")
+        self._warnings += told(self._odd_status, "job", "with an unknown status, kept as failed")
+        self._warnings += told(
+            self._unfinished, "job", "whose end was not recorded, kept as cancelled"
+        )
+        self._warnings += self._metrics_left_out()
+        return Recorded(runs, self._metrics, self._warnings)
+
+    def _check_columns(self, table: str, needed: tuple[str, ...]) -> None:
+        there = [row[1] for row in self._connection.execute(f"PRAGMA table_info({table})")]
+        missing = [column for column in needed if column not in there]
+        if missing:
+            raise ImportFileError(
+                f"{self._path}: the table {table} has no column {', '.join(missing)}; "
+                "nothing was changed"
+            )
+        more = [column for column in there if column not in needed]
+        self._warnings += told(more, "column", f"of {table} not brought in")
+
+    def _rows(self, table: str, rest: str = "ORDER BY run_id", *values: object) -> list[Row]:
+        columns = _COLUMNS[table]
+        rows = self._connection.execute(f"SELECT {', '.join(columns)} FROM {table} {rest}", values)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def _run(self, row: Row) -> ImportedRun:
+        jobs = self._jobs(row["run_id"])
+        if row["total_jobs"] and row["total_jobs"] != len(jobs):
+            self._warnings.append(
+                f"run {row['run_id']} says {row['total_jobs']} jobs and has {len(jobs)}; "
+                "the jobs were counted"
+            )
+        return self._make_run(
+            row["run_id"],
+            timestamp=_text(row["timestamp"]) or _WITHOUT_TIME,
+            git_commit=_text(row["git_commit"]) or UNKNOWN_COMMIT,
+            status=_run_status(row["status"]),
+            jobs=jobs,
+        )
+
+    def _make_run(
+        self,
+        run_id: int | None,
+        *,
+        timestamp: str,
+        git_commit: str,
+        status: RunStatus,
+        jobs: list[ImportedJob],
+    ) -> ImportedRun:
+        digest = sha256_text(canonical_json(["original", run_id, timestamp, git_commit]))
+        origin = f"{self._path.name}, run {run_id}"
+        return ImportedRun(digest, origin, timestamp, git_commit, status, jobs, run_id)
+
+    def _orphan_runs(self) -> list[ImportedRun]:
+        """A run for each group of jobs or metrics whose run the file does not have."""
+        ids = self._connection.execute(
+            """SELECT run_id FROM job_results UNION SELECT run_id FROM metrics
+               EXCEPT SELECT run_id FROM validation_runs"""
+        ).fetchall()
+        runs = []
+        for (run_id,) in ids:
+            jobs = self._jobs(run_id)
+            times = [job.submitted_at or job.completed_at for job in jobs]
+            run = self._make_run(
+                run_id,
+                timestamp=min((time for time in times if time), default=_WITHOUT_TIME),
+                git_commit=UNKNOWN_COMMIT,
+                status=RunStatus.FAILED,
+                jobs=jobs,
+            )
+            runs.append(run)
+            names = [job.combination for job in jobs]
+            what = f"of a run {run_id} that the file does not have, kept in a run of their own"
+            self._warnings += told(names, "job", what)
+        return runs
+
+    def _jobs(self, run_id: int | None) -> list[ImportedJob]:
+        rows = self._rows("job_results", "WHERE run_id IS ? ORDER BY completed_at, rowid", run_id)
+        jobs = [self._job(row) for row in rows]
+        without_job = self._connection.execute(
+            """SELECT DISTINCT country, scenario, ulid FROM metrics AS m
+                WHERE run_id IS ? AND NOT EXISTS (
+                      SELECT 1 FROM job_results AS j WHERE j.run_id IS m.run_id
+                         AND j.country = m.country AND j.scenario = m.scenario)
+                ORDER BY 1, 2""",
+            [run_id],
+        ).fetchall()
+        made = [
+            self._job(
+                {
+                    "run_id": run_id,
+                    "country": country,
+                    "scenario": scenario,
+                    "ulid": ulid,
+                    "job_status": "success",
+                    "submitted_at": None,
+                    "completed_at": None,
+                }
+            )
+            for country, scenario, ulid in without_job
+        ]
+        names = [job.combination for job in made]
+        self._warnings += told(names, "job", f"of run {run_id} with metrics alone, kept as success")
+        return jobs + made
+
+    def _job(self, row: Row) -> ImportedJob:
+        combination = Combination(_text(row["country"]) or "", _text(row["scenario"]) or "")
+        found = (_text(row["ulid"]) or "").strip()
+        name = parse_job_name(found)
+        has_ulid = name is not None or is_ulid(found)
+        ulid = name.ulid if name else found
+        if not has_ulid:
+            self._without_ulid.append(f"{combination} ({found!r})")
+        status, kind, error = self._status(combination, row["job_status"])
+        return ImportedJob(
+            combination=combination,
+            ulid=ulid,
+            job_status=status,
+            submitted_at=_text(row["submitted_at"]),
+            completed_at=_text(row["completed_at"]),
+            job_name=None if found == ulid and has_ulid else found,
+            error_kind=kind,
+            error=error,
+            has_ulid=has_ulid,
+        )
+
+    def _status(
+        self, combination: Combination, recorded: object
+    ) -> tuple[JobStatus, str | None, str | None]:
+        """Status, kind of error and error of a job whose status was recorded like this."""
+        words = (_text(recorded) or "").strip().lower()
+        try:
+            status = JobStatus(words)
+        except ValueError:
+            self._odd_status.append(f"{combination} ({recorded!r})")
+            return JobStatus.FAILED, "unknown status", f"recorded with the status {recorded!r}"
+        if status.is_final:
+            return status, None, None
+        self._unfinished.append(f"{combination} ({words})")
+        return JobStatus.CANCELLED, END_NOT_RECORDED, f"recorded with the status {words!r}"
+
+    # --- metrics ----------------------------------------------------------------------------------
+
+    def _metrics(self, run: ImportedRun, job: ImportedJob) -> ResultSet | None:
+        """The metrics recorded of a job; bad rows are left out and told in its notes."""
+        try:
+            rows = self._connection.execute(
+                """SELECT element_label, timestamp_year, value FROM metrics
+                    WHERE run_id IS ? AND country = ? AND scenario = ?
+                      AND substr(ulid, -26) = substr(?, -26) ORDER BY rowid""",
+                [run.recorded_id, *job.combination, job.ulid],
+            ).fetchall()
+        except sqlite3.Error as exc:  # told as this file's fault, not that of the one written to
+            raise _unreadable(self._path, exc) from exc
+        raw = [RawRow(number, *row) for number, row in enumerate(rows, 1)]
+        if not raw:
+            return None
+        try:
+            return validate_rows(raw, on_bad_rows="skip", row_word="row")
+        except AnalyticsError:  # no good row at all; told by _metrics_left_out
+            return None
+
+    def _metrics_left_out(self) -> list[str]:
+        """Warnings about metrics that do not come in: bad ones, of failed jobs, of other jobs."""
+        bad = self._connection.execute(
+            """SELECT country || ' / ' || scenario || ' ' || element_label FROM metrics
+                WHERE typeof(value) NOT IN ('real', 'integer') OR abs(value) > 1.8e308
+                   OR typeof(timestamp_year) NOT IN ('integer', 'real')
+                   OR timestamp_year NOT BETWEEN 1900 AND 2300"""
+        ).fetchall()
+        failed = self._connection.execute(
+            """SELECT DISTINCT country || ' / ' || scenario FROM metrics
+                 JOIN job_results USING (run_id, country, scenario)
+                WHERE lower(trim(job_status)) <> 'success'"""
+        ).fetchall()
+        others = self._connection.execute(
+            """SELECT DISTINCT m.country || ' / ' || m.scenario || ' (' || m.ulid || ')'
+                 FROM metrics AS m JOIN job_results AS j USING (run_id, country, scenario)
+                WHERE substr(m.ulid, -26) <> substr(j.ulid, -26)"""
+        ).fetchall()
+        return [
+            *told([row[0] for row in others], "job", "whose metrics have another ULID, left out"),
+            *told([row[0] for row in bad], "metric row", "with a bad year or value, left out"),
+            *told([row[0] for row in failed], "job", "no success but with metrics, left out"),
+        ]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _run_status(recorded: object) -> RunStatus:
+    """The recorded status of a run; one that goes on in the file was cut off for us."""
+    try:
+        status = RunStatus((_text(recorded) or "").strip().lower())
+    except ValueError:
+        return RunStatus.FAILED
+    return RunStatus.INTERRUPTED if status is RunStatus.RUNNING else status

@@ -1,0 +1,125 @@
+"""Where jobs' files lie in S3: documents, array manifests, results and error documents.
+
+A key depends on the job's ULID alone, so a job that runs twice writes the same object again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from ingest.services.aws_clients import AwsClients, find_or_none
+from ingest.services.s3_place import S3Place
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class ErrorDocument:
+    """What a worker leaves behind when a job fails.
+
+    job_id, attempt: Batch's id of the job and the number of the attempt (from 1). tail: the last
+    lines of a traceback or of what the model printed.
+    """
+
+    kind: str
+    message: str
+    can_pass: bool
+    tail: str = ""
+    job_id: str = ""
+    attempt: int = 1
+
+    @property
+    def text(self) -> str:
+        """The message, followed by the tail where there is one."""
+        return f"{self.message}\n{self.tail}" if self.tail else self.message
+
+
+class JobStore:
+    """Reads and writes jobs' files; every method raises AwsError, and serves several threads."""
+
+    def __init__(self, clients: AwsClients, place: S3Place) -> None:
+        self._clients = clients
+        self.place = place
+
+    def put_document(self, ulid: str, document: bytes) -> None:
+        """Store a job's composed document."""
+        self._put(self._job_key(ulid, "model.json"), document, "application/json")
+
+    def read_document(self, ulid: str) -> bytes:
+        """A job's composed document."""
+        return self._get(self._job_key(ulid, "model.json"))
+
+    def put_manifest(self, array: str, ulids: Sequence[str | None]) -> None:
+        """Store which job each child of an array is; None for one that has nothing to do."""
+        self._put(self._array_key(array), json.dumps(ulids).encode(), "application/json")
+
+    def read_manifest(self, array: str) -> list[str | None]:
+        """The ULIDs of an array's children by their index."""
+        manifest: list[str | None] = json.loads(self._get(self._array_key(array)))
+        return manifest
+
+    def put_results(self, ulid: str, results: bytes) -> None:
+        """Store a job's results."""
+        self._put(self._job_key(ulid, "results.csv"), results, "text/csv; charset=utf-8")
+
+    def read_results(self, ulid: str) -> bytes | None:
+        """A job's results, None where there are none."""
+        return find_or_none(lambda: self._get(self._job_key(ulid, "results.csv")))
+
+    def has_results(self, ulid: str) -> bool:
+        """Whether a job has left results."""
+        key = self._job_key(ulid, "results.csv")
+        head = self._clients.s3.head_object
+        return find_or_none(lambda: self._call("HeadObject", key, head)) is not None
+
+    def put_error(self, ulid: str, error: ErrorDocument) -> None:
+        """Store why a job failed."""
+        text = json.dumps(asdict(error), indent=1)
+        self._put(self._job_key(ulid, "error.json"), text.encode(), "application/json")
+
+    def read_error(self, ulid: str) -> ErrorDocument | None:
+        """Why a job failed, as its worker told; None where it left nothing that can be read."""
+        raw = find_or_none(lambda: self._get(self._job_key(ulid, "error.json")))
+        try:
+            return None if raw is None else ErrorDocument(**json.loads(raw))
+        except (ValueError, TypeError):  # cut off, or of another version
+            return None
+
+    def probe(self) -> None:
+        """Write an empty marker below the prefix, to see that this is allowed."""
+        self._put(self.place.key("preflight"), b"", "text/plain")
+
+    def check_bucket(self) -> None:
+        """Ask for the bucket, to see that it is there and ours to read."""
+        s3, bucket = self._clients.s3, self.place.bucket
+        self._clients.call(
+            lambda: s3.head_bucket(Bucket=bucket), "s3", "HeadBucket", f"s3://{bucket}"
+        )
+
+    def _job_key(self, ulid: str, name: str) -> str:
+        return self.place.key("jobs", ulid, name)
+
+    def _array_key(self, array: str) -> str:
+        return self.place.key("arrays", f"{array}.json")
+
+    def _put(self, key: str, body: bytes, content_type: str) -> None:
+        put = self._clients.s3.put_object
+        self._call("PutObject", key, put, Body=body, ContentType=content_type)
+
+    def _get(self, key: str) -> bytes:
+        get = self._clients.s3.get_object
+        # the body is read within the call: the connection may break there too
+        return self._call("GetObject", key, lambda **place: get(**place)["Body"].read())
+
+    def _call(
+        self, operation: str, key: str, function: Callable[..., Answer], **arguments: Any
+    ) -> Answer:
+        bucket = self.place.bucket
+
+        def called() -> Answer:
+            return function(Bucket=bucket, Key=key, **arguments)
+
+        return self._clients.call(called, "s3", operation, f"s3://{bucket}/{key}")

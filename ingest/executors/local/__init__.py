@@ -1,0 +1,1 @@
+"""Jobs in worker processes on this machine."""

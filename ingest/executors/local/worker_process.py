@@ -1,0 +1,148 @@
+"""One worker process as the local executor sees it: jobs in, answers out, kill and last words."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from ingest.executors.local.worker_side import FRAME_HEADER, Answer, Order
+from ingest.executors.output_tail import output_tail
+
+
+class WorkerProcess:
+    """A running worker; jobs it holds are in ulids, the first is the one it works on.
+
+    recalled: the job that was asked back, until it comes back or ends.
+    """
+
+    def __init__(self, root: Path, entry_point: str | None, command: tuple[str, ...]) -> None:
+        self.ulids: deque[str] = deque()
+        self.recalled: str | None = None
+        self.ready = False
+        self._unsent: deque[memoryview] = deque()
+        self._buffer = bytearray()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
+        # the files of a command's jobs; here, since a worker that is killed cannot clean up
+        self._folder = (
+            tempfile.TemporaryDirectory(prefix="ingest-", ignore_cleanup_errors=True)
+            if command
+            else None
+        )
+        jobs_read, self.jobs_fd = os.pipe()
+        self.answers_fd, answers_write = os.pipe()
+        os.set_blocking(self.jobs_fd, False)
+        inherited = (jobs_read, answers_write, self._output.fileno())
+        module = "ingest.executors.local.worker_side"
+        arguments = [sys.executable, "-u", "-m", module, *map(str, inherited)]
+        try:
+            self._process = subprocess.Popen(
+                arguments,
+                pass_fds=inherited,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=self._output,
+                start_new_session=True,
+            )
+        except OSError:
+            self._free()
+            raise
+        finally:
+            os.close(jobs_read)
+            os.close(answers_write)
+        model = {
+            "root": str(root),
+            "entry_point": entry_point,
+            "command": command,
+            "folder": self._folder.name if self._folder else None,
+        }
+        self._queue(Order.JOB, json.dumps(model).encode())
+
+    def give(self, ulid: str, document: bytes) -> None:
+        """Hand over one more job, as far as the worker takes it now; send() hands over the rest."""
+        self.ulids.append(ulid)
+        self._queue(Order.JOB, document)
+
+    def recall(self) -> None:
+        """Ask the newest job back; it comes back (Answer.RECALLED) unless it has begun."""
+        self.recalled = self.ulids[-1]
+        self._queue(Order.RECALL, b"")
+
+    def _queue(self, order: Order, body: bytes) -> None:
+        self._unsent.append(memoryview(FRAME_HEADER.pack(order, len(body)) + body))
+        self.send()
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether a part of a job still waits for room in the pipe."""
+        return bool(self._unsent)
+
+    def send(self) -> None:
+        """Write what the pipe has room for; never waits for a worker that does not read."""
+        try:
+            while self._unsent:
+                written = os.write(self.jobs_fd, self._unsent[0])
+                rest = self._unsent.popleft()[written:]
+                if rest:
+                    self._unsent.appendleft(rest)
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            self._unsent.clear()  # it has died: that shows on the other pipe, and is handled there
+
+    def read_answers(self) -> Iterator[tuple[Answer, bytes] | None]:
+        """Each whole answer that has arrived; None once the worker has ended."""
+        chunk = os.read(self.answers_fd, 1 << 20)
+        self._buffer += chunk
+        while len(self._buffer) >= FRAME_HEADER.size:
+            kind, size = FRAME_HEADER.unpack_from(self._buffer)
+            end = FRAME_HEADER.size + size
+            if len(self._buffer) < end:
+                break
+            body = bytes(self._buffer[FRAME_HEADER.size : end])
+            del self._buffer[:end]
+            yield Answer(kind), body
+        if not chunk:
+            yield None
+
+    def last_output(self) -> str:
+        """The tail of what the job printed to stdout and stderr."""
+        return output_tail(self._output.fileno())
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone; what it answered before may still be in the pipe."""
+        return self._process.poll() is not None
+
+    def wait(self) -> int:
+        """The exit status of a worker that has closed its pipe."""
+        try:
+            return self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self._process.wait()
+
+    def kill(self) -> None:
+        """End the worker and everything it started, now."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill what is left and free the pipes."""
+        self.kill()
+        self._process.wait()
+        self._free()
+
+    def _free(self) -> None:
+        os.close(self.jobs_fd)
+        os.close(self.answers_fd)
+        self._output.close()
+        if self._folder is not None:
+            self._folder.cleanup()

@@ -1,0 +1,20 @@
+"""[executors.local]: how the study's model is called, here and in a container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingest.study.setting_fields import setting
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """[executors.local]: the study's model on this machine."""
+
+    entry_point: str | None = setting(
+        None, 'the model as "module:function"; gets the document, yields (label, year, value)'
+    )
+    command: tuple[str, ...] = setting(
+        (), "the model as a program and arguments with {document} and {result} for the files"
+    )
+    workers: int = setting(0, "worker processes; 0 stands for one a core", minimum=0)

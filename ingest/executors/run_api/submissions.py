@@ -1,0 +1,246 @@
+"""One run's submissions to the run API: by way of the submitter, found again in its journal."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from ingest.errors import BackendError
+from ingest.executors.base import EarlierJob, ExecutorContext, Job, JobFault, Submission
+from ingest.executors.job_name import parse_job_name
+from ingest.executors.model_call import describe_exit
+from ingest.executors.output_tail import with_output
+from ingest.executors.run_api.answers import Outcome
+from ingest.executors.run_api.journal import (
+    JournalEvent,
+    JournalLine,
+    SubmissionJournal,
+    journal_path,
+)
+from ingest.executors.run_api.settings import RunApiSettings
+from ingest.executors.run_api.submitter import GRACE_S
+from ingest.executors.run_api.submitter_process import (
+    SubmitterEnded,
+    SubmitterEvent,
+    SubmitterProcess,
+)
+from ingest.executors.run_api.submitter_protocol import Answered, SubmitterConfig
+from ingest.study.combination import Combination
+
+log = logging.getLogger("ingest.run")
+
+# How long close() waits for calls that have begun; the submitter ends them without us as well.
+_CLOSE_WAIT_S = 2.0
+# A submitter that ends by itself so many times without one answer will not do better.
+_MAX_CRASHES = 3
+# How long the journal of a run that was killed and never taken up is kept.
+_KEPT_DAYS = 30
+
+
+class Submissions:
+    """Jobs handed in and their answers; tell() is called from a thread with what the submitter
+    says, and take() or ended() are to be called with that by the thread that owns this.
+    """
+
+    def __init__(
+        self,
+        settings: RunApiSettings,
+        context: ExecutorContext,
+        tell: Callable[[SubmitterEvent], None],
+    ) -> None:
+        self._settings = settings
+        self._context = context
+        self._tell = tell
+        self._path = journal_path(context.state_path)
+        self._journal = SubmissionJournal(self._path)
+        self._submitter: SubmitterProcess | None = None
+        self._is_settled = False
+        self._crashes = 0
+        self._open: dict[str, Job] = {}  # handed in, not answered
+        self._lost: Counter[Combination] = Counter()
+        self._ulids: set[str] = set()  # of accepted jobs, as the API names them
+        self._told: set[str] = set()  # answered in what the run was given last
+        self._stored: set[str] = set()  # answered, and certainly stored by the run
+        self._stored_ids: set[str] = set()  # external ids that the database had already
+
+    # --- jobs of an earlier process --------------------------------------------------------------
+
+    def adopt(self, jobs: Sequence[EarlierJob]) -> list[Submission]:
+        """What the journal knows of jobs whose answers never reached the database.
+
+        Raises BackendError when an earlier submitter does not end.
+        """
+        self._settle()
+        journal = self._journal.read()
+        open_jobs = [job for job in jobs if job.external_id is None]
+        self._count_lost(jobs, journal.values(), {job.ulid for job in open_jobs})
+        submissions = [
+            Submission(job.ulid, job.external_id, job_name=job.job_name)
+            for job in jobs
+            if job.external_id is not None
+        ]
+        self._ulids |= {submission.ulid for submission in submissions}
+        self._stored_ids |= {job.external_id for job in jobs if job.external_id is not None}
+        for job in open_jobs:
+            if job.ulid in journal:
+                submissions += self._known(journal[job.ulid])
+        return submissions
+
+    def _settle(self) -> None:
+        """Wait until the submitter of an earlier run has finished what it had begun."""
+        if self._is_settled:
+            return
+        if not self._journal.is_free():
+            who = f"process {self._journal.holder()}"
+            log.info("waiting for the submissions that an earlier run had begun (%s)", who)
+            with self._journal.lock(self._settings.submit_timeout_s + 2 * GRACE_S):
+                pass
+        self._is_settled = True
+
+    def _count_lost(
+        self, jobs: Sequence[EarlierJob], lines: Iterable[JournalLine], but: set[str]
+    ) -> None:
+        """Count the answers lost by earlier attempts; those in `but` are counted as they come."""
+        combinations = {job.combination for job in jobs}
+        for line in lines:
+            is_lost = line.event in (JournalEvent.LOST, JournalEvent.SENDING)
+            if is_lost and line.combination in combinations and line.ulid not in but:
+                self._lost[line.combination] += 1
+
+    def _known(self, line: JournalLine) -> list[Submission]:
+        """What a journal's last line about a job says; nothing where it was never accepted."""
+        if line.event is JournalEvent.NOT_ACCEPTED:
+            return []
+        if line.event is JournalEvent.ACCEPTED:
+            answered = Answered(line.ulid, Outcome.ACCEPTED, "", line.job_id, line.job_name)
+        else:
+            reason = line.reason or "the submitting process was ended"
+            answered = Answered(line.ulid, Outcome.LOST, reason)
+        return [self._submission(answered, line.combination)]
+
+    # --- handing in ------------------------------------------------------------------------------
+
+    def hand_in(self, jobs: Sequence[Job]) -> None:
+        """Give jobs to the submitter. Raises BackendError when there can be none."""
+        self._settle()
+        if self._submitter is None:
+            self._submitter = self._start()
+        for job in jobs:
+            self._open[job.ulid] = job
+            self._submitter.hand_in(job)
+
+    def _start(self) -> SubmitterProcess:
+        settings = self._settings
+        config = SubmitterConfig(
+            url=settings.url or "",
+            environment=self._context.environment,
+            journal=str(self._path),
+            concurrency=settings.submit_concurrency,
+            timeout_s=settings.submit_timeout_s,
+            tries=settings.submit_tries,
+            patience_s=self._context.run.unreachable_limit_s,
+        )
+        try:
+            return SubmitterProcess(config, self._tell)
+        except OSError as exc:
+            raise BackendError(f"cannot start the submitting process: {exc}") from exc
+
+    # --- answers ---------------------------------------------------------------------------------
+
+    def all_told_is_stored(self) -> None:
+        """The run has stored every submission that it was given so far."""
+        self._stored |= self._told
+        self._told.clear()
+
+    def take(self, answered: Answered) -> Iterator[Submission]:
+        """The submission that an answer makes."""
+        self._crashes = 0
+        job = self._open.pop(answered.ulid, None)
+        if job is not None:
+            yield self._submission(answered, job.combination)
+
+    def _submission(self, answered: Answered, combination: Combination) -> Submission:
+        self._told.add(answered.ulid)
+        if answered.outcome is Outcome.ACCEPTED:
+            return self._accepted(answered, combination)
+        if answered.outcome is Outcome.LOST:
+            self._lost[combination] += 1
+            can_pass = self._lost[combination] <= self._settings.lost_answer_retries
+            fault = _lost_fault(answered.reason, can_pass)
+        elif answered.outcome is Outcome.BUSY:
+            tries = f"{self._settings.submit_tries} times (executors.run-api.submit_tries)"
+            fault = JobFault("busy", f"the run API {answered.reason}, {tries}", can_pass=True)
+        else:
+            fault = JobFault("refused", f"the run API {answered.reason}")
+        return Submission(answered.ulid, fault=fault)
+
+    def _accepted(self, answered: Answered, combination: Combination) -> Submission:
+        name = parse_job_name(answered.job_name or "")
+        if name is None:
+            what = f"its job name {answered.job_name!r} is of another form"
+            log.info("%s: %s, so it keeps the ULID %s", combination, what, answered.ulid)
+        elif name.environment != self._context.environment:
+            log.warning("%s: it runs in the environment %s", combination, name.environment)
+        ulid = name.ulid if name else answered.ulid
+        if ulid in self._ulids:  # results are fetched by it, so they would be another job's
+            message = f"the run API gave it the name of another job, {answered.job_name}"
+            return Submission(answered.ulid, fault=JobFault("bad answer", message))
+        self._ulids.add(ulid)
+        return Submission(
+            ulid=answered.ulid,
+            external_id=answered.job_id,
+            new_ulid=name.ulid if name else None,
+            job_name=answered.job_name,
+        )
+
+    def ended(self, ended: SubmitterEnded) -> Iterator[Submission]:
+        """The submitter went by itself: its journal tells what it had begun, another does the rest.
+
+        Raises BackendError when that happens again and again.
+        """
+        self._submitter = None
+        self._crashes += 1
+        what = f"the submitting process {describe_exit(ended.status)}"
+        if self._crashes >= _MAX_CRASHES:
+            raise BackendError(with_output(f"{what}, again and again", ended.output))
+        log.warning("%s; another one goes on", what)
+        journal = self._journal.read()
+        for job in list(self._open.values()):
+            known = self._known(journal[job.ulid]) if job.ulid in journal else []
+            if known:
+                del self._open[job.ulid]
+                yield from known
+        self.hand_in(list(self._open.values()))
+
+    # --- stopping --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Submit nothing more; calls that have begun are finished by the submitter."""
+        if self._submitter is None or self._submitter.close(_CLOSE_WAIT_S):
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Forget what is stored, was never accepted or is very old."""
+        oldest = (datetime.now(UTC) - timedelta(days=_KEPT_DAYS)).isoformat()
+
+        def is_needed(line: JournalLine) -> bool:
+            is_stored = line.ulid in self._stored or line.job_id in self._stored_ids
+            is_open = line.event is not JournalEvent.NOT_ACCEPTED
+            return is_open and not is_stored and line.time > oldest
+
+        try:
+            with self._journal.lock():
+                self._journal.keep(is_needed)
+        except (BackendError, OSError) as exc:
+            log.info("%s stays as it is: %s", self._path.name, exc)
+
+
+def _lost_fault(reason: str, can_pass: bool) -> JobFault:
+    again = "may be" if can_pass else "is not"
+    message = (
+        f"nobody knows whether the run API accepted the job ({reason}): it may be running, "
+        f"and {again} submitted again (executors.run-api.lost_answer_retries)"
+    )
+    return JobFault("answer lost", message, can_pass)

@@ -1,1 +1,0 @@
-"""What others recorded: reading databases of the original form, job lists and metric files."""

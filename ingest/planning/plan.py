@@ -1,0 +1,293 @@
+"""What has to run and why: pure, from the inputs as they are now and the stored ones handed in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ingest.planning.input_changes import (
+    code_changes,
+    describe_changes,
+    document_changes,
+    parameter_changes,
+)
+from ingest.planning.inputs import ContentLookup, Inputs, InputSet
+from ingest.study.combination import Combination
+from ingest.study.compose import ComposedScenario
+from ingest.study.json_files import canonical_json, sha256_text
+from ingest.study.settings import AnalyticsSettings
+from ingest.study.study import Study
+
+
+class ReasonKind(StrEnum):
+    """Why a combination runs, for machines."""
+
+    UNFINISHED = "unfinished"
+    INPUT = "input"
+    CODE = "code"
+    ENVIRONMENT = "environment"
+    COMMIT = "commit"
+    FAILED = "failed"
+    NO_METRICS = "no-metrics"
+    NEVER_RUN = "never-run"
+    FORCED = "forced"
+
+
+class Reason(NamedTuple):
+    """Why a combination runs: a kind, and words that name what changed."""
+
+    kind: ReasonKind
+    text: str
+
+
+@dataclass(frozen=True)
+class StoredSuccess:
+    """The newest success of a combination; inputs is None where they were not recorded."""
+
+    run_id: int
+    git_commit: str
+    has_metrics: bool
+    inputs: Inputs | None
+
+
+@dataclass(frozen=True)
+class StoredFailure:
+    """The newest job of a combination, when it was no success."""
+
+    run_id: int
+    job_status: str
+
+
+@dataclass(frozen=True)
+class UnfinishedJob:
+    """A job of a run that was cut off, with the digest of the inputs it was begun for."""
+
+    run_id: int
+    input_digest: str
+
+
+@dataclass(frozen=True)
+class StoredState:
+    """What the database knows about combinations; content gives an input's content by digest."""
+
+    successes: Mapping[Combination, StoredSuccess]
+    failures: Mapping[Combination, StoredFailure]
+    unfinished: Mapping[Combination, UnfinishedJob]
+    content: ContentLookup
+
+
+EMPTY_STATE = StoredState({}, {}, {}, lambda digest: None)
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A combination that has to run, with its inputs and the reason."""
+
+    combination: Combination
+    inputs: Inputs
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Plan:
+    """to_run in the order of submission; up_to_date: combinations that need nothing.
+
+    A plan of failed jobs alone has nothing up to date: the other combinations are not looked at.
+    """
+
+    to_run: tuple[PlannedJob, ...]
+    up_to_date: tuple[Combination, ...]
+
+    @property
+    def total(self) -> int:
+        """How many combinations were looked at."""
+        return len(self.to_run) + len(self.up_to_date)
+
+    def by_reason(self) -> dict[Reason, list[Combination]]:
+        """The combinations to run, grouped by reason, the largest group first."""
+        groups: dict[Reason, list[Combination]] = {}
+        for job in self.to_run:
+            groups.setdefault(job.reason, []).append(job.combination)
+        return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
+
+
+@dataclass(frozen=True)
+class PlanRules:
+    """How strict a plan is: triggers as in run.rerun_triggers; commit is HEAD as it is now."""
+
+    triggers: frozenset[str] = frozenset({"input", "code", "environment"})
+    commit: str = "unknown"
+    force: bool = False
+    only_failed: bool = False
+
+
+def make_plan(
+    wanted: Mapping[Combination, Inputs],
+    stored: StoredState,
+    rules: PlanRules,
+    contents: ContentLookup,
+) -> Plan:
+    """The plan for the wanted combinations, in their order.
+
+    contents: content of an input as it is now, by digest, to name what changed.
+    """
+    describe = _Describer(stored.content, contents)
+    to_run, up_to_date = [], []
+    for combination, inputs in wanted.items():
+        reason = _reason(combination, inputs, stored, rules, describe)
+        if reason is not None:
+            to_run.append(PlannedJob(combination, inputs, reason))
+        elif not rules.only_failed:
+            up_to_date.append(combination)
+    return Plan(tuple(to_run), tuple(up_to_date))
+
+
+def _reason(
+    combination: Combination,
+    inputs: Inputs,
+    stored: StoredState,
+    rules: PlanRules,
+    describe: _Describer,
+) -> Reason | None:
+    """Why a combination has to run, or None when it is up to date."""
+    failure = stored.failures.get(combination)
+    if rules.only_failed:
+        return _failed(failure) if failure else None
+    unfinished = stored.unfinished.get(combination)
+    if unfinished and unfinished.input_digest == inputs.digest:
+        return Reason(ReasonKind.UNFINISHED, f"left over from run {unfinished.run_id}")
+    if rules.force:
+        return Reason(ReasonKind.FORCED, "--force")
+    success = stored.successes.get(combination)
+    if success is None:
+        return _failed(failure) if failure else Reason(ReasonKind.NEVER_RUN, "never run")
+    if not success.has_metrics:
+        return Reason(ReasonKind.NO_METRICS, f"success without metrics in run {success.run_id}")
+    return _changed(success, inputs, rules, describe)
+
+
+def _failed(failure: StoredFailure) -> Reason:
+    words = {"timeout": "timed out", "cancelled": "cancelled"}
+    text = words.get(failure.job_status, failure.job_status)
+    return Reason(ReasonKind.FAILED, f"{text} in run {failure.run_id}")
+
+
+def _changed(
+    success: StoredSuccess, inputs: Inputs, rules: PlanRules, describe: _Describer
+) -> Reason | None:
+    """Which of the inputs that count differ from those of the newest success."""
+    old = success.inputs
+    if old is None:
+        return Reason(ReasonKind.INPUT, f"inputs of run {success.run_id} were not recorded")
+    before, now = old.shared, inputs.shared
+    if "input" in rules.triggers:
+        if old.document_digest != inputs.document_digest:
+            return Reason(ReasonKind.INPUT, describe.document(before, now))
+        if before.query_digest != now.query_digest:
+            return Reason(ReasonKind.INPUT, "analytics query changed")
+    if "code" in rules.triggers and before.code_digest != now.code_digest:
+        return Reason(ReasonKind.CODE, describe.code(before.code_digest, now.code_digest))
+    if "environment" in rules.triggers and before.environment != now.environment:
+        text = f"environment changed ({before.environment} -> {now.environment})"
+        return Reason(ReasonKind.ENVIRONMENT, text)
+    if "commit" in rules.triggers and success.git_commit != rules.commit:
+        text = f"commit changed ({success.git_commit[:7]} -> {rules.commit[:7]})"
+        return Reason(ReasonKind.COMMIT, text)
+    return None
+
+
+class _Describer:
+    """Words for what changed, each made once however many combinations share it."""
+
+    def __init__(self, old: ContentLookup, new: ContentLookup) -> None:
+        self._old, self._new = old, new
+        self.document = lru_cache(maxsize=None)(self._document)
+        self.code = lru_cache(maxsize=None)(self._code)
+
+    def _document(self, before: Any, now: Any) -> str:
+        causes = []
+        if before.model_digest != now.model_digest:
+            old, new = self._old(before.model_digest), self._new(now.model_digest)
+            details = describe_changes(document_changes(old, new), 2) if old is not None else ""
+            causes.append(_with_details("model document changed", details))
+        if before.scenario_digest != now.scenario_digest:
+            old, new = self._old(before.scenario_digest), self._new(now.scenario_digest)
+            details = describe_changes(parameter_changes(old, new), 2) if old is not None else ""
+            causes.append(_with_details(f"scenario {now.scenario} changed", details))
+        return " and ".join(causes) or "composition of the document changed"
+
+    def _code(self, before: str, now: str) -> str:
+        old, new = self._old(before), self._new(now)
+        details = describe_changes(code_changes(old, new), 3) if old is not None else ""
+        return _with_details("code changed", details)
+
+
+def _with_details(text: str, details: str) -> str:
+    return f"{text} ({details})" if details else text
+
+
+def query_content(settings: AnalyticsSettings) -> str:
+    """What of the analytics settings decides a result, as canonical JSON."""
+    query: dict[str, Any] = {
+        "element_labels": sorted(settings.element_labels),
+        "on_bad_rows": settings.on_bad_rows,
+    }
+    if settings.source == "analytics-api":  # the other sources ask no such question
+        query |= {
+            "event_type": settings.event_type,
+            "group_by": list(settings.group_by),
+            "group_by_date": settings.group_by_date,
+            "aggregations": list(settings.aggregations),
+            "filters": sorted(settings.filters),
+        }
+    return canonical_json(query)
+
+
+def wanted_inputs(
+    study: Study, composed: Mapping[str, ComposedScenario], countries: Iterable[str]
+) -> dict[Combination, Inputs]:
+    """The inputs of each combination, scenario by scenario.
+
+    composed: the chosen scenarios applied to the model, by name. countries: the chosen ISO3 codes.
+    """
+    iso3_codes = list(countries)
+    query_digest = sha256_text(query_content(study.settings.analytics))
+    wanted = {}
+    for name, scenario in composed.items():
+        shared = InputSet(
+            scenario=name,
+            model_digest=study.model.digest,
+            scenario_digest=scenario.scenario.digest,
+            code_digest=study.code.digest,
+            environment=study.settings.study.environment,
+            query_digest=query_digest,
+        )
+        for iso3 in iso3_codes:
+            wanted[Combination(iso3, name)] = Inputs(shared, scenario.document_digest(iso3))
+    return wanted
+
+
+def study_contents(study: Study) -> dict[str, tuple[str, str]]:
+    """Kind and content (canonical JSON) of each input of a study, by digest."""
+    query = query_content(study.settings.analytics)
+    contents = {
+        sha256_text(query): ("query", query),
+        study.model.digest: ("model", study.model.content),
+        study.code.digest: ("code", study.code.content),
+    }
+    for scenario in study.scenarios:
+        contents[scenario.digest] = ("scenario", scenario.content)
+    return contents
+
+
+def content_lookup(contents: Mapping[str, tuple[str, str]]) -> ContentLookup:
+    """Parsed content by digest, None for what is not known."""
+
+    def look_up(digest: str) -> Any:
+        return json.loads(contents[digest][1]) if digest in contents else None
+
+    return look_up

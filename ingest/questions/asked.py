@@ -1,0 +1,301 @@
+"""A canned query as it was asked: its values checked, its drop-downs, its names for people."""
+
+from __future__ import annotations
+
+import math
+import re
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ingest.database.states import resolve_run
+from ingest.errors import ConfigError
+from ingest.questions.catalogue import check_names, default_value, parameter_options
+from ingest.questions.files import (
+    CannedQuery,
+    Chart,
+    ParameterType,
+    QueryParameter,
+    is_sql,
+    used_parameters,
+)
+from ingest.text.suggest import did_you_mean
+
+_LONGEST_RUN_NUMBER = 15
+# Parameters that say what is shown, in the order in which a subtitle tells them.
+_SUBJECTS = ("country", "label", "scenario", "baseline", "reference")
+_SCENARIOS = ("scenario", "baseline")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One parameter with its value, as text; options: (value, label) of a drop-down, or none.
+
+    chosen: the options that are taken, for people. is_default: what it would be without a choice.
+    """
+
+    parameter: QueryParameter
+    value: str
+    options: tuple[tuple[str, str], ...]
+    is_default: bool
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The labels of the options that are taken, in their order."""
+        taken = set(split_values(self.value)) if self.parameter.many else {self.value}
+        return tuple(label for value, label in self.options if value in taken)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """The run whose state is shown; dirty: files of the study were not committed."""
+
+    run_id: int
+    timestamp: str
+    git_commit: str
+    status: str
+    dirty: bool
+
+
+@dataclass(frozen=True)
+class AskedQuestion:
+    """A question with the value of every parameter, and what people call them.
+
+    names: by parameter. scenarios: those that can be chosen. run: None where the question has no
+    run, or the database none yet. unit: of the chosen label, empty where it is not known.
+    """
+
+    query: CannedQuery
+    values: Mapping[str, str]
+    choices: tuple[Choice, ...]
+    names: Mapping[str, str]
+    run: RunFacts | None
+    scenarios: frozenset[str] = frozenset()
+    unit: str = ""
+
+    @property
+    def series_names(self) -> dict[str, str]:
+        """What columns such as baseline_value are called in this question: null."""
+        named = {f"{name}_value": value for name, value in self.names.items() if value}
+        return {**named, "after_value": self.names["run"]} if "before" in self.names else named
+
+
+Memo = dict[tuple[str, tuple[object, ...]], Any]
+"""Options and defaults that were read, by their SQL and its values; good until the data change."""
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the options and defaults of a question's parameters, each only once."""
+
+    connection: sqlite3.Connection
+    query: CannedQuery
+    memo: Memo
+
+    def options(self, parameter: QueryParameter, values: Mapping[str, str]) -> dict[str, str]:
+        """The choices, by their value as text."""
+        if parameter.options is None:
+            return {}
+
+        def read() -> dict[str, str]:
+            found = parameter_options(self.connection, self.query, parameter, values)
+            return {_text(value): label for value, label in found}
+
+        return cast(dict[str, str], self._once(parameter.options, values, read))
+
+    def default(self, parameter: QueryParameter, values: Mapping[str, str]) -> str:
+        """The default as text."""
+
+        def read() -> str:
+            return _text(default_value(self.connection, self.query, parameter, values))
+
+        default = parameter.default
+        if not isinstance(default, str) or not is_sql(default):
+            return read()
+        return str(self._once(default, values, read))
+
+    def _once(self, sql: str, values: Mapping[str, str], read: Callable[[], Any]) -> Any:
+        key = (sql, tuple(values.get(name) for name in sorted(used_parameters(sql))))
+        if key not in self.memo:
+            self.memo[key] = read()
+        return self.memo[key]
+
+
+def resolve_values(
+    connection: sqlite3.Connection,
+    query: CannedQuery,
+    given: Mapping[str, str],
+    memo: Memo | None = None,
+) -> dict[str, str]:
+    """The value of every parameter as text: what was given and checked, or its default.
+
+    Blank means the default, where it is no choice of its own. A run may be named in any way that
+    `--run` understands; its number is given back. memo: what was read before of the same data.
+    Raises ConfigError: a parameter or value that is not there.
+    """
+    check_names(query, given)
+    reader = _Reader(connection, query, {} if memo is None else memo)
+    values: dict[str, str] = {}
+    for parameter in query.parameters:
+        text = given.get(parameter.name, "").strip()
+        is_chosen_blank = parameter.name in given and "" in reader.options(parameter, values)
+        if text or is_chosen_blank:
+            values[parameter.name] = _checked(reader, parameter, text, values)
+        else:
+            values[parameter.name] = reader.default(parameter, values)
+    return values
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _checked(
+    reader: _Reader, parameter: QueryParameter, text: str, values: Mapping[str, str]
+) -> str:
+    name = parameter.name
+    if parameter.type is ParameterType.RUN:
+        return str(_run_id(reader.connection, text))
+    if parameter.type is ParameterType.NUMBER and not _is_number(text):
+        raise ConfigError(f"{name}: {text!r} is no number")
+    if parameter.type is ParameterType.YEAR and not re.fullmatch(r"\d{4}", text):
+        raise ConfigError(f"{name}: {text!r} is no year; write four digits, e.g. 2030")
+    parts = split_values(text) if parameter.many else [text]
+    if parameter.options is not None:
+        known = reader.options(parameter, values)
+        for part in parts:
+            if part not in known:
+                raise ConfigError(_unknown(name, part, known))
+    return ",".join(parts)
+
+
+def _run_id(connection: sqlite3.Connection, text: str) -> int:
+    if text.isdecimal() and len(text) > _LONGEST_RUN_NUMBER:
+        text = text[:_LONGEST_RUN_NUMBER]  # no run has such a number, and SQLite cannot hold it
+    return resolve_run(connection, text).run_id
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _unknown(name: str, text: str, known: Mapping[str, str]) -> str:
+    hint = did_you_mean(text, [value for value in known if value])
+    if hint:
+        return f"{name}: there is no {text!r}.{hint}"
+    some = [value for value in known if value][:8]
+    more = f" and {len(known) - 8} more" if len(known) > 8 else ""
+    there = f"there are {', '.join(some)}{more}" if some else "there are none"
+    return f"{name}: there is no {text!r}; {there}"
+
+
+def split_values(text: str) -> list[str]:
+    """The values of a parameter that takes several, each once."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+# --- what a page tells beside the rows -----------------------------------------------------------
+
+
+def describe_question(
+    connection: sqlite3.Connection,
+    query: CannedQuery,
+    values: Mapping[str, str],
+    memo: Memo | None = None,
+) -> AskedQuestion:
+    """The question with its drop-downs and names; values as resolve_values() gives them."""
+    reader = _Reader(connection, query, {} if memo is None else memo)
+    choices = tuple(_choice(reader, parameter, values) for parameter in query.parameters)
+    scenarios = frozenset(
+        value
+        for choice in choices
+        if choice.parameter.name in _SCENARIOS
+        for value, _ in choice.options
+        if value
+    )
+    return AskedQuestion(
+        query=query,
+        values=values,
+        choices=choices,
+        names={choice.parameter.name: _name(choice) for choice in choices},
+        run=_run_facts(connection, values.get("run", "")),
+        scenarios=scenarios,
+        unit=read_unit(connection, values.get("label", "")),
+    )
+
+
+def read_unit(connection: sqlite3.Connection, element_label: str) -> str:
+    """The unit of an element label, empty where it is not known."""
+    row = connection.execute("SELECT unit FROM labels WHERE element_label = ?", [element_label])
+    return str((row.fetchone() or ("",))[0])
+
+
+def _choice(reader: _Reader, parameter: QueryParameter, values: Mapping[str, str]) -> Choice:
+    value = values[parameter.name]
+    options = tuple(reader.options(parameter, values).items())
+    return Choice(parameter, value, options, value == reader.default(parameter, values))
+
+
+def _name(choice: Choice) -> str:
+    """A value as a sentence says it: Kenya, run 7; a scenario by its own name."""
+    if choice.parameter.type is ParameterType.RUN:
+        return f"run {choice.value}" if choice.value else "no run"
+    if choice.parameter.name == "country" and choice.chosen and choice.value:
+        return choice.chosen[0].removesuffix(f" ({choice.value})")
+    return choice.value
+
+
+def _run_facts(connection: sqlite3.Connection, run_id: str) -> RunFacts | None:
+    if not run_id:
+        return None
+    row = connection.execute(
+        """SELECT run_id, timestamp, git_commit, status, coalesce(dirty_files, '[]') <> '[]'
+             FROM validation_runs WHERE run_id = ?""",
+        [run_id],
+    ).fetchone()
+    return RunFacts(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
+
+
+def chart_subtitle(asked: AskedQuestion, chart: Chart, rows: Sequence[Sequence[object]]) -> str:
+    """What a chart is of: Kenya · Healthy Years Lived · all_treatments against null · run 7."""
+    names = {name: value for name, value in asked.names.items() if value}
+    if asked.unit:
+        names["label"] += f" ({asked.unit})"
+    parts = [names[name] for name in _SUBJECTS[:2] if name in names]
+    if "scenario" in names and "baseline" in names:
+        parts.append(f"{names['scenario']} against {names['baseline']}")
+    else:
+        parts += [names[name] for name in _SCENARIOS if name in names]
+    parts += [names[name] for name in _SUBJECTS[4:] if name in names]
+    measure = _measure(chart)
+    if measure and rows:
+        parts.append(measure)
+    if "before" in names:
+        parts.append(f"{names['run']} against {names['before']}")
+    elif "run" in names:
+        parts.append(names["run"])
+    return " · ".join(parts)
+
+
+_MEASURES = {
+    "difference": "difference",
+    "percent": "difference in %",
+    "ratio": "ratio",
+    "count()": "number",
+    "duration_s": "seconds",
+    "value": "",
+}
+
+
+def _measure(chart: Chart) -> str:
+    """What the numbers of a chart are, where it is not the label alone."""
+    if chart.measure:
+        return chart.measure
+    channels = chart.encoding
+    numbers = channels.get("value") or (channels["x"] if chart.mark == "bar" else channels["y"])
+    column = numbers[0] if isinstance(numbers, list) and len(numbers) == 1 else numbers
+    return _MEASURES.get(column, "") if isinstance(column, str) else ""

@@ -1,0 +1,164 @@
+"""Canned queries: the questions that are there, and their answers from a database."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import ConfigError
+from ingest.questions.files import (
+    CannedQuery,
+    Chart,
+    QueryParameter,
+    is_sql,
+    load_files,
+    used_parameters,
+)
+from ingest.text.suggest import did_you_mean
+
+__all__ = ["CannedQuery", "Chart", "QueryParameter", "load_canned_queries"]
+
+Rows = list[tuple[Any, ...]]
+
+_GROUPS = re.compile(r"/\* groups \*/.*?/\* end groups \*/", re.DOTALL)
+_YEARS = re.compile(r"/\* years \*/.*?/\* end years \*/", re.DOTALL)
+
+
+def load_canned_queries(folder: Path | None = None) -> dict[str, CannedQuery]:
+    """The queries of a folder (default: those of this installation) by name, sorted.
+
+    Raises ConfigError that names the file and what is wrong with it.
+    """
+    return load_files(folder)
+
+
+def run_canned_query(
+    connection: sqlite3.Connection, query: CannedQuery, values: Mapping[str, Any]
+) -> tuple[list[str], Rows]:
+    """The column names and rows of a query; a value missing or None falls back to its default.
+
+    Raises ConfigError: an unknown parameter, a missing one without a default, or SQL that fails.
+    """
+    bound = bind_values(connection, query, values)
+    return _execute(connection, query, sql_for(connection, query), bound)
+
+
+def bind_values(
+    connection: sqlite3.Connection, query: CannedQuery, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The value of every parameter, in their order: as given, or its default.
+
+    Raises ConfigError as run_canned_query does.
+    """
+    check_names(query, values)
+    bound: dict[str, Any] = {}
+    for parameter in query.parameters:
+        value = values.get(parameter.name)
+        bound[parameter.name] = (
+            default_value(connection, query, parameter, bound) if value is None else value
+        )
+    return bound
+
+
+def check_names(query: CannedQuery, values: Mapping[str, Any]) -> None:
+    """Raises ConfigError: a name that is none of the query's parameters."""
+    known = [parameter.name for parameter in query.parameters]
+    for name in values:
+        if name not in known:
+            hint = did_you_mean(name, known) or f" It has {', '.join(known)}"
+            raise ConfigError(f"canned query {query.name} has no parameter {name!r}.{hint}")
+
+
+def default_value(
+    connection: sqlite3.Connection,
+    query: CannedQuery,
+    parameter: QueryParameter,
+    values: Mapping[str, Any] | None = None,
+) -> Any:
+    """The default of a parameter in this database; None where its SQL gives no row.
+
+    values: those of the parameters before it. Raises ConfigError: it has none, or its SQL fails.
+    """
+    default = parameter.default
+    if default is None:
+        raise ConfigError(f"canned query {query.name} needs a value for {parameter.name}")
+    if not isinstance(default, str) or not is_sql(default):
+        return default
+    _, rows = _execute(connection, query, default, _used(default, values))
+    return rows[0][0] if rows else None
+
+
+def parameter_options(
+    connection: sqlite3.Connection,
+    query: CannedQuery,
+    parameter: QueryParameter,
+    values: Mapping[str, Any] | None = None,
+) -> list[tuple[Any, str]]:
+    """The choices of a parameter in this database, (value, label); empty for free text."""
+    if parameter.options is None:
+        return []
+    options = parameter.options
+    _, rows = _execute(connection, query, options, _used(options, values))
+    return [(row[0], str(row[-1])) for row in rows]
+
+
+def _used(sql: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The values that a piece of SQL names; a parameter without a value is NULL."""
+    return {name: (values or {}).get(name) for name in used_parameters(sql)}
+
+
+def sql_for(connection: sqlite3.Connection, query: CannedQuery) -> str:
+    """The query's SQL with every grouping and every year that this database has.
+
+    The file itself knows region and income_group alone, which every database has, and one year.
+    """
+    sql = query.sql
+    if _GROUPS.search(sql):
+        selects = [
+            f"SELECT iso3, '{column}', \"{column}\" FROM countries"
+            for column in group_columns(connection)
+        ]
+        sql = _GROUPS.sub(lambda _: "\n    UNION ALL ".join(selects), sql)
+    if _YEARS.search(sql):
+        columns = [
+            f'max(CASE timestamp_year WHEN {year} THEN value END) AS "{year}"'
+            for year in result_years(connection)
+        ]
+        sql = _YEARS.sub(lambda found: ",\n       ".join(columns) or found[0], sql)
+    return sql
+
+
+def depends_on_database(query: CannedQuery) -> bool:
+    """Whether sql_for() may give other SQL than the file has."""
+    return bool(_GROUPS.search(query.sql) or _YEARS.search(query.sql))
+
+
+def group_columns(connection: sqlite3.Connection) -> list[str]:
+    """The columns of the countries table that put countries into groups."""
+    rows = connection.execute(
+        """SELECT name FROM pragma_table_info('countries')
+            WHERE name NOT IN ('iso3', 'name') ORDER BY cid"""
+    )
+    return [row[0] for row in rows]
+
+
+def result_years(connection: sqlite3.Connection) -> range:
+    """The years from the first to the last one of all results; empty where there are none."""
+    first, last = connection.execute(
+        "SELECT (SELECT min(first_year) FROM result_sets), (SELECT max(last_year) FROM result_sets)"
+    ).fetchone()
+    return range(first, last + 1) if first is not None else range(0)
+
+
+def _execute(
+    connection: sqlite3.Connection, query: CannedQuery, sql: str, values: Mapping[str, Any]
+) -> tuple[list[str], Rows]:
+    try:
+        cursor = connection.execute(sql, values)
+        columns = [column[0] for column in cursor.description or ()]
+        return columns, [tuple(row) for row in cursor]
+    except (sqlite3.Error, sqlite3.Warning) as exc:
+        raise ConfigError(f"{query.name}.sql: SQL: {exc}") from exc

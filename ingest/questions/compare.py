@@ -1,0 +1,330 @@
+"""Scenario against scenario: which canned query answers a comparison, its values, its totals."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ingest.errors import ConfigError
+from ingest.questions.catalogue import CannedQuery, group_columns, run_canned_query
+from ingest.study.combination import select_names
+from ingest.text.suggest import did_you_mean
+
+DEFAULT_LABEL = "Healthy Years Lived"
+DEEPEST_GROUPS = 3
+
+# Of --by, beside the columns of the countries table.
+TOTAL, YEAR, COUNTRY = "total", "year", "country"
+
+VALUE_COLUMNS = ("baseline_value", "scenario_value", "difference", "percent")
+REFERENCE_COLUMNS = ("model_value", "reference_value", "ratio")
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """What to compare: the scenario against the baseline in the state as of a run.
+
+    by: what to group by, nested from left to right; empty is by country. countries: ISO3 codes,
+    empty for all. discount_rate: percent a year. reference: published figures to compare with.
+    """
+
+    baseline: str
+    scenario: str
+    label: str
+    run_id: int
+    by: tuple[str, ...] = (COUNTRY,)
+    countries: tuple[str, ...] = ()
+    until_year: int | None = None
+    discount_rate: float = 0.0
+    base_year: int | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The answer. total is a row of the same columns, over all rows; None where there is no row.
+
+    columns: what it is grouped by, then the values. In rows, percent and ratio are None where the
+    baseline or the reference is 0. left_out: countries that have one of the two scenarios alone.
+    """
+
+    request: CompareRequest
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    total: tuple[Any, ...] | None
+    left_out: tuple[str, ...]
+
+
+def compare_scenarios(
+    connection: sqlite3.Connection, queries: dict[str, CannedQuery], request: CompareRequest
+) -> Comparison:
+    """The comparison that was asked for, by the canned queries.
+
+    Raises ConfigError: a name that the state does not have, or nothing to compare.
+    """
+    left_out = _check(connection, request)
+    if request.reference is not None:
+        return _against_reference(connection, queries, request, left_out)
+    query, renamed = choose_query(request)
+    rows = _select(connection, queries[query], request, renamed)
+    if not rows:
+        raise ConfigError(_nothing(request))
+    whole = replace(request, by=(TOTAL,))
+    name, columns = choose_query(whole)
+    (sums,) = _select(connection, queries[name], whole, columns)
+    keys = tuple(renamed)[: -len(VALUE_COLUMNS)]
+    known = dict(zip(columns, sums, strict=True))
+    total = tuple(known.get(key) for key in keys) + sums[-len(VALUE_COLUMNS) :]
+    return Comparison(request, tuple(renamed), rows, total, left_out)
+
+
+def choose_query(request: CompareRequest) -> tuple[str, dict[str, str]]:
+    """Name of the canned query, and its columns to show: name shown -> name in the query."""
+    values = {column: column for column in VALUE_COLUMNS}
+    if request.by == (YEAR,) and len(request.countries) == 1:
+        return "compare_scenarios", {"timestamp_year": "timestamp_year", **values}
+    if request.by == (COUNTRY,):
+        return "scenario_impact", {"country": "country", "name": "name", **values}
+    groups = {_shown(group): f"group_{n}" for n, group in enumerate(_groups(request), 1)}
+    return "scenario_impact_by_group", {**groups, "countries": "countries", **values}
+
+
+def query_values(request: CompareRequest, query: CannedQuery) -> dict[str, Any]:
+    """The values of a query's parameters, of those that it has."""
+    groups = [*_groups(request), "", "", ""]
+    values = {
+        "run": request.run_id,
+        "baseline": request.baseline,
+        "scenario": request.scenario,
+        "label": request.label,
+        "country": request.countries[0] if request.countries else None,
+        "countries": ",".join(request.countries),
+        "until": "" if request.until_year is None else request.until_year,
+        "discount_rate": request.discount_rate,
+        "base_year": "" if request.base_year is None else request.base_year,
+        "group_1": groups[0],
+        "group_2": groups[1],
+        "group_3": groups[2],
+        "reference": request.reference,
+    }
+    return {parameter.name: values[parameter.name] for parameter in query.parameters}
+
+
+def _groups(request: CompareRequest) -> tuple[str, ...]:
+    return tuple(group for group in request.by if group != TOTAL)
+
+
+def _shown(group: str) -> str:
+    return "timestamp_year" if group == YEAR else group
+
+
+def _select(
+    connection: sqlite3.Connection,
+    query: CannedQuery,
+    request: CompareRequest,
+    renamed: dict[str, str],
+) -> tuple[tuple[Any, ...], ...]:
+    """The rows of a query with the columns to show alone."""
+    columns, rows = run_canned_query(connection, query, query_values(request, query))
+    positions = [columns.index(column) for column in renamed.values()]
+    return tuple(tuple(row[position] for position in positions) for row in rows)
+
+
+def _against_reference(
+    connection: sqlite3.Connection,
+    queries: dict[str, CannedQuery],
+    request: CompareRequest,
+    left_out: tuple[str, ...],
+) -> Comparison:
+    columns = ("country", "name", *REFERENCE_COLUMNS)
+    query = queries["reference_against_model"]
+    rows = _select(connection, query, request, {column: column for column in columns})
+    if not rows:
+        raise ConfigError(
+            f"reference {request.reference!r} and the results of {request.scenario} as of run "
+            f"{request.run_id} have no country in common"
+        )
+    model, reference = (math.fsum(row[column] for row in rows) for column in (2, 3))
+    total = ("", "", model, reference, model / reference if reference else None)
+    return Comparison(request, columns, rows, total, left_out)
+
+
+# --- checking what was asked for -----------------------------------------------------------------
+
+
+def default_label(connection: sqlite3.Connection, request_label: str | None) -> str:
+    """The label asked for, else Healthy Years Lived, else the first one. Raises ConfigError."""
+    labels = [
+        label
+        for (label,) in connection.execute(
+            "SELECT element_label FROM elements ORDER BY element_label"
+        )
+    ]
+    if not labels:
+        raise ConfigError("there are no results in this database yet. Make some with: ingest run")
+    if request_label is None:
+        return DEFAULT_LABEL if DEFAULT_LABEL in labels else labels[0]
+    if request_label not in labels:
+        raise ConfigError(
+            f"no label {request_label!r} in the results{_known(request_label, labels)}"
+        )
+    return request_label
+
+
+def reference_label(
+    connection: sqlite3.Connection, reference: str, scenario: str, label: str | None
+) -> str:
+    """The label of a reference's figures for a scenario. Raises ConfigError: it has none."""
+    rows = connection.execute(
+        "SELECT DISTINCT reference, scenario, element_label FROM reference_values ORDER BY 1, 2, 3"
+    ).fetchall()
+    if not rows:
+        raise ConfigError("no reference is loaded yet. Load one with: ingest reference load FILE")
+    if reference not in {row[0] for row in rows}:
+        names = sorted({row[0] for row in rows})
+        raise ConfigError(f"no reference {reference!r}{_known(reference, names)}")
+    of_scenario = [row[2] for row in rows if row[:2] == (reference, scenario)]
+    if not of_scenario:
+        has = ", ".join(sorted({row[1] for row in rows if row[0] == reference}))
+        raise ConfigError(
+            f"reference {reference!r} has no figures for scenario {scenario}; it has {has}"
+        )
+    if label is not None and label not in of_scenario:
+        has = ", ".join(of_scenario)
+        raise ConfigError(f"reference {reference!r} has no figures for {label!r}; it has {has}")
+    return label or of_scenario[0]
+
+
+def _check(connection: sqlite3.Connection, request: CompareRequest) -> tuple[str, ...]:
+    """The chosen countries with one of the two scenarios alone. Raises ConfigError."""
+    _check_groups(connection, request)
+    state: dict[str, set[str]] = {}
+    for country, scenario in connection.execute(
+        """SELECT DISTINCT country, scenario FROM job_results
+            WHERE job_status = 'success' AND run_id <= ?""",
+        [request.run_id],
+    ):
+        state.setdefault(scenario, set()).add(country)
+    for scenario in (request.baseline, request.scenario):
+        if scenario not in state:
+            raise ConfigError(
+                f"no results of scenario {scenario!r} as of run {request.run_id}"
+                f"{_known(scenario, state)}"
+            )
+    countries = set().union(*state.values())
+    for country in request.countries:
+        if country not in countries:
+            raise ConfigError(
+                f"no results of country {country!r} as of run {request.run_id}"
+                f"{_known(country, countries)}"
+            )
+    one_alone = state[request.baseline] ^ state[request.scenario]
+    chosen = set(request.countries) or countries
+    return tuple(sorted(one_alone & chosen))
+
+
+def countries_where(connection: sqlite3.Connection, conditions: Sequence[str]) -> tuple[str, ...]:
+    """The countries that meet every condition of the form "region=Europe*".
+
+    Raises ConfigError: another form, no such column of the countries, no country that fits.
+    """
+    chosen: set[str] | None = None
+    for condition in conditions:
+        column, equals, pattern = (part.strip() for part in condition.partition("="))
+        if not equals or not pattern:
+            raise ConfigError(f"--where {condition}: write COLUMN=VALUE, e.g. region=Europe*")
+        known = group_columns(connection)
+        if column not in known:
+            raise ConfigError(f"--where {condition}: no column {column}{_known(column, known)}")
+        groups = dict(connection.execute(f'SELECT iso3, "{column}" FROM countries'))
+        values = sorted({value for value in groups.values() if value})
+        wanted = set(select_names([pattern.replace(",", "?")], values, column))
+        fitting = {iso3 for iso3, value in groups.items() if value in wanted}
+        chosen = fitting if chosen is None else chosen & fitting
+    if conditions and not chosen:
+        raise ConfigError(f"no country meets --where {' --where '.join(conditions)}")
+    return tuple(sorted(chosen or ()))
+
+
+def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> None:
+    known = [TOTAL, YEAR, COUNTRY, *group_columns(connection)]
+    for group in request.by:
+        if group not in known:
+            hint = did_you_mean(group, known)
+            raise ConfigError(f"--by {group}: groups are {', '.join(known)}.{hint}")
+    if TOTAL in request.by and len(request.by) > 1:
+        raise ConfigError(f"--by {TOTAL} stands alone: the total is the last row of every table")
+    if len(set(request.by)) < len(request.by):
+        raise ConfigError("--by: a group stands there twice")
+    if len(request.by) > DEEPEST_GROUPS:
+        raise ConfigError(f"--by: at most {DEEPEST_GROUPS} groups can be nested")
+    if request.reference is not None and request.by != (COUNTRY,):
+        raise ConfigError("--reference compares by country; leave out --by")
+
+
+def _known(word: str, known: Iterable[str]) -> str:
+    """'. Did you mean X?', or '; there are A, B' where nothing is near."""
+    names = sorted(known)
+    hint = did_you_mean(word, names)
+    if hint:
+        return f".{hint}"
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"; there are {', '.join(names[:8])}{more}" if names else "; there are none"
+
+
+def _nothing(request: CompareRequest) -> str:
+    within = f" until {request.until_year}" if request.until_year is not None else ""
+    return (
+        f"{request.baseline} and {request.scenario} have no year of {request.label!r} in common"
+        f"{within} as of run {request.run_id}"
+    )
+
+
+# --- the order of the rows -----------------------------------------------------------------------
+
+
+def sort_rows(comparison: Comparison, column: str) -> Comparison:
+    """The rows by a column: numbers the largest first, names from A; a leading - turns it round.
+
+    Rows without a value come last. Raises ConfigError: no such column.
+    """
+    name = column.removeprefix("-")
+    names = [*comparison.columns]
+    name = _ALIASES.get(name, name) if name not in names else name
+    if name not in names:
+        hint = did_you_mean(name, names)
+        raise ConfigError(f"--sort {column}: columns are {', '.join(names)}.{hint}")
+    position = names.index(name)
+    with_value = [row for row in comparison.rows if row[position] is not None]
+    without = [row for row in comparison.rows if row[position] is None]
+    descending = name in _NUMBERS and name != "timestamp_year"
+    ordered = sorted(
+        with_value,
+        key=lambda row: row[position],
+        reverse=descending is not column.startswith("-"),
+    )
+    return replace(comparison, rows=(*ordered, *without))
+
+
+_ALIASES = {
+    "year": "timestamp_year", "baseline": "baseline_value", "scenario": "scenario_value",
+    "value": "model_value", "reference": "reference_value",
+}  # fmt: skip
+_NUMBERS = {"countries", *VALUE_COLUMNS, *REFERENCE_COLUMNS}
+
+
+def is_number(column: str) -> bool:
+    """Whether a column of a comparison holds numbers."""
+    return column in _NUMBERS or column == "timestamp_year"
+
+
+def decimals(values: Sequence[Any], digits: int) -> int:
+    """Decimal places that show the largest of these values with so many digits, 8 at most."""
+    sizes = [abs(value) for value in values if isinstance(value, int | float)]
+    largest = max(sizes, default=0.0)
+    if not largest or not math.isfinite(largest):
+        return 0
+    return min(8, max(0, digits - 1 - math.floor(math.log10(largest))))

@@ -1,0 +1,172 @@
+"""Published figures to hold results against: reading a table of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ingest.errors import ConfigError
+from ingest.study.country import check_iso3
+from ingest.text.suggest import did_you_mean
+
+_SHOWN_ROWS = 5
+_NUMBER = re.compile(
+    r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?([eE][+-]?\d+)?|[+-]?\.\d+([eE][+-]?\d+)?"
+)
+
+
+@dataclass(frozen=True)
+class ReferenceValue:
+    """One figure: a scenario's impact in a country, its difference to a baseline over the years."""
+
+    country: str
+    scenario: str
+    value: float
+
+
+@dataclass(frozen=True)
+class ReferenceTable:
+    """The figures of a table in its order; without: (country, scenario) of zero or blank cells."""
+
+    values: tuple[ReferenceValue, ...]
+    without: tuple[tuple[str, str], ...]
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """The scenarios that have figures."""
+        return tuple(dict.fromkeys(value.scenario for value in self.values))
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """The countries that have figures."""
+        return tuple(dict.fromkeys(value.country for value in self.values))
+
+
+class _BadRowError(Exception):
+    """What is wrong with one row."""
+
+
+def parse_column_mapping(pairs: Sequence[str]) -> dict[str, str]:
+    """Column -> scenario from texts COLUMN=SCENARIO. Raises ConfigError."""
+    mapping: dict[str, str] = {}
+    for pair in pairs:
+        column, equals, scenario = (part.strip() for part in pair.partition("="))
+        if not column or not equals or not scenario:
+            raise ConfigError(f"--column {pair}: write COLUMN=SCENARIO, such as CR1=asthma_cr1")
+        if column in mapping:
+            raise ConfigError(f"--column {pair}: column {column} stands there twice")
+        mapping[column] = scenario
+    for scenario in mapping.values():
+        if [*mapping.values()].count(scenario) > 1:
+            raise ConfigError(f"--column: scenario {scenario} is given to two columns")
+    return mapping
+
+
+def parse_reference(
+    raw: bytes, where: str, columns: Mapping[str, str], iso3_column: str = "ISO3"
+) -> ReferenceTable:
+    """The figures in a CSV file (UTF-8) with a row for each country and a column for each scenario.
+
+    columns: column -> scenario; where empty, every other column is named as its scenario is.
+    Numbers may have thousands commas (in quotes); zero and blank cells are no figure.
+    Raises ConfigError (with the first five bad rows and their line numbers): a row with too few or
+    too many cells, no ISO3 code, a country twice, a cell that is no number.
+    """
+    header, rows = _read_rows(raw, where)
+    mapping = _choose_columns(header, where, columns, iso3_column)
+    values: list[ReferenceValue] = []
+    without: list[tuple[str, str]] = []
+    problems: list[str] = []
+    lines: dict[str, int] = {}
+    for line, row in rows:
+        try:
+            cells = _cells(row, header)
+            country = _country(cells[iso3_column].strip(), line, lines)
+            for column, scenario in mapping.items():
+                number = _number(column, cells[column].strip())
+                if number is None:
+                    without.append((country, scenario))
+                else:
+                    values.append(ReferenceValue(country, scenario, number))
+        except _BadRowError as exc:
+            problems.append(f"line {line}: {exc}")
+    if problems:
+        raise ConfigError(f"{where}: {_problems(problems)}. Nothing was stored")
+    if not values:
+        raise ConfigError(f"{where} has no figure in {', '.join(mapping)}. Nothing was stored")
+    return ReferenceTable(tuple(values), tuple(without))
+
+
+def _read_rows(raw: bytes, where: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header, and each row that is not blank with its line number."""
+    try:
+        reader = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{where} is not UTF-8 text: {exc.reason} at byte {exc.start}") from exc
+    except csv.Error as exc:
+        raise ConfigError(f"{where} cannot be read as CSV, line {reader.line_num}: {exc}") from exc
+    if not rows:
+        raise ConfigError(f"{where} is empty. Write a header ISO3,SCENARIO,... and a row a country")
+    return [cell.strip() for cell in rows[0][1]], rows[1:]
+
+
+def _choose_columns(
+    header: Sequence[str], where: str, columns: Mapping[str, str], iso3_column: str
+) -> dict[str, str]:
+    """The columns to read: column -> scenario."""
+    has = ", ".join(header)
+    for column in (iso3_column, *columns):
+        if column not in header:
+            hint = did_you_mean(column, header)
+            option = "--iso3-column" if column == iso3_column else "--column"
+            raise ConfigError(f"{where} has no column {column!r} ({option}); it has {has}.{hint}")
+        if header.count(column) > 1:
+            raise ConfigError(f"{where} has the column {column!r} twice")
+    if columns:
+        return dict(columns)
+    others = [column for column in header if column and column != iso3_column]
+    if not others:
+        raise ConfigError(f"{where} has no column beside {iso3_column}")
+    if len(set(others)) < len(others):
+        raise ConfigError(f"{where} has a column twice; it has {has}")
+    return {column: column for column in others}
+
+
+def _cells(row: Sequence[str], header: Sequence[str]) -> dict[str, str]:
+    if len(row) != len(header):
+        hint = " (numbers with thousands commas need quotes)" if len(row) > len(header) else ""
+        raise _BadRowError(f"{len(row)} cells where the header has {len(header)}{hint}")
+    return dict(zip(header, row, strict=True))
+
+
+def _country(iso3: str, line: int, lines: dict[str, int]) -> str:
+    finding = check_iso3(iso3, iso3, "")
+    if finding is not None and finding.is_error:
+        hint = did_you_mean(iso3, lines)
+        raise _BadRowError(f"{iso3!r} is no ISO 3166 alpha-3 code.{hint}".removesuffix("."))
+    if iso3 in lines:
+        raise _BadRowError(f"{iso3} stands in line {lines[iso3]} already")
+    lines[iso3] = line
+    return iso3
+
+
+def _number(column: str, text: str) -> float | None:
+    """The number in a cell; None for zero and blank."""
+    if not text:
+        return None
+    number = float(text.replace(",", "")) if _NUMBER.fullmatch(text) else math.nan
+    if not math.isfinite(number):
+        raise _BadRowError(f"{column} is {text!r:.40}, not a number")
+    return number or None
+
+
+def _problems(problems: Sequence[str]) -> str:
+    noun = "row" if len(problems) == 1 else "rows"
+    more = len(problems) - _SHOWN_ROWS
+    text = "; ".join(problems[:_SHOWN_ROWS])
+    return f"{len(problems):,} bad {noun}: {text}" + (f"; and {more:,} more" if more > 0 else "")

@@ -1,0 +1,372 @@
+"""ResultsQuery: the results as tidy pandas frames and Altair charts, for notebooks.
+
+pandas and Altair are imported by the methods that need them; a ConfigError says how to install
+them where they are missing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ingest.changes.diff import Tolerances, diff_states
+from ingest.database.choice import ResultRow, choose_labels, choose_results, read_rows
+from ingest.database.files import open_for_reading
+from ingest.database.read import read_failure_causes, read_jobs, read_run
+from ingest.database.states import resolve_run
+from ingest.errors import ConfigError
+from ingest.exchange.export import write_csv
+from ingest.exchange.whole_file import whole_file
+from ingest.questions.catalogue import load_canned_queries
+from ingest.questions.compare import COUNTRY, VALUE_COLUMNS, YEAR, CompareRequest, compare_scenarios
+from ingest.study.combination import select_names
+
+if TYPE_CHECKING:
+    import altair
+    import pandas
+
+Names = str | Sequence[str] | None
+"""None for all, one text, or several; comma lists and globs are understood."""
+
+_STATE_TYPES = {
+    "country": "string",
+    "scenario": "string",
+    "element_label": "string",
+    "timestamp_year": "int64",
+    "value": "float64",
+}
+_COMPARED_TYPES = {
+    "element_label": "string",
+    "baseline_value": "float64",
+    "scenario_value": "float64",
+    "difference": "float64",
+    "percent": "float64",
+}
+_FAILED_TYPES = {
+    "run_id": "int64",
+    "country": "string",
+    "scenario": "string",
+    "ulid": "string",
+    "job_status": "string",
+    "error_kind": "string",
+    "error": "string",
+    "attempts": "int64",
+    "duration_s": "float64",
+    "completed_at": "string",
+    "reason": "string",
+}
+_DIFF_TYPES = {
+    "country": "string",
+    "scenario": "string",
+    "element_label": "string",
+    "kind": "string",
+    "changed_years": "int64",
+    "largest_year": "Int64",
+    "before": "float64",
+    "after": "float64",
+    "absolute": "float64",
+    "relative": "float64",
+    "before_sum": "float64",
+    "after_sum": "float64",
+    "cause": "string",
+}
+
+
+class ResultsQuery:
+    """Questions to a results database, which is only read; each answer is of one moment.
+
+    database: the file that `ingest run` writes. Runs are named as everywhere: number, tag, commit,
+    date, "latest", "previous"; what is read is the state as of that run.
+
+    >>> results = ResultsQuery("validation_results.db")
+    >>> results.state(countries="KEN,UGA", labels="Healthy*")
+    >>> results.compare_scenarios("null", "all_treatments", by="region")
+    """
+
+    def __init__(self, database: Path | str) -> None:
+        self.database = Path(database)
+
+    def get_latest_run_summary(self) -> dict[str, Any]:
+        """The newest run that has ended: counts, status, commit, and its failures by cause.
+
+        Needs no pandas. Keys: run_id, timestamp, finished_at, duration_s, git_commit, dirty_files,
+        status, executor, study, total_jobs, successful_jobs, failed_jobs, up_to_date_jobs,
+        failures (list of error_kind, error, jobs).
+        """
+        with self._connection() as connection:
+            run_id = resolve_run(connection, "latest").run_id
+            summary = read_run(connection, run_id) or {}
+            return {**summary, "failures": read_failure_causes(connection, run_id)}
+
+    def get_failed_jobs(self, run: str | int | None = None) -> pandas.DataFrame:
+        """The jobs of a run (default: the latest) that did not succeed, with their errors."""
+        pd = _import_pandas()
+        with self._connection() as connection:
+            run_id = resolve_run(connection, str(run or "latest")).run_id
+            jobs = read_jobs(connection, run_id, only_failed=True)
+        rows = [[{"run_id": run_id, **job}[name] for name in _FAILED_TYPES] for job in jobs]
+        return _frame(pd, rows, _FAILED_TYPES)
+
+    def state(
+        self,
+        run: str | int = "latest",
+        *,
+        countries: Names = None,
+        scenarios: Names = None,
+        labels: Names = None,
+    ) -> pandas.DataFrame:
+        """The state as of a run: one row a number, sorted by the columns in their order."""
+        pd = _import_pandas()
+        with self._rows(run, countries, scenarios, labels) as rows:
+            return _frame(pd, rows, _STATE_TYPES)
+
+    def get_metric_trends(
+        self,
+        label: str,
+        countries: Names = None,
+        scenarios: Names = None,
+        *,
+        run: str | int = "latest",
+    ) -> pandas.DataFrame:
+        """One label's values over the years, for each country and scenario; columns as state()."""
+        return self.state(run, countries=countries, scenarios=scenarios, labels=label)
+
+    def compare_scenarios(
+        self,
+        a: str,
+        b: str,
+        label: Names = None,
+        countries: Names = None,
+        by: str | Sequence[str] = "country",
+        *,
+        run: str | int = "latest",
+    ) -> pandas.DataFrame:
+        """Scenario b against scenario a: sums over what both have, difference and percent.
+
+        by: "country", "year", a group in the `countries` table ("region", "income_group", ...), or
+        several of them, e.g. ["region", "year"]. One row for each and for each label.
+        Only countries, labels and years that both scenarios have are summed. difference is b - a;
+        percent is of |a|, missing where a is 0. A country without a group is in the group (none).
+        """
+        pd = _import_pandas()
+        keys = [by] if isinstance(by, str) else list(by)
+        with self._connection() as connection:
+            rows, names = _compare(connection, str(run), (a, b), label, countries, keys)
+        types = {name: "int64" if name == "timestamp_year" else "string" for name in names}
+        return _frame(pd, rows, types | _COMPARED_TYPES)
+
+    def diff(
+        self,
+        before: str | int = "previous",
+        after: str | int = "latest",
+        *,
+        tolerances: Tolerances = Tolerances(),
+        countries: Names = None,
+        scenarios: Names = None,
+        labels: Names = None,
+    ) -> pandas.DataFrame:
+        """The series that moved between two states, the largest relative change first.
+
+        tolerances: a change is |after - before| > atol + rtol * |before|; `Tolerances()` is the
+        default of a study. before, after, absolute and relative are of largest_year.
+        """
+        pd = _import_pandas()
+        with self._connection() as connection:
+            moved = diff_states(
+                connection,
+                resolve_run(connection, str(before)),
+                resolve_run(connection, str(after)),
+                tolerances,
+                countries=_choose(connection, countries, "country"),
+                scenarios=_choose(connection, scenarios, "scenario"),
+                labels=choose_labels(connection, _patterns(labels)) if labels else (),
+            )
+        causes = {tuple(combination): cause.text for combination, cause in moved.changed.items()}
+        rows = [
+            [
+                causes.get((series.country, series.scenario))
+                if name == "cause"
+                else getattr(series, name)
+                for name in _DIFF_TYPES
+            ]
+            for series in moved.series
+        ]
+        return _frame(pd, rows, _DIFF_TYPES)
+
+    def export_results_csv(
+        self,
+        path: Path | str,
+        run: str | int = "latest",
+        *,
+        countries: Names = None,
+        scenarios: Names = None,
+        labels: Names = None,
+        force: bool = False,
+    ) -> int:
+        """Write the state as of a run as `ingest export` does; gives the number of rows.
+
+        Needs no pandas, and not the memory for all rows. An existing file is kept unless force.
+        """
+        with (
+            self._rows(run, countries, scenarios, labels) as rows,
+            whole_file(Path(path), force=force) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            return write_csv(rows, file)
+
+    def trend_chart(
+        self,
+        label: str,
+        countries: Names = None,
+        scenarios: Names = None,
+        *,
+        run: str | int = "latest",
+    ) -> altair.Chart:
+        """Lines over the years, one for each country and scenario; a colour a scenario."""
+        alt = _import_altair()
+        with self._rows(run, countries, scenarios, label) as rows:
+            data = alt.InlineData(values=[row._asdict() for row in rows])
+        chart: altair.Chart = (
+            alt.Chart(data, title=label)
+            .mark_line()
+            .encode(
+                x=alt.X("timestamp_year:Q", title="Year", axis=alt.Axis(format="d")),
+                y=alt.Y("value:Q", title=label, scale=alt.Scale(zero=False)),
+                color=alt.Color("scenario:N", title="Scenario"),
+                detail="country:N",
+                tooltip=["country:N", "scenario:N", "timestamp_year:Q", "value:Q"],
+            )
+        )
+        return chart
+
+    def comparison_chart(
+        self,
+        a: str,
+        b: str,
+        label: str,
+        countries: Names = None,
+        by: str = "country",
+        *,
+        run: str | int = "latest",
+        measure: Literal["difference", "percent"] = "difference",
+    ) -> altair.Chart:
+        """Scenario b against scenario a: a bar a country or group, a line over the years."""
+        alt = _import_altair()
+        frame = self.compare_scenarios(a, b, label, countries, by, run=run)
+        key = "timestamp_year" if by == "year" else by
+        records = [
+            {key: row[0], measure: float(row[1])}
+            for row in frame[[key, measure]].itertuples(index=False, name=None)
+        ]
+        chart = alt.Chart(
+            alt.InlineData(values=[r for r in records if r[measure] == r[measure]]),
+            title=f"{label}: {b} against {a}",
+        )
+        size = alt.X if by != "year" else alt.Y
+        title = "Difference" if measure == "difference" else "Difference in %"
+        value = size(f"{measure}:Q", title=title)
+        tooltip = [f"{key}:{'Q' if by == 'year' else 'N'}", f"{measure}:Q"]
+        drawn: altair.Chart
+        if by == "year":
+            years = alt.X(f"{key}:Q", title="Year", axis=alt.Axis(format="d"))
+            drawn = chart.mark_line().encode(x=years, y=value, tooltip=tooltip)
+        else:
+            bars = alt.Y(f"{key}:N", sort="-x", title=None)
+            drawn = chart.mark_bar().encode(x=value, y=bars, tooltip=tooltip)
+        return drawn
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with closing(open_for_reading(self.database)) as connection:
+            connection.execute("BEGIN")  # an answer is of one moment, whatever is written meanwhile
+            yield connection
+
+    @contextmanager
+    def _rows(
+        self, run: str | int, countries: Names, scenarios: Names, labels: Names
+    ) -> Iterator[Iterator[ResultRow]]:
+        with self._connection() as connection:
+            chosen = choose_results(
+                connection,
+                resolve_run(connection, str(run)),
+                countries=_patterns(countries),
+                scenarios=_patterns(scenarios),
+                labels=_patterns(labels),
+            )
+            yield read_rows(connection, chosen)
+
+
+def _compare(
+    connection: sqlite3.Connection,
+    run: str,
+    scenarios: tuple[str, str],
+    label: Names,
+    countries: Names,
+    by: Sequence[str],
+) -> tuple[list[tuple[Any, ...]], list[str]]:
+    """The rows of compare_scenarios() and the names of its key columns; one label at a time."""
+    request = CompareRequest(
+        baseline=scenarios[0],
+        scenario=scenarios[1],
+        label="",
+        run_id=resolve_run(connection, run).run_id,
+        by=tuple(by) or (COUNTRY,),
+        countries=tuple(_choose(connection, countries, "country")),
+    )
+    queries = load_canned_queries()
+    names = ["timestamp_year" if name == YEAR else name for name in request.by]
+    rows = []
+    for element_label in choose_labels(connection, _patterns(label)):
+        comparison = compare_scenarios(connection, queries, replace(request, label=element_label))
+        keys = [comparison.columns.index(name) for name in names]
+        for row in comparison.rows:
+            rows.append((*(row[key] for key in keys), element_label, *row[-len(VALUE_COLUMNS) :]))
+    return rows, names
+
+
+def _choose(
+    connection: sqlite3.Connection, names: Names, column: str, table: str = "job_results"
+) -> list[str]:
+    """The chosen countries or scenarios of a table; an empty list means all."""
+    if not names:
+        return []
+    rows = connection.execute(f"SELECT DISTINCT {column} FROM {table} ORDER BY 1")
+    return select_names(_patterns(names), [name for (name,) in rows], column)
+
+
+def _patterns(names: Names) -> Sequence[str]:
+    return [names] if isinstance(names, str) else list(names or ())
+
+
+def _frame(pd: Any, rows: Iterable[Sequence[Any]], types: dict[str, str]) -> pandas.DataFrame:
+    """A frame with these columns and dtypes, also where there is no row.
+
+    Texts are pandas' nullable "string": a country NAM and a scenario null stay what they are.
+    """
+    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(types)
+    series = {
+        name: pd.Series(values, dtype=kind)
+        for (name, kind), values in zip(types.items(), columns, strict=True)
+    }
+    frame: pandas.DataFrame = pd.DataFrame(series)
+    return frame
+
+
+def _import_pandas() -> Any:
+    try:
+        import pandas
+    except ImportError as exc:
+        raise ConfigError("pandas is not installed: pip install 'ingest[frames]'") from exc
+    return pandas
+
+
+def _import_altair() -> Any:
+    try:
+        import altair
+    except ImportError as exc:
+        raise ConfigError("altair is not installed: pip install 'ingest[charts]'") from exc
+    return altair

@@ -1,0 +1,89 @@
+"""The executor and the analytics source that a study's settings name, made for one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pluggy
+
+from ingest.analytics.sources.base import AnalyticsSource, ExecutorSource
+from ingest.errors import StudyError
+from ingest.executors.base import Executor, ExecutorContext
+from ingest.findings import Finding, has_errors
+from ingest.plugins.manager import find_analytics_source, find_executor
+from ingest.study.setting_fields import read_section
+from ingest.study.settings import STUDY_FILE, Settings
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where jobs run and results come from: classes with their settings, nothing started yet."""
+
+    executor_type: type[Executor]
+    executor_settings: Any
+    source_type: type[AnalyticsSource] | None
+    source_settings: Any
+    context: ExecutorContext
+
+    def make_executor(self) -> Executor:
+        """A new executor for one run."""
+        return self.executor_type(self.executor_settings, self.context)
+
+    def make_source(self, executor: Executor) -> AnalyticsSource:
+        """A new analytics source for one run; the executor's own unless another is named."""
+        if self.source_type is None:
+            return ExecutorSource(executor)
+        return self.source_type(self.source_settings, self.context)
+
+    def check(self) -> list[Finding]:
+        """What executor and source find wrong without running a job."""
+        findings = list(self.executor_type.check(self.executor_settings, self.context))
+        if self.source_type is not None:
+            findings += self.source_type.check(self.source_settings, self.context)
+        return findings
+
+    def preflight(self) -> list[Finding]:
+        """What executor and source find wrong by asking their services."""
+        findings = list(self.executor_type.preflight(self.executor_settings, self.context))
+        if self.source_type is not None:
+            findings += self.source_type.preflight(self.source_settings, self.context)
+        return findings
+
+
+def choose_backend(settings: Settings, plugins: pluggy.PluginManager) -> Backend:
+    """The backend that run.executor and analytics.source name.
+
+    Raises ConfigError (no such executor or source), StudyError (wrong keys in their sections).
+    """
+    executor_type = find_executor(plugins, settings.run.executor)
+    executor_settings = _read(
+        executor_type.Settings, settings.executors, "executors", executor_type.name
+    )
+    source_type = source_settings = None
+    if settings.analytics.source != ExecutorSource.name:
+        source_type = find_analytics_source(plugins, settings.analytics.source)
+        source_settings = _read(
+            source_type.Settings, settings.analytics_sources, "analytics", source_type.name
+        )
+    context = ExecutorContext(
+        root=settings.root,
+        study_name=settings.name,
+        environment=settings.study.environment,
+        max_in_flight=settings.run.max_in_flight or executor_type.default_max_in_flight,
+        state_path=settings.database_path,
+        study=settings.study,
+        run=settings.run,
+        analytics=settings.analytics,
+    )
+    return Backend(executor_type, executor_settings, source_type, source_settings, context)
+
+
+def _read(
+    section: type[Any], tables: Mapping[str, Mapping[str, Any]], parent: str, name: str
+) -> Any:
+    settings, findings = read_section(section, tables.get(name, {}), f"{parent}.{name}", STUDY_FILE)
+    if has_errors(findings):
+        raise StudyError(findings)
+    return settings

@@ -1,0 +1,96 @@
+"""What the end of a run stores beside its results: what it changed, and its data quality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.changes.diff import SeriesChange, StateDiff, Tolerances, diff_states
+from ingest.changes.quality_of_state import check_state
+from ingest.database import ValidationDatabase
+from ingest.database.quality import read_countries_of_run, read_finding_counts
+from ingest.database.states import resolve_run, run_before
+from ingest.study.combination import Combination
+from ingest.study.settings import Settings
+
+
+@dataclass(frozen=True)
+class RunChanges:
+    """How much a run moved against the state as of the run before it."""
+
+    before_run_id: int
+    combinations: int
+    labels: int
+    largest: SeriesChange | None
+    is_nondeterministic: bool
+    """Whether numbers moved of a combination none of whose inputs changed."""
+
+
+def store_run_changes(
+    database: ValidationDatabase, run_id: int, tolerances: Tolerances
+) -> RunChanges | None:
+    """Store which series a run moved; None for the first run, which has nothing before it."""
+    with database.reading() as connection:
+        before = run_before(connection, run_id)
+        if before is None:
+            return None
+        diff = diff_states(connection, before, resolve_run(connection, str(run_id)), tolerances)
+    database.store_series_changes(run_id, map(_row, diff.series, _causes(diff)))
+    return RunChanges(
+        before_run_id=before.run_id,
+        combinations=len(diff.changed),
+        labels=len({series.element_label for series in diff.series}),
+        largest=diff.series[0] if diff.series else None,
+        is_nondeterministic=any(cause.is_nondeterministic for cause in diff.changed.values()),
+    )
+
+
+def _causes(diff: StateDiff) -> list[str]:
+    return [diff.changed[Combination(s.country, s.scenario)].text for s in diff.series]
+
+
+def _row(series: SeriesChange, cause: str) -> tuple[Any, ...]:
+    """The values of database.changes.COLUMNS."""
+    return (
+        series.country,
+        series.scenario,
+        series.element_label,
+        series.kind,
+        series.changed_years,
+        series.largest_year,
+        series.before,
+        series.after,
+        series.absolute,
+        series.relative,
+        series.before_sum,
+        series.after_sum,
+        cause,
+    )
+
+
+@dataclass(frozen=True)
+class RunQuality:
+    """How many findings are kept with a run; fails_run: the study says that a gate closes."""
+
+    errors: int
+    warnings: int
+    fails_run: bool
+
+
+def store_run_quality(database: ValidationDatabase, run_id: int, settings: Settings) -> None:
+    """Check the rules across jobs for the countries that a run touched, and keep what is found."""
+    rules = [rule for rule in settings.rules if not rule.is_per_job]
+    if not rules:
+        return
+    with database.reading() as connection:
+        countries = read_countries_of_run(connection, run_id)
+        limit = settings.quality.max_findings
+        findings = check_state(connection, rules, run_id, countries, limit)
+    database.store_quality_findings(run_id, [rule.name for rule in rules], findings)
+
+
+def read_run_quality(database: ValidationDatabase, run_id: int, settings: Settings) -> RunQuality:
+    """How many findings are kept with a run, those of its jobs and those across jobs."""
+    with database.reading() as connection:
+        errors, warnings = read_finding_counts(connection, run_id)
+    return RunQuality(errors, warnings, fails_run=settings.quality.fail_run and errors > 0)

@@ -1,0 +1,104 @@
+"""RunPlanner: from a study's files to the plan, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ingest.database import ValidationDatabase
+from ingest.errors import StudyError
+from ingest.findings import Finding, has_errors
+from ingest.planning.inputs import Inputs
+from ingest.planning.plan import (
+    Plan,
+    PlanRules,
+    StoredState,
+    content_lookup,
+    make_plan,
+    study_contents,
+    wanted_inputs,
+)
+from ingest.study.combination import Combination, select_names
+from ingest.study.compose import ComposedScenario, compose_scenarios, composition_findings
+from ingest.study.country import Country
+from ingest.study.git import GitState
+from ingest.study.scenario import Scenario
+from ingest.study.study import Study
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which combinations are looked at, and how strictly; patterns are comma lists or globs."""
+
+    countries: tuple[str, ...] = ()
+    scenarios: tuple[str, ...] = ()
+    force: bool = False
+    only_failed: bool = False
+
+
+class RunPlanner:
+    """Plans one run of a study against what its database holds; changes nothing."""
+
+    def __init__(
+        self,
+        study: Study,
+        database: ValidationDatabase,
+        git: GitState,
+        selection: Selection = Selection(),
+    ) -> None:
+        self.study = study
+        self.git = git
+        self.selection = selection
+        self.findings: list[Finding] = []
+        """Warnings found while composing."""
+        self._database = database
+        self._composed: dict[str, ComposedScenario] = {}
+
+    def discover_scenarios(self) -> list[Scenario]:
+        """The chosen scenarios. Raises ConfigError for one that does not exist."""
+        by_name = {scenario.name: scenario for scenario in self.study.scenarios}
+        return [by_name[n] for n in select_names(self.selection.scenarios, by_name, "scenario")]
+
+    def load_countries(self) -> list[Country]:
+        """The chosen countries. Raises ConfigError for one that does not exist."""
+        by_iso3 = {country.iso3: country for country in self.study.countries}
+        chosen = select_names(
+            self.selection.countries,
+            by_iso3,
+            "country",
+            describe=lambda iso3: f"{iso3} ({by_iso3[iso3].name})",
+        )
+        return [by_iso3[iso3] for iso3 in chosen]
+
+    def generate_all_combinations(self) -> dict[Combination, Inputs]:
+        """Every chosen combination with its inputs. Raises StudyError when composing fails."""
+        scenarios, countries = self.discover_scenarios(), self.load_countries()
+        self._composed = compose_scenarios(self.study.model, scenarios)
+        unmatched = self.study.settings.study.unmatched_paths
+        self.findings = composition_findings(list(self._composed.values()), unmatched)
+        if has_errors(self.findings):
+            raise StudyError(self.findings)
+        return wanted_inputs(self.study, self._composed, [c.iso3 for c in countries])
+
+    def filter_combinations_needing_rerun(
+        self, combinations: Mapping[Combination, Inputs], stored: StoredState
+    ) -> Plan:
+        """The plan: which of the combinations have to run, and why."""
+        rules = PlanRules(
+            triggers=frozenset(self.study.settings.run.rerun_triggers),
+            commit=self.git.commit,
+            force=self.selection.force,
+            only_failed=self.selection.only_failed,
+        )
+        contents = content_lookup(study_contents(self.study))
+        return make_plan(combinations, stored, rules, contents)
+
+    def plan(self) -> Plan:
+        """All planning steps: what would run now, and why."""
+        return self.filter_combinations_needing_rerun(
+            self.generate_all_combinations(), self._database.stored_state()
+        )
+
+    def compose_document(self, combination: Combination) -> bytes:
+        """The model document of a combination that was generated, as UTF-8 JSON."""
+        return self._composed[combination.scenario].document(combination.country)

@@ -1,0 +1,443 @@
+"""ValidationRunner: plan -> submit with throttle -> poll -> fetch -> store, resumable."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import pluggy
+from ulid import ULID
+
+from ingest.analytics.fetcher import Fetched, ResultFetcher
+from ingest.analytics.sources.base import AnalyticsSource
+from ingest.changes.diff import Tolerances
+from ingest.clock import Clock, SystemClock
+from ingest.database import ValidationDatabase
+from ingest.database.late_results import NOT_FETCHED
+from ingest.database.records import AcceptedJob, JobOutcome, JobStatus, RunStatus
+from ingest.errors import BackendError, ConfigError
+from ingest.executors.base import Executor, Job, JobFault, JobState, JobUpdate, Submission
+from ingest.executors.job_name import name_job
+from ingest.planning.plan import Plan
+from ingest.plugins.events import JobFinished, RunFinished, RunProgress
+from ingest.plugins.manager import call_observers
+from ingest.running.backend import Backend
+from ingest.running.closing import (
+    RunChanges,
+    read_run_quality,
+    store_run_changes,
+    store_run_quality,
+)
+from ingest.running.planner import RunPlanner, Selection
+from ingest.running.processor import AnalyticsProcessor, ProcessedResults
+from ingest.running.session import RunReport, RunSession
+from ingest.running.start import RunStart, RunStarter
+from ingest.study.combination import Combination
+from ingest.study.git import GitState
+from ingest.study.study import Study
+
+log = logging.getLogger("ingest.run")
+
+# The longest a round waits for something to happen before it looks for a stop again.
+_ROUND_S = 0.25
+
+_NO_RESULTS = ProcessedResults(None)
+
+
+class ValidationRunner(RunPlanner):
+    """Plans and executes one run of a study; the database must be open for writing to execute."""
+
+    def __init__(
+        self,
+        study: Study,
+        database: ValidationDatabase,
+        git: GitState,
+        selection: Selection = Selection(),
+        *,
+        plugins: pluggy.PluginManager,
+        clock: Clock | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        super().__init__(study, database, git, selection)
+        self._plugins = plugins
+        self._clock = clock or SystemClock()
+        self._starter = RunStarter(study, database, git, self._clock, jitter)
+        self._stop_requested = False
+
+    def request_stop(self) -> None:
+        """Stop after the current round; safe to call from a signal handler."""
+        self._stop_requested = True
+
+    def execute(
+        self,
+        plan: Plan,
+        backend: Backend,
+        on_progress: Callable[[RunProgress], None] = lambda progress: None,
+        *,
+        cancel_on_interrupt: bool = False,
+    ) -> RunReport:
+        """Run a plan and store every result as soon as it is there.
+
+        on_progress: called after each round, several times a second.
+        A run that was cut off is taken up again when this plan is what was left of it; jobs that
+        are at the backend already are followed, not submitted again.
+        A stop that was requested gives a report with status interrupted. Jobs at the backend go on
+        and are followed by the next run; with cancel_on_interrupt they are stopped.
+        Raises ConfigError or BackendError when the executor cannot be used; what had finished
+        by then is stored and the run is recorded as interrupted.
+        """
+        executor = backend.make_executor()
+        if cancel_on_interrupt and not executor.can_cancel:
+            raise ConfigError(f"--cancel-on-interrupt: {executor.name} has no way to stop jobs")
+        try:
+            executor.start()
+            source = backend.make_source(executor)
+            try:
+                self._session = self._begin(plan, executor, source)
+                return self._run_to_end(on_progress, cancel_on_interrupt)
+            finally:
+                source.close()
+        finally:
+            executor.close()
+
+    def _run_to_end(
+        self, on_progress: Callable[[RunProgress], None], cancel_on_interrupt: bool
+    ) -> RunReport:
+        session = self._session
+        try:
+            while not session.scheduler.is_finished and not self._stop_requested:
+                self.submit_jobs_with_throttling()
+                self.monitor_job_progress()
+                self.fetch_and_store_results()
+                on_progress(session.progress(self._clock.now()))
+        except BaseException:
+            self._finish(interrupted=True)
+            raise
+        finally:
+            session.fetcher.close()
+        interrupted = not session.scheduler.is_finished
+        if interrupted and cancel_on_interrupt:
+            self._cancel_the_rest()
+        return self._finish(interrupted=interrupted)
+
+    def tidy(self, plan: Plan) -> None:
+        """What is due where nothing is to run: names as the study has them now, no open run."""
+        self._starter.keep_names()
+        self._close_leftovers(plan)
+
+    def _close_leftovers(self, plan: Plan) -> None:
+        """End a run that was cut off, unless this plan takes it up again."""
+        open_run = self._database.open_run()
+        if open_run is None or self._starter.open_run_of(plan) is not None:
+            return
+        now = self._clock.timestamp()
+        if open_run.unfinished:
+            why = "the run was cut off before this job ended, and was not taken up again"
+            self._database.close_open_run(open_run.run_id, now, why)
+        elif open_run.status is RunStatus.RUNNING:
+            self._end_run(open_run.run_id, now)
+
+    def _begin(self, plan: Plan, executor: Executor, source: AnalyticsSource) -> RunSession:
+        settings = self.study.settings
+        processor = AnalyticsProcessor(self._database, source, settings, self._plugins)
+        self._close_leftovers(plan)
+        start = self._starter.start(plan, executor, self._starter.open_run_of(plan))
+        session = RunSession(
+            run_id=start.run_id,
+            executor=executor,
+            fetcher=ResultFetcher(source, settings.analytics, self._clock),
+            processor=processor,
+            scheduler=start.scheduler,
+            total=len(start.ulids) + len(start.finished),
+            started=self._clock.now(),
+            is_resumed=start.is_resumed,
+        )
+        for combination, ulid in start.ulids.items():
+            session.rename(combination, ulid, start.names[combination])
+        if start.is_resumed:
+            session.failed = len(self._database.get_failed_jobs(start.run_id))
+            session.succeeded = len(start.finished) - session.failed
+        log.info(
+            "run %d: %d jobs to do, executor %s", start.run_id, len(start.ulids), executor.name
+        )
+        self._session = session
+        self._follow(start)
+        return session
+
+    def _follow(self, start: RunStart) -> None:
+        """Take the jobs that an earlier process submitted as in flight."""
+        accepted = []
+        for job, submission in start.adopted:
+            self._session.scheduler.adopt(job.combination, self._clock.now(), job.attempts)
+            accepted += self._answered(submission, job.submitted_at)
+        self._database.mark_submitted(self._session.run_id, accepted)
+
+    def submit_jobs_with_throttling(self) -> None:
+        """Submit what the limits allow now; each job's name is stored before it is handed in."""
+        session = self._session
+        due = session.scheduler.take_submissions(self._clock.now())
+        if due:
+            self._take_answers(session.executor.submit(self._named_jobs(due)))
+
+    def _named_jobs(self, due: Sequence[Combination]) -> list[Job]:
+        """The jobs to hand in, under names that are stored by now."""
+        session = self._session
+        again = [c for c in due if session.scheduler.attempts(c) > 1]
+        for combination in again:
+            ulid = str(ULID())
+            session.rename(combination, ulid, name_job(self.study.name, ulid))
+        jobs = [
+            Job(c, session.ulids[c], session.job_names[c], self.compose_document(c)) for c in due
+        ]
+        wanted = session.executor.intended_names(jobs)
+        jobs = [replace(job, job_name=wanted.get(job.ulid, job.job_name)) for job in jobs]
+        for job in jobs:
+            session.job_names[job.combination] = job.job_name
+        renamed = [
+            (job.combination, job.ulid, job.job_name)
+            for job in jobs
+            if job.ulid in wanted or session.scheduler.attempts(job.combination) > 1
+        ]
+        self._database.update_ulids(session.run_id, renamed)
+        return jobs
+
+    def _take_answers(self, submissions: Iterable[Submission]) -> None:
+        """Store what was accepted; at once where the job outlives us, so that its id does too."""
+        session = self._session
+        accepted: list[AcceptedJob] = []
+        for submission in submissions:
+            accepted += self._answered(submission)
+            if session.executor.jobs_survive_run and accepted:
+                self._database.mark_submitted(session.run_id, accepted)
+                accepted = []
+        if accepted:
+            self._database.mark_submitted(session.run_id, accepted)
+
+    def _answered(
+        self, submission: Submission, submitted_at: str | None = None
+    ) -> list[AcceptedJob]:
+        """The accepted job of an answer; nothing where it was refused."""
+        session = self._session
+        combination = session.by_ulid[submission.ulid]
+        if submission.fault is not None:
+            self._attempt_failed(combination, submission.fault)
+            return []
+        ulid = submission.new_ulid or submission.ulid
+        session.rename(combination, ulid, submission.job_name or session.job_names[combination])
+        session.scheduler.accepted(combination, self._clock.now())
+        return [
+            AcceptedJob(
+                combination=combination,
+                ulid=ulid,
+                job_name=session.job_names[combination],
+                external_id=submission.external_id,
+                submitted_at=submitted_at or self._clock.timestamp(),
+                attempts=session.scheduler.attempts(combination),
+            )
+        ]
+
+    def monitor_job_progress(self) -> None:
+        """Ask what became of the jobs in flight; waits a moment, gives up those out of time."""
+        session, clock = self._session, self._clock
+        self._stop_overdue(session.scheduler.overdue(clock.now()))
+        self._give_up_lost()
+        ulids = [session.ulids[c] for c in session.scheduler.take_questions(clock.now())]
+        wait_s = session.scheduler.wait_s(clock.now(), _ROUND_S)
+        if session.executor.waits_in_poll:
+            answers = session.executor.poll(ulids, wait_s)
+        elif ulids:
+            answers = session.executor.poll(ulids, 0.0)
+        else:
+            clock.sleep(wait_s)
+            return
+        self._take_updates(answers)
+
+    def _take_updates(self, answers: Iterable[JobUpdate | Submission]) -> None:
+        begun: list[Combination] = []
+        for answer in answers:
+            if isinstance(answer, Submission):
+                self._take_answers([answer])
+            elif answer.ulid in self._session.by_ulid:  # else stopped in the meantime
+                self._take_update(self._session.by_ulid[answer.ulid], answer, begun)
+        still_running = [c for c in begun if c in self._session.ulids]
+        if still_running:
+            self._database.mark_running(self._session.run_id, still_running)
+
+    def _take_update(
+        self, combination: Combination, update: JobUpdate, begun: list[Combination]
+    ) -> None:
+        scheduler, now = self._session.scheduler, self._clock.now()
+        if update.state is JobState.UNREACHABLE:
+            scheduler.unreachable(combination, now)
+            self._remember_doubt(combination, update)
+        elif update.state is JobState.UNKNOWN:
+            scheduler.unknown(combination, now)
+            self._remember_doubt(combination, update)
+        elif update.state is JobState.RUNNING:
+            scheduler.began(combination, now)
+            begun.append(combination)
+        elif update.state is JobState.SUCCEEDED:
+            scheduler.fetching(combination)
+            self._session.fetcher.request(update.ulid)
+        elif update.state is JobState.FAILED:
+            fault = update.fault or JobFault("failed", "the executor gave no reason")
+            self._attempt_failed(combination, fault)
+        else:
+            scheduler.heard(combination, now)
+
+    def _remember_doubt(self, combination: Combination, update: JobUpdate) -> None:
+        fault = update.fault or JobFault("state unknown", f"its state is {update.state.value}")
+        if self._session.doubts.get(combination) != fault:
+            first_line = fault.message.partition("\n")[0]
+            log.info("%s: %s: %s", combination, update.state.value, first_line)
+        self._session.doubts[combination] = fault
+
+    def _give_up_lost(self) -> None:
+        """Fail jobs whose state stays unknown; stop when nothing can be asked about any more."""
+        session, now, run = self._session, self._clock.now(), self.study.settings.run
+        if session.scheduler.is_cut_off(now):
+            why = next(reversed(session.doubts.values())).message.partition("\n")[0]
+            raise BackendError(
+                f"{session.executor.name} could not be asked about any job for "
+                f"{run.unreachable_limit_s:g} s (run.unreachable_limit_s): {why}. Jobs that were "
+                "submitted go on; the next `ingest run` follows them"
+            )
+        for combination in session.scheduler.lost(now):
+            doubt = session.doubts[combination]
+            message = f"{doubt.message}\ngiven up after {run.unknown_limit_s:g} s"
+            self._store(combination, JobStatus.FAILED, fault=JobFault(doubt.kind, message))
+
+    def _stop_overdue(self, overdue: Sequence[Combination]) -> None:
+        session = self._session
+        if not overdue:
+            return
+        outputs = session.executor.cancel([session.ulids[c] for c in overdue])
+        limit = f"{self.study.settings.run.job_timeout_s:g} s"
+        for combination in overdue:
+            message = f"stopped after running for {limit} (run.job_timeout_s)"
+            if not session.executor.can_cancel:
+                message = f"not waited for after running for {limit} (run.job_timeout_s)"
+            output = outputs.get(session.ulids[combination])
+            fault = JobFault("timed out", f"{message}\n{output}" if output else message)
+            self._store(combination, JobStatus.TIMEOUT, fault=fault)
+
+    def _cancel_the_rest(self) -> None:
+        """Stop every job at the backend, and give up those that were never submitted."""
+        session = self._session
+        session.executor.cancel([session.ulids[c] for c in session.scheduler.in_flight])
+        self._database.close_open_run(
+            session.run_id,
+            self._clock.timestamp(),
+            "cancelled when the run was stopped (--cancel-on-interrupt)",
+            kind="cancelled",
+        )
+
+    def fetch_and_store_results(self) -> None:
+        """Check and store the results that have come in, each job in one transaction."""
+        session = self._session
+        only_fetching = not session.scheduler.in_flight and session.fetcher.pending
+        wait_s = session.scheduler.wait_s(self._clock.now(), _ROUND_S) if only_fetching else 0.0
+        for fetched in session.fetcher.finished(wait_s):
+            self._store_fetched(session.by_ulid[fetched.ulid], fetched)
+
+    def _store_fetched(self, combination: Combination, fetched: Fetched) -> None:
+        if fetched.raw is None:
+            fault = JobFault(NOT_FETCHED, str(fetched.error))
+            self._store(combination, JobStatus.FAILED, fault=fault)
+            return
+        processed = self._session.processor.process(combination, fetched.raw)
+        if processed.fault is not None:
+            self._attempt_failed(combination, processed.fault)
+        else:
+            self._store(combination, JobStatus.SUCCESS, processed=processed)
+
+    def _attempt_failed(self, combination: Combination, fault: JobFault) -> None:
+        now = self._clock.now()
+        if self._session.scheduler.failed(combination, now, can_pass=fault.can_pass):
+            first_line = fault.message.partition("\n")[0]
+            log.warning("%s: %s: %s; will be tried again", combination, fault.kind, first_line)
+        else:
+            self._store(combination, JobStatus.FAILED, fault=fault)
+
+    def _store(
+        self,
+        combination: Combination,
+        status: JobStatus,
+        *,
+        fault: JobFault | None = None,
+        processed: ProcessedResults = _NO_RESULTS,
+    ) -> None:
+        """Store a job's end, count it, and tell the plugins."""
+        session = self._session
+        outcome = JobOutcome(
+            combination=combination,
+            job_status=status,
+            completed_at=self._clock.timestamp(),
+            attempts=session.scheduler.attempts(combination),
+            duration_s=session.scheduler.running_s(combination, self._clock.now()),
+            result_set=processed.result_set,
+            error_kind=fault.kind if fault else None,
+            error=fault.message if fault else None,
+            notes=processed.notes,
+            findings=processed.findings,
+        )
+        ulid = session.ulids[combination]
+        stored = session.processor.store_analytics_in_db(session.run_id, ulid, outcome)
+        session.scheduler.ended(combination)
+        session.forget(combination)
+        session.count(outcome, stored)
+        is_new = stored is not None and stored.is_new
+        self._tell_job_finished(outcome, ulid, is_new)
+
+    def _tell_job_finished(self, outcome: JobOutcome, ulid: str, is_new: bool) -> None:
+        event = JobFinished(
+            run_id=self._session.run_id,
+            combination=outcome.combination,
+            ulid=ulid,
+            job_status=outcome.job_status.value,
+            attempts=outcome.attempts,
+            duration_s=outcome.duration_s,
+            row_count=len(outcome.result_set) if outcome.result_set else 0,
+            is_new_result=is_new,
+            error_kind=outcome.error_kind,
+            error=outcome.error,
+        )
+        first_line = (outcome.error or "").partition("\n")[0]
+        log.debug("%s %s %s", event.combination, event.job_status, first_line)
+        for problem in call_observers(self._plugins.hook.ingest_job_finished, event=event):
+            log.warning(problem)
+
+    def _finish(self, *, interrupted: bool) -> RunReport:
+        """Record the run's end and say what it came to."""
+        session, database = self._session, self._database
+        if interrupted:
+            status, changes = RunStatus.INTERRUPTED, None
+            database.update_run_status(session.run_id, status, self._clock.timestamp())
+        else:
+            status, changes = self._end_run(session.run_id, self._clock.timestamp())
+        quality = read_run_quality(database, session.run_id, self.study.settings)
+        report = session.report(status, changes, quality, self._clock.now())
+        event = RunFinished(
+            run_id=session.run_id,
+            status=status.value,
+            git_commit=self.git.commit,
+            total_jobs=session.total,
+            successful_jobs=session.succeeded,
+            failed_jobs=session.failed,
+            elapsed_s=report.elapsed_s,
+        )
+        for problem in call_observers(self._plugins.hook.ingest_run_finished, event=event):
+            log.warning(problem)
+        return report
+
+    def _end_run(self, run_id: int, now: str) -> tuple[RunStatus, RunChanges | None]:
+        """Give a run whose jobs have all ended its final status, and keep what it changed."""
+        changes = store_run_changes(self._database, run_id, Tolerances.of(self.study.settings))
+        store_run_quality(self._database, run_id, self.study.settings)
+        failed = self._database.get_failed_jobs(run_id)
+        status = RunStatus.FAILED if failed else RunStatus.COMPLETED
+        self._database.update_run_status(run_id, status, now)
+        self._database.settle()
+        return status, changes

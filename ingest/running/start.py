@@ -1,0 +1,190 @@
+"""How a run begins: anew or where it was cut off, with the jobs that are still at the backend."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ulid import ULID
+
+from ingest import __version__
+from ingest.clock import Clock
+from ingest.database import ValidationDatabase
+from ingest.database.records import CutOffJob, JobRecord, OpenRun, RunRecord, RunStatus
+from ingest.executors.base import EarlierJob, Executor, Submission
+from ingest.executors.job_name import name_job
+from ingest.planning.plan import Plan, PlannedJob, ReasonKind, study_contents
+from ingest.running.scheduler import Limits, Scheduler, parse_rate
+from ingest.study.combination import Combination
+from ingest.study.git import GitState
+from ingest.study.study import Study
+
+log = logging.getLogger("ingest.run")
+
+
+@dataclass(frozen=True)
+class RunStart:
+    """A run that is about to go on. ulids: the jobs to do; finished: those that ended before."""
+
+    run_id: int
+    ulids: Mapping[Combination, str]
+    names: Mapping[Combination, str]
+    finished: frozenset[Combination]
+    is_resumed: bool
+    scheduler: Scheduler[Combination]
+    adopted: tuple[tuple[CutOffJob, Submission], ...]
+    """Jobs of an earlier process with what the executor knows of each."""
+
+
+class RunStarter:
+    """Stores a run and its intended jobs, or finds the one that a plan goes on with."""
+
+    def __init__(
+        self,
+        study: Study,
+        database: ValidationDatabase,
+        git: GitState,
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._study = study
+        self._database = database
+        self._git = git
+        self._clock = clock
+        self._jitter = jitter
+
+    def open_run_of(self, plan: Plan) -> OpenRun | None:
+        """The run that was cut off and that this plan takes up again, where there is one."""
+        open_run = self._database.open_run()
+        if open_run is None or not open_run.unfinished or not self._is_left_of(open_run, plan):
+            return None
+        return open_run
+
+    def _is_left_of(self, open_run: OpenRun, plan: Plan) -> bool:
+        """Whether a plan is exactly what an open run has left, for the same commit and executor."""
+        record = open_run.record
+        same = (record.git_commit, record.dirty_files, record.executor) == (
+            self._git.commit,
+            self._git.dirty_files,
+            self._study.settings.run.executor,
+        )
+        planned = {
+            job.combination for job in plan.to_run if job.reason.kind is ReasonKind.UNFINISHED
+        }
+        others = {job.combination for job in plan.to_run} - planned
+        unfinished = set(open_run.unfinished)
+        return same and bool(planned) and planned == unfinished and others <= open_run.finished
+
+    def start(self, plan: Plan, executor: Executor, open_run: OpenRun | None) -> RunStart:
+        """Everything stored, and the jobs of an earlier process found, before anything is sent."""
+        jobs = list(plan.to_run)
+        if open_run is not None:
+            jobs = [job for job in jobs if job.combination in open_run.unfinished]
+        cut_off = self._cut_off_jobs(jobs, executor)
+        self.keep_names()
+        if open_run is not None:
+            run_id = open_run.run_id
+            names = self._take_up(run_id, jobs, cut_off)
+        else:
+            run_id, names = self._start_new(plan)
+        adopted = self._adopt(run_id, cut_off, executor)
+        for job, _ in adopted:
+            names[job.combination] = (job.ulid, job.job_name)
+        return RunStart(
+            run_id=run_id,
+            ulids={combination: ulid for combination, (ulid, _) in names.items()},
+            names={combination: name for combination, (_, name) in names.items()},
+            finished=open_run.finished if open_run else frozenset(),
+            is_resumed=open_run is not None,
+            scheduler=Scheduler(names, self._limits(executor), self._jitter),
+            adopted=tuple(adopted),
+        )
+
+    def keep_names(self) -> None:
+        """What the study calls its countries and scenarios, and the units of its labels."""
+        study = self._study
+        self._database.keep_study(study.countries, study.scenarios, study.labels)
+
+    def _cut_off_jobs(
+        self, jobs: Sequence[PlannedJob], executor: Executor
+    ) -> dict[Combination, CutOffJob]:
+        """Jobs that may still be at the backend, for the inputs that are planned now."""
+        if not executor.jobs_survive_run:
+            return {}
+        wanted = {
+            job.combination: job.inputs.digest
+            for job in jobs
+            if job.reason.kind is not ReasonKind.FORCED
+        }
+        return self._database.cut_off_jobs(executor.name, wanted)
+
+    def _adopt(
+        self, run_id: int, cut_off: Mapping[Combination, CutOffJob], executor: Executor
+    ) -> list[tuple[CutOffJob, Submission]]:
+        """What the executor knows of these jobs; those it knows belong to this run from now on."""
+        by_ulid = {job.ulid: job for job in cut_off.values()}
+        earlier = [
+            EarlierJob(job.combination, job.ulid, job.job_name, job.external_id)
+            for job in cut_off.values()
+        ]
+        adopted = [(by_ulid[s.ulid], s) for s in executor.adopt(earlier)]
+        self._database.take_over(run_id, [job for job, _ in adopted if job.run_id != run_id])
+        if adopted:
+            log.info("%d jobs of an earlier process are followed from now on", len(adopted))
+        return adopted
+
+    def _start_new(self, plan: Plan) -> tuple[int, dict[Combination, tuple[str, str]]]:
+        settings = self._study.settings
+        record = RunRecord(
+            timestamp=self._clock.timestamp(),
+            git_commit=self._git.commit,
+            git_branch=self._git.branch,
+            dirty_files=self._git.dirty_files,
+            study=settings.name,
+            executor=settings.run.executor,
+            ingest_version=__version__,
+            up_to_date_jobs=len(plan.up_to_date),
+        )
+        jobs = [self._job_record(job) for job in plan.to_run]
+        run_id = self._database.start_validation_run(record, jobs, study_contents(self._study))
+        return run_id, {job.combination: (job.ulid, job.job_name) for job in jobs}
+
+    def _job_record(self, job: PlannedJob) -> JobRecord:
+        ulid = str(ULID())
+        name = name_job(self._study.name, ulid)
+        return JobRecord(job.combination, ulid, name, job.inputs, job.reason)
+
+    def _take_up(
+        self,
+        run_id: int,
+        jobs: Sequence[PlannedJob],
+        cut_off: Mapping[Combination, CutOffJob],
+    ) -> dict[Combination, tuple[str, str]]:
+        """Go on with a run; jobs that the backend may know keep their names."""
+        names = {}
+        for job in jobs:
+            known = cut_off.get(job.combination)
+            ulid = known.ulid if known else str(ULID())
+            name = known.job_name if known else name_job(self._study.name, ulid)
+            names[job.combination] = (ulid, name)
+        renamed = [(c, *names[c]) for c in names if c not in cut_off]
+        self._database.update_ulids(run_id, renamed)
+        self._database.update_run_status(run_id, RunStatus.RUNNING)
+        return names
+
+    def _limits(self, executor: Executor) -> Limits:
+        run = self._study.settings.run
+        rate = run.submit_rate or executor.default_submit_rate
+        return Limits(
+            max_in_flight=run.max_in_flight or executor.default_max_in_flight,
+            rate=parse_rate(rate) if rate else None,
+            job_timeout_s=run.job_timeout_s,
+            retries=run.retries,
+            retry_delay_s=run.retry_delay_s,
+            poll_interval_s=run.poll_interval_s if executor.polls_a_service else 0.0,
+            poll_interval_max_s=run.poll_interval_max_s,
+            unknown_limit_s=run.unknown_limit_s,
+            unreachable_limit_s=run.unreachable_limit_s,
+        )

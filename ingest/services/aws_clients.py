@@ -1,0 +1,116 @@
+"""boto3 clients for S3, Batch and STS with fixed retries; a failed call becomes one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ingest.services.aws_errors import AwsCall, AwsError, Trouble, aws_exceptions, translate
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from mypy_boto3_batch import BatchClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sts import STSClient
+
+Answer = TypeVar("Answer")
+
+CONNECT_TIMEOUT_S = 10
+READ_TIMEOUT_S = 60
+_ATTEMPTS = 4
+
+
+@dataclass(frozen=True)
+class AwsPlace:
+    """Which account and region are called. where: the settings' section, for messages.
+
+    policy: the file in examples/aws that lists the permissions needed.
+    """
+
+    region: str | None = None
+    profile: str | None = None
+    where: str = "executors.aws-batch"
+    policy: str = "submitter-policy.json"
+    connections: int = 16
+    read_timeout_s: float = READ_TIMEOUT_S
+
+
+class AwsClients:
+    """Clients made when they are first needed; shared by threads once made.
+
+    Make each in one thread (a session is not safe to share); call them from any.
+    """
+
+    def __init__(self, place: AwsPlace) -> None:
+        self._place = place
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """S3; failures that can pass are tried again by the client itself."""
+        return self._client("s3", _ATTEMPTS)  # type: ignore[no-any-return]
+
+    @cached_property
+    def batch(self) -> BatchClient:
+        """Batch, for everything that may be asked twice."""
+        return self._client("batch", _ATTEMPTS)  # type: ignore[no-any-return]
+
+    @cached_property
+    def batch_once(self) -> BatchClient:
+        """Batch, for SubmitJob: one lost answer tried again would make two jobs."""
+        return self._client("batch", 1)  # type: ignore[no-any-return]
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """STS, which tells who we are."""
+        return self._client("sts", _ATTEMPTS)  # type: ignore[no-any-return]
+
+    @cached_property
+    def _session(self) -> Session:
+        import boto3
+
+        return boto3.Session(region_name=self._place.region, profile_name=self._place.profile)
+
+    def _client(self, service: str, attempts: int) -> Any:
+        from botocore.config import Config
+
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            max_pool_connections=self._place.connections,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=self._place.read_timeout_s,
+        )
+
+        def make() -> Any:
+            return self._session.client(service, config=config)  # type: ignore[call-overload]
+
+        return self.call(make, service, "connect", service)
+
+    def call(
+        self, function: Callable[[], Answer], service: str, operation: str, thing: str
+    ) -> Answer:
+        """What a call gives. Raises AwsError; thing: what it is about, for the message."""
+        try:
+            return function()
+        except AwsError:
+            raise
+        except aws_exceptions() as exc:
+            place = self._place
+            call = AwsCall(service, operation, thing, place.where, place.profile, place.policy)
+            raise translate(exc, call) from exc
+
+    @property
+    def region(self) -> str:
+        """The region that is called. Raises AwsError when none is set."""
+        return self.call(lambda: self.s3.meta.region_name, "s3", "connect", "S3")
+
+
+def find_or_none(call: Callable[[], Answer]) -> Answer | None:
+    """What a call gives, None where the thing asked for is not there. Raises AwsError."""
+    try:
+        return call()
+    except AwsError as exc:
+        if exc.trouble is Trouble.MISSING:
+            return None
+        raise

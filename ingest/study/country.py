@@ -1,0 +1,88 @@
+"""Countries of a study: ISO3 code, name and the groups they belong to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from ingest.findings import Finding, error, warning
+from ingest.text.suggest import did_you_mean
+
+# ISO 3166-1: codes that users may assign themselves (XKX for Kosovo is the common one).
+_USER_ASSIGNED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-Z]{2}|ZZ[A-Z]")
+_GROUP_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Country:
+    """One country; groups maps a grouping (region, income_group, ...) to this country's group."""
+
+    iso3: str
+    name: str
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_countries(document: Any, where: str) -> tuple[list[Country], list[Finding]]:
+    """The countries in `{"countries": [{"name", "iso3", ...}]}`, in file order, and what is wrong.
+
+    Every further text field of an entry (region, income_group, ...) becomes a group.
+    """
+    entries = document.get("countries") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        message = 'no list "countries": write {"countries": [{"name": "Kenya", "iso3": "KEN"}]}'
+        return [], [error("bad-countries", where, message)]
+    countries: dict[str, Country] = {}
+    findings: list[Finding] = []
+    for number, entry in enumerate(entries, 1):
+        country, more = _parse_country(entry, f"{where}, country {number}")
+        findings += more
+        if country is None:
+            continue
+        if country.iso3 in countries:
+            message = (
+                f"{country.iso3} stands twice ({countries[country.iso3].name}, {country.name})"
+            )
+            findings.append(error("duplicate-iso3", where, message))
+            continue
+        countries[country.iso3] = country
+    if not entries:
+        findings.append(error("bad-countries", where, "the list of countries is empty"))
+    return list(countries.values()), findings
+
+
+def _parse_country(entry: Any, where: str) -> tuple[Country | None, list[Finding]]:
+    iso3 = entry.get("iso3") if isinstance(entry, dict) else None
+    if not isinstance(iso3, str) or not isinstance(entry.get("name", ""), str):
+        message = f'needs texts "name" and "iso3", found {entry!r:.80}'
+        return None, [error("bad-countries", where, message)]
+    name = entry.get("name") or iso3
+    finding = check_iso3(iso3, name, where)
+    if finding is not None and finding.is_error:
+        return None, [finding]
+    groups = {
+        key: value
+        for key, value in entry.items()
+        if key not in ("iso3", "name") and isinstance(value, str) and _GROUP_NAME.fullmatch(key)
+    }
+    return Country(iso3, name, groups), [finding] if finding else []
+
+
+def check_iso3(iso3: str, name: str, where: str) -> Finding | None:
+    """What is wrong with an ISO3 code: an error when unknown, a warning when user-assigned."""
+    if iso3 in _known_iso3():
+        return None
+    if re.fullmatch(r"[A-Z]{3}", iso3) and _USER_ASSIGNED.fullmatch(iso3):
+        message = f"{iso3} ({name}) is a user-assigned code, not an ISO 3166 country"
+        return warning("user-assigned-iso3", where, message)
+    hint = did_you_mean(iso3, _known_iso3())
+    return error("unknown-iso3", where, f"{iso3!r} ({name}) is no ISO 3166 alpha-3 code.{hint}")
+
+
+@lru_cache(maxsize=1)
+def _known_iso3() -> frozenset[str]:
+    import pycountry  # its tables are read on first use, so not on import of this module
+
+    return frozenset(country.alpha_3 for country in pycountry.countries)

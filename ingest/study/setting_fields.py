@@ -1,0 +1,136 @@
+"""Frozen dataclasses as settings: declared with a default and a sentence, read with clear errors.
+
+A section is a dataclass whose fields are made by setting(). read_section() turns raw values (from
+TOML, INGEST_* variables or --set) into one, and tells everything that is wrong at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ingest.findings import Finding, error
+from ingest.text.suggest import did_you_mean
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True)
+class FromText:
+    """A raw value that arrived as text (a variable, an option) and may be converted."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return repr(self.text)
+
+
+def setting(
+    default: Any,
+    doc: str,
+    *,
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    above: float | None = None,
+) -> Any:
+    """A dataclass field with what the documentation and the checks need.
+
+    choices: the only words allowed; minimum: smallest value allowed; above: must be larger.
+    """
+    metadata = {"doc": doc, "choices": choices, "minimum": minimum, "above": above}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def section_fields(section: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
+    """Each field of a section with its resolved type."""
+    hints = typing.get_type_hints(section)
+    for field in dataclasses.fields(section):
+        yield field, hints[field.name]
+
+
+def read_section(
+    section: type[Section], raw: Mapping[str, Any], name: str, where: str
+) -> tuple[Section, list[Finding]]:
+    """The section with raw values over its defaults, and what is wrong with them.
+
+    name: the section as written in the file, e.g. "run". where: the file, for messages.
+    A wrong value leaves the default in place and is told by a finding.
+    """
+    fields = {field.name: (field, hint) for field, hint in section_fields(section)}
+    findings: list[Finding] = []
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        full_name = f"{name}.{key}"
+        if key not in fields:
+            message = f"unknown key {full_name}.{did_you_mean(key, fields)}"
+            findings.append(error("unknown-key", where, message))
+            continue
+        field, hint = fields[key]
+        try:
+            values[key] = _checked(_converted(value, hint), field)
+        except ValueError as exc:
+            findings.append(error("bad-value", where, f"{full_name}: {exc}"))
+    return section(**values), findings
+
+
+def _converted(value: Any, hint: Any) -> Any:
+    """The value as the declared type; text is parsed, anything else must fit as it is."""
+    if isinstance(hint, types.UnionType):
+        if value is None or value == FromText(""):
+            return None
+        hint = next(arg for arg in hint.__args__ if arg is not type(None))
+    if isinstance(value, FromText):
+        value = _parsed_text(value.text, hint)
+    if typing.get_origin(hint) is tuple:
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list | tuple) or not all(isinstance(i, str) for i in items):
+            raise ValueError(f"a list of texts is needed, not {value!r}")
+        return tuple(items)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise ValueError(f"{_TYPE_WORDS[hint]} is needed, not {value!r}")
+    return value
+
+
+_TYPE_WORDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "a table",
+}
+_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def _parsed_text(text: str, hint: Any) -> Any:
+    if typing.get_origin(hint) is tuple:
+        return [item.strip() for item in text.split(",") if item.strip()]
+    if hint is bool:
+        return _TRUTH.get(text.casefold(), text)
+    if hint in (int, float):
+        try:
+            return hint(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _checked(value: Any, field: dataclasses.Field[Any]) -> Any:
+    choices, minimum = field.metadata["choices"], field.metadata["minimum"]
+    above = field.metadata["above"]
+    if value is None:
+        return value
+    for item in value if isinstance(value, tuple) else (value,):
+        if choices and item not in choices:
+            known = ", ".join(choices)
+            raise ValueError(f"{item!r} is not one of {known}.{did_you_mean(str(item), choices)}")
+    if minimum is not None and not value >= minimum:
+        raise ValueError(f"must be at least {minimum:g}, not {value!r}")
+    if above is not None and not value > above:
+        raise ValueError(f"must be more than {above:g}, not {value!r}")
+    return value

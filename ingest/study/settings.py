@@ -1,0 +1,378 @@
+"""Every setting of a study: name, default, one sentence; read from ingest.toml, INGEST_* and --set.
+
+Later sources win: default, ingest.toml, INGEST_<SECTION>_<KEY>, --set section.key=value, option.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import ConfigError, StudyError
+from ingest.findings import Finding, error, has_errors, warning
+from ingest.study.quality_rules import Rule, read_rules
+from ingest.study.setting_fields import FromText, read_section, setting
+from ingest.text.suggest import did_you_mean
+
+STUDY_FILE = "ingest.toml"
+RERUN_TRIGGERS = ("input", "code", "environment", "commit")
+ENVIRONMENT_PREFIX = "INGEST_"
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """[study]: the files a study is made of; paths are relative to ingest.toml."""
+
+    name: str = setting("", "name of the study; the folder's name where empty")
+    model: str = setting("model.json", "the model document")
+    scenarios: tuple[str, ...] = setting(
+        ("scenarios",), "folders or glob patterns of scenario files; a name is a file's stem"
+    )
+    countries: str = setting("countries.json", "the countries file")
+    code: tuple[str, ...] = setting(
+        ("*.py",), "glob patterns of the files whose change means a re-run (reason: code)"
+    )
+    code_version: str | None = setting(
+        None, "the model code's version or image as a text, instead of the files of `code`"
+    )
+    environment: str = setting(
+        "standard", "name of the environment the jobs run in; a change means a re-run"
+    )
+    unmatched_paths: str = setting(
+        "error", "what a path that matches nothing is", choices=("error", "warning")
+    )
+    plugins: str | None = setting(None, "folder of plugin files (*.py) to load")
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """[run]: how jobs are submitted, watched and repeated."""
+
+    executor: str = setting("local", "where jobs run: `local` or the name a plugin registers")
+    max_in_flight: int | None = setting(
+        None,
+        "jobs submitted and not yet finished, at most; the executor's own if unset (mostly 100)",
+        minimum=1,
+    )
+    submit_rate: str | None = setting(
+        None,
+        "submissions in a span of time, at most (`50/1s`, `10/1m`); the executor's own if unset",
+    )
+    poll_interval_s: float = setting(
+        1.0,
+        "seconds between two questions after a job's state, growing with its time in flight",
+        above=0,
+    )
+    poll_interval_max_s: float = setting(
+        30.0, "largest value the poll interval grows to, in seconds", above=0
+    )
+    job_timeout_s: float = setting(3600.0, "a job running longer than this is stopped", above=0)
+    unknown_limit_s: float = setting(
+        600.0,
+        "a job fails when its state has been unknown for this long (a lost job, a new word)",
+        above=0,
+    )
+    unreachable_limit_s: float = setting(
+        600.0,
+        "the run stops when no job in flight could be asked about for this long; "
+        "the next run takes them up",
+        above=0,
+    )
+    retries: int = setting(
+        2,
+        "further attempts at a job after a fault that can pass (a crash, a lost connection)",
+        minimum=0,
+    )
+    retry_delay_s: float = setting(
+        1.0, "seconds before the first further attempt; doubled, with jitter, each time", minimum=0
+    )
+    save_csv: bool = setting(
+        False,
+        "also write each job's numbers to results/<ULID>.csv and a line to validation_results.csv",
+    )
+    rerun_triggers: tuple[str, ...] = setting(
+        ("input", "code", "environment"),
+        "what makes a combination run again",
+        choices=RERUN_TRIGGERS,
+    )
+
+
+@dataclass(frozen=True)
+class AnalyticsSettings:
+    """[analytics]: where a job's metrics come from and how strict they are read."""
+
+    source: str = setting(
+        "executor",
+        "where metrics come from: `executor` (what it brings), `analytics-api`, `s3` or a plugin's",
+    )
+    element_labels: tuple[str, ...] = setting((), "keep these labels alone; all labels where empty")
+    url: str | None = setting(None, "address of the analytics API, for source `analytics-api`")
+    event_type: str = setting(
+        "ECHO",
+        "analytics API: kind of event",
+        choices=("*", "ECHO", "BALANCE_SET", "EDGE_VALUES_CALCULATED"),
+    )
+    group_by: tuple[str, ...] = setting(
+        ("element_label",), "analytics API: columns to group by, `element_label` among them"
+    )
+    group_by_date: str = setting("timestamp:year", "analytics API: date column and its unit")
+    aggregations: tuple[str, ...] = setting(
+        ("value:last",), "analytics API: `value:last` or `value:sum`"
+    )
+    filters: tuple[str, ...] = setting(
+        (),
+        "analytics API: `column=value` or `column__op=value`; op: eq, neq, gt, gte, lt, lte, in, "
+        "contains",
+    )
+    concurrency: int = setting(4, "jobs whose results are fetched side by side, at most", minimum=1)
+    pause_s: float = setting(0.0, "seconds between the starts of two calls for results", minimum=0)
+    lag_s: float = setting(
+        300.0, "how long results that are not there yet are asked for again", minimum=0
+    )
+    on_bad_rows: str = setting(
+        "fail",
+        "a bad row fails the job, or is dropped, counted and recorded",
+        choices=("fail", "skip"),
+    )
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """[database]: the SQLite file."""
+
+    path: str = setting("validation_results.db", "the results database, relative to ingest.toml")
+
+
+@dataclass(frozen=True)
+class ToleranceSettings:
+    """[tolerance]: a change is what moves by more than atol + rtol * |before|."""
+
+    rtol: float = setting(1e-6, "relative tolerance", minimum=0)
+    atol: float = setting(1e-9, "absolute tolerance, in the label's own unit", minimum=0)
+
+
+@dataclass(frozen=True)
+class QualitySettings:
+    """[quality]: what comes of the findings of [[rules]]."""
+
+    fail_run: bool = setting(False, "a run with error findings ends with exit code 3")
+    max_findings: int = setting(
+        20, "findings kept of one rule and job, at most; the last says how many more", minimum=1
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one study; root is the folder that holds ingest.toml."""
+
+    root: Path
+    study: StudySettings = StudySettings()
+    run: RunSettings = RunSettings()
+    analytics: AnalyticsSettings = AnalyticsSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    tolerance: ToleranceSettings = ToleranceSettings()
+    quality: QualitySettings = QualitySettings()
+    rules: tuple[Rule, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    """[units]: the unit of each element label."""
+    tolerance_labels: Mapping[str, ToleranceSettings] = field(default_factory=dict)
+    executors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    analytics_sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The study's name; its folder's name where none is written."""
+        return self.study.name or self.root.resolve().name
+
+    @property
+    def database_path(self) -> Path:
+        """Where the results database lies."""
+        return self.root / self.database.path
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "study": StudySettings,
+    "run": RunSettings,
+    "analytics": AnalyticsSettings,
+    "database": DatabaseSettings,
+    "tolerance": ToleranceSettings,
+    "quality": QualitySettings,
+}
+
+
+def load_settings(
+    study_file: Path, environ: Mapping[str, str], overrides: Sequence[str] = ()
+) -> tuple[Settings, list[Finding]]:
+    """The settings of a study and the warnings about them.
+
+    Raises ConfigError (no such file), StudyError (every wrong key and value at once).
+    """
+    settings, findings = read_settings_file(study_file, environ, overrides)
+    if has_errors(findings):
+        raise StudyError(findings)
+    return settings, findings
+
+
+def read_settings_file(
+    study_file: Path, environ: Mapping[str, str], overrides: Sequence[str] = ()
+) -> tuple[Settings, list[Finding]]:
+    """The settings, with the default in place of what is wrong, and all that is wrong with them.
+
+    environ: where INGEST_* variables are looked up. overrides: "section.key=value" texts.
+    Raises ConfigError: no such file, not TOML, an override of another form.
+    """
+    raw = _read_toml(study_file)
+    findings = _apply_environment(raw, environ)
+    for override in overrides:
+        _apply_override(raw, override)
+    settings, more = _settings_from(raw, study_file)
+    return settings, findings + more
+
+
+def _read_toml(study_file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(study_file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as exc:
+        folder = study_file.parent.resolve()
+        raise ConfigError(
+            f"no {study_file.name} in {folder}. "
+            "Name a study with --study FOLDER, or write a first one: ingest init DIR"
+        ) from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{study_file} cannot be read: {exc}") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(f"{study_file} is not valid TOML: {exc}") from exc
+
+
+def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, list[Finding]]:
+    where = study_file.name
+    tables = (*SECTIONS, "executors", "units")
+    known = (*tables, "rules")
+    findings = [
+        error("unknown-key", where, f"unknown section [{key}].{did_you_mean(key, known)}")
+        for key in raw
+        if key not in known
+    ]
+    not_tables = [key for key in tables if not isinstance(raw.get(key, {}), dict)]
+    if not_tables:
+        findings += [error("bad-value", where, f"{key}: a table is needed") for key in not_tables]
+        return Settings(study_file.parent), findings
+    labels = _take_tables(raw, "tolerance", lambda key: key == "labels").get("labels", {})
+    sources = _take_tables(raw, "analytics", lambda key: key not in _keys("analytics"))
+    sections = {}
+    for name, section in SECTIONS.items():
+        sections[name], more = read_section(section, raw.get(name, {}), name, where)
+        findings += more
+    label_tolerances = {}
+    for label, values in labels.items():
+        if not isinstance(values, dict):
+            message = f'tolerance.labels."{label}": a table with rtol, atol is needed'
+            findings.append(error("bad-value", where, message))
+            continue
+        base = {"rtol": sections["tolerance"].rtol, "atol": sections["tolerance"].atol}
+        label_tolerances[label], more = read_section(
+            ToleranceSettings, base | values, f'tolerance.labels."{label}"', where
+        )
+        findings += more
+    rules, more = read_rules(raw.get("rules", []), where)
+    findings += more
+    units = {label: unit for label, unit in raw.get("units", {}).items() if isinstance(unit, str)}
+    findings += [
+        error("bad-value", where, f'units."{label}": a text is needed, not {unit!r}')
+        for label, unit in raw.get("units", {}).items()
+        if label not in units
+    ]
+    executors = raw.get("executors", {})
+    for name, values in executors.items():
+        if not isinstance(values, dict):
+            findings.append(error("bad-value", where, f"executors.{name}: a table is needed"))
+    settings = Settings(
+        study_file.parent,
+        **sections,
+        rules=rules,
+        units=units,
+        tolerance_labels=label_tolerances,
+        executors=executors,
+        analytics_sources=sources,
+    )
+    return settings, findings
+
+
+def _keys(section: str) -> frozenset[str]:
+    return frozenset(SECTIONS[section].__dataclass_fields__)
+
+
+def _take_tables(
+    raw: dict[str, Any], section: str, wanted: Callable[[str], bool]
+) -> dict[str, dict[str, Any]]:
+    """Tables within a section, taken out of it: [tolerance.labels], [analytics.<source>]."""
+    values = raw.get(section, {})
+    tables = {key: v for key, v in values.items() if isinstance(v, dict) and wanted(key)}
+    raw[section] = {key: value for key, value in values.items() if key not in tables}
+    return tables
+
+
+def _apply_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> list[Finding]:
+    """Set what INGEST_<SECTION>_<KEY> variables say; a warning for each that names nothing."""
+    targets = {
+        _variable(section, key): (section, key)
+        for section, cls in SECTIONS.items()
+        for key in cls.__dataclass_fields__
+    }
+    targets |= {"INGEST_DATABASE": ("database", "path"), "INGEST_EXECUTOR": ("run", "executor")}
+    findings = []
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OTHER_VARIABLES:
+            continue
+        if variable in targets:
+            _set_text(raw, targets[variable], text)
+        elif match := _executor_variable(variable, raw.get("executors", {})):
+            _set_text(raw, ("executors", *match), text)
+        else:
+            message = f"names no setting and is ignored.{did_you_mean(variable, targets)}"
+            findings.append(warning("unknown-variable", variable, message))
+    return findings
+
+
+def _set_text(raw: dict[str, Any], place: Sequence[str], text: str) -> str | None:
+    """Set a text at a place; gives the section in the way that is no table."""
+    *sections, key = place
+    target = raw
+    for section in sections:
+        target = target.setdefault(section, {})
+        if not isinstance(target, dict):
+            return section
+    target[key] = FromText(text)
+    return None
+
+
+# Read by the command line itself, before there are settings.
+OTHER_VARIABLES = frozenset({"INGEST_STUDY"})
+
+
+def _variable(*names: str) -> str:
+    return ENVIRONMENT_PREFIX + "_".join(names).upper().replace("-", "_")
+
+
+def _executor_variable(variable: str, executors: Any) -> tuple[str, str] | None:
+    """Executor and key of INGEST_EXECUTORS_<NAME>_<KEY>, the longest executor name first."""
+    named = executors if isinstance(executors, dict) else {}
+    for name in sorted({"local", "run-api", "aws-batch", *named}, key=len, reverse=True):
+        prefix = _variable("executors", name) + "_"
+        if variable.startswith(prefix):
+            return name, variable.removeprefix(prefix).lower()
+    return None
+
+
+def _apply_override(raw: dict[str, Any], override: str) -> None:
+    """Set what a --set option says."""
+    match = re.fullmatch(r"([\w-]+(?:\.[\w-]+)+)\s*=\s*(.*)", override, flags=re.DOTALL)
+    if match is None:
+        raise ConfigError(f"--set {override!r}: write section.key=value, e.g. run.max_in_flight=50")
+    in_the_way = _set_text(raw, match[1].split("."), match[2])
+    if in_the_way:
+        raise ConfigError(f"--set {override!r}: {in_the_way} is not a section")

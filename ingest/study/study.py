@@ -1,0 +1,191 @@
+"""Study: the model document, scenarios, countries and code version that ingest.toml names."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import ConfigError, StudyError
+from ingest.findings import Finding, error, has_errors
+from ingest.study.code_version import CodeVersion, read_code_version
+from ingest.study.country import Country, parse_countries
+from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
+from ingest.study.label import Label, read_labels
+from ingest.study.scenario import Scenario, parse_scenario
+from ingest.study.settings import STUDY_FILE, Settings
+
+
+@dataclass(frozen=True)
+class Model:
+    """The model document; file is relative to the study's folder."""
+
+    document: dict[str, Any]
+    file: str
+
+    @cached_property
+    def content(self) -> str:
+        """The document as canonical JSON."""
+        return canonical_json(self.document)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of content."""
+        return sha256_text(self.content)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that decides a result, read and checked."""
+
+    settings: Settings
+    model: Model
+    scenarios: tuple[Scenario, ...]
+    countries: tuple[Country, ...]
+    code: CodeVersion
+    input_files: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.settings.name
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds ingest.toml."""
+        return self.settings.root
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The element labels whose unit or meaning the model document or [units] tells."""
+        return read_labels(self.model.document, self.settings.units)
+
+
+def load_study(settings: Settings, hooks: Any) -> tuple[Study, list[Finding]]:
+    """The study and the warnings about it. Raises StudyError with every error at once.
+
+    hooks: the plugins' hooks ingest_discover_scenarios and ingest_load_countries.
+    """
+    study, findings = read_study(settings, hooks)
+    if study is None or has_errors(findings):
+        raise StudyError(findings)
+    return study, findings
+
+
+def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Finding]]:
+    """The study as far as it can be read (None without a model document), and what is wrong."""
+    model, findings = _read_model(settings)
+    scenarios, more = _read_scenarios(settings, hooks)
+    findings += more
+    countries, more = _read_countries(settings, hooks)
+    findings += more
+    code, more = read_code_version(
+        settings.root, settings.study.code, settings.study.code_version, _how_it_runs(settings)
+    )
+    findings += more
+    if model is None:
+        return None, findings
+    files = [model.file, settings.study.countries, STUDY_FILE, *(s.file for s in scenarios)]
+    files += [part for part in code.parts if (settings.root / part).is_file()]
+    study = Study(settings, model, tuple(scenarios), tuple(countries), code, tuple(files))
+    return study, findings
+
+
+def _how_it_runs(settings: Settings) -> dict[str, str]:
+    """How the study's model is called, wherever it runs: a part of its code version."""
+    local = settings.executors.get("local", {})
+    return {
+        f"executors.local.{key}": str(getattr(local[key], "text", local[key]))
+        for key in ("entry_point", "command")
+        if key in local
+    }
+
+
+def _read_model(settings: Settings) -> tuple[Model | None, list[Finding]]:
+    file = settings.study.model
+    try:
+        document = read_json(settings.root / file, file)
+    except JsonFileError as exc:
+        return None, [error("bad-model", exc.where, exc.reason)]
+    if not isinstance(document, dict):
+        return None, [error("bad-model", file, "a model document is a JSON object")]
+    findings = []
+    for key in ("nodes", "links"):
+        entries = document.get(key, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            findings.append(error("bad-model", file, f'"{key}" must be a list of objects'))
+    return (None if findings else Model(document, file)), findings
+
+
+def _read_scenarios(settings: Settings, hooks: Any) -> tuple[list[Scenario], list[Finding]]:
+    scenarios: dict[str, Scenario] = {}
+    findings: list[Finding] = []
+    try:
+        paths = hooks.ingest_discover_scenarios(settings=settings) or []
+    except ConfigError as exc:
+        return [], [error("no-scenarios", STUDY_FILE, str(exc))]
+    for path in paths:
+        where = _relative(path, settings.root)
+        if path.stem in scenarios:
+            message = f"a scenario named {path.stem} stands in {scenarios[path.stem].file} already"
+            findings.append(error("duplicate-scenario", where, message))
+            continue
+        try:
+            document = read_json(path, where)
+        except JsonFileError as exc:
+            findings.append(error("bad-scenario", exc.where, exc.reason))
+            continue
+        scenarios[path.stem], more = parse_scenario(document, path.stem, where)
+        findings += more
+    if not paths:
+        patterns = ", ".join(settings.study.scenarios)
+        message = f"no scenario file found in {patterns}: set study.scenarios in {STUDY_FILE}"
+        findings.append(error("no-scenarios", STUDY_FILE, message))
+    return list(scenarios.values()), findings
+
+
+def _read_countries(settings: Settings, hooks: Any) -> tuple[list[Country], list[Finding]]:
+    where = settings.study.countries
+    try:
+        document = hooks.ingest_load_countries(settings=settings)
+    except JsonFileError as exc:
+        return [], [error("bad-countries", exc.where, exc.reason)]
+    if document is None:
+        message = f"no plugin reads {where}: a .json file is read without one"
+        return [], [error("bad-countries", where, message)]
+    return parse_countries(document, where)
+
+
+def find_scenario_files(settings: Settings) -> list[Path]:
+    """The scenario files that study.scenarios names, sorted by name within each entry.
+
+    An entry is a folder (its *.json files), a file or a glob pattern below the study's folder.
+    Raises ConfigError: a folder or file that does not exist, a pattern that is none.
+    """
+    found: dict[Path, None] = {}
+    for entry in settings.study.scenarios:
+        place = settings.root / entry
+        if place.is_dir():
+            matches = sorted(place.glob("*.json"))
+        elif place.is_file():
+            matches = [place]
+        elif glob.has_magic(entry):
+            matches = _matches(settings.root, entry)
+        else:
+            raise ConfigError(f"study.scenarios: no folder or file {place}")
+        found |= dict.fromkeys(path for path in matches if path.is_file())
+    return list(found)
+
+
+def _matches(root: Path, pattern: str) -> list[Path]:
+    try:
+        return sorted(root.glob(pattern))
+    except (ValueError, NotImplementedError) as exc:
+        message = f"study.scenarios: {pattern!r} is no pattern below the study's folder"
+        raise ConfigError(message) from exc
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

@@ -1,0 +1,577 @@
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest.database import ValidationDatabase
+from ingest.errors import ConfigError, StudyError
+from ingest.planning.inputs import Inputs, InputSet
+from ingest.planning.plan import (
+    EMPTY_STATE,
+    Plan,
+    PlannedJob,
+    PlanRules,
+    Reason,
+    ReasonKind,
+    StoredFailure,
+    StoredState,
+    StoredSuccess,
+    UnfinishedJob,
+    content_lookup,
+    make_plan,
+    query_content,
+    study_contents,
+    wanted_inputs,
+)
+from ingest.running.planner import RunPlanner, Selection
+from ingest.study.code_version import CodeVersion
+from ingest.study.combination import Combination, select_names
+from ingest.study.compose import compose_scenarios
+from ingest.study.country import Country
+from ingest.study.git import GitState
+from ingest.study.scenario import parse_scenario
+from ingest.study.settings import AnalyticsSettings, Settings, StudySettings
+from ingest.study.study import Model, Study
+from tests.conftest import COVERAGE_PATH, MODEL, scenario
+
+HEAD = "b" * 40
+ALL_TRIGGERS = frozenset({"input", "code", "environment", "commit"})
+
+
+def study_of(
+    scenarios: Mapping[str, Any] | None = None,
+    countries: tuple[str, ...] = ("KEN", "UGA", "TZA"),
+    model: Any = MODEL,
+    code: Mapping[str, str] | None = None,
+    environment: str = "standard",
+    analytics: AnalyticsSettings | None = None,
+) -> Study:
+    """A study in memory: two scenarios, three countries unless others are given."""
+    documents = scenarios or {"null": scenario(0.0), "scale_up": scenario(0.9)}
+    return Study(
+        settings=Settings(
+            Path("study"),
+            study=StudySettings(environment=environment),
+            analytics=analytics or AnalyticsSettings(),
+        ),
+        model=Model(model, "model.json"),
+        scenarios=tuple(
+            parse_scenario(d, name, f"{name}.json")[0] for name, d in documents.items()
+        ),
+        countries=tuple(Country(iso3, f"Land of {iso3}") for iso3 in countries),
+        code=CodeVersion(code or {"model.py": "1"}),
+        input_files=(),
+    )
+
+
+def inputs_of(study: Study) -> dict[Combination, Inputs]:
+    composed = compose_scenarios(study.model, study.scenarios)
+    return wanted_inputs(study, composed, [country.iso3 for country in study.countries])
+
+
+def succeeded(study: Study, run_id: int = 1, **fields: Any) -> StoredState:
+    """The state after a run of every combination of a study."""
+    successes = {
+        combination: StoredSuccess(
+            run_id, **({"git_commit": HEAD, "has_metrics": True, "inputs": inputs} | fields)
+        )
+        for combination, inputs in inputs_of(study).items()
+    }
+    return StoredState(successes, {}, {}, content_lookup(study_contents(study)))
+
+
+def plan(study: Study, stored: StoredState, **rules: Any) -> Plan:
+    rules = {"commit": HEAD} | rules
+    contents = content_lookup(study_contents(study))
+    return make_plan(inputs_of(study), stored, PlanRules(**rules), contents)
+
+
+def reasons(made: Plan) -> dict[tuple[str, str], int]:
+    """Kind and words of each reason, with the number of its combinations."""
+    return {(r.kind.value, r.text): len(group) for r, group in made.by_reason().items()}
+
+
+def without(state: StoredState, *combinations: Combination) -> StoredState:
+    left = {c: s for c, s in state.successes.items() if c not in combinations}
+    return dataclasses.replace(state, successes=left)
+
+
+KEN_NULL = Combination("KEN", "null")
+
+
+# --- never run, up to date -----------------------------------------------------------------------
+
+
+def test_plan_runs_everything_where_nothing_is_stored() -> None:
+    made = plan(study_of(), EMPTY_STATE)
+    assert reasons(made) == {("never-run", "never run"): 6}
+    assert made.up_to_date == ()
+    assert made.total == 6
+
+
+def test_plan_skips_combinations_with_the_same_digest() -> None:
+    study = study_of()
+    made = plan(study, succeeded(study))
+    assert made.to_run == ()
+    assert made.up_to_date == tuple(inputs_of(study))
+
+
+def test_plan_keeps_scenarios_and_countries_in_the_order_of_the_study() -> None:
+    study = study_of(countries=("UGA", "KEN"))
+    order = [job.combination for job in plan(study, EMPTY_STATE).to_run]
+    assert order == [("UGA", "null"), ("KEN", "null"), ("UGA", "scale_up"), ("KEN", "scale_up")]
+
+
+def test_new_country_and_new_scenario_run_alone() -> None:
+    stored = succeeded(study_of())
+    documents = {"null": scenario(0.0), "scale_up": scenario(0.9), "more": scenario(1.0)}
+    made = plan(study_of(documents, countries=("KEN", "UGA", "TZA", "NAM")), stored)
+    assert reasons(made) == {("never-run", "never run"): 6}
+    assert {job.combination for job in made.to_run} == {
+        *(Combination(iso3, "more") for iso3 in ("KEN", "UGA", "TZA", "NAM")),
+        Combination("NAM", "null"),
+        Combination("NAM", "scale_up"),
+    }
+
+
+def test_success_of_a_combination_outside_the_study_does_not_matter() -> None:
+    stored = succeeded(study_of(countries=("KEN", "UGA", "TZA", "NAM")))
+    assert plan(study_of(), stored).to_run == ()
+
+
+# --- input ---------------------------------------------------------------------------------------
+
+
+def test_changed_scenario_runs_alone_and_names_the_parameter() -> None:
+    made = plan(
+        study_of({"null": scenario(0.0), "scale_up": scenario(0.95)}), succeeded(study_of())
+    )
+    assert reasons(made) == {("input", "scenario scale_up changed (Coverage 0.9 -> 0.95)"): 3}
+    assert {c.scenario for c in made.up_to_date} == {"null"}
+
+
+def test_scenario_whose_words_alone_change_does_not_run() -> None:
+    relabelled = scenario(0.9)
+    relabelled["metadata"] = {"label": "other", "description": "other"}
+    relabelled["parameters"]["Coverage"] |= {"description": "other", "category": "c"}
+    documents = {"null": scenario(0.0), "scale_up": relabelled}
+    assert plan(study_of(documents), succeeded(study_of())).to_run == ()
+
+
+def test_scenario_written_otherwise_with_the_same_document_does_not_run() -> None:
+    twice = scenario(0.0, Again={"value": 0.9, "paths": [COVERAGE_PATH]})
+    documents = {"null": scenario(0.0), "scale_up": twice}
+    assert plan(study_of(documents), succeeded(study_of())).to_run == ()
+
+
+def test_changed_model_runs_everything() -> None:
+    changed = MODEL | {"metadata": {"name": "other"}}
+    made = plan(study_of(model=changed), succeeded(study_of()))
+    text = "model document changed (metadata.name tiny -> other)"
+    assert reasons(made) == {("input", text): 6}
+
+
+def test_model_change_that_a_scenario_overrides_does_not_run_that_scenario() -> None:
+    bare = scenario(0.0)
+    del bare["parameters"]["Coverage"]
+    documents = {"bare": bare, "scale_up": scenario(0.9)}
+    changed = copy.deepcopy(MODEL)
+    changed["nodes"][1]["generate_array"]["parameters"]["value"] = 0.4
+    made = plan(study_of(documents, model=changed), succeeded(study_of(documents)))
+    place = "nodes[coverage].generate_array.parameters.value"
+    assert reasons(made) == {("input", f"model document changed ({place} 0.1 -> 0.4)"): 3}
+    assert {c.scenario for c in made.up_to_date} == {"scale_up"}
+
+
+def test_changed_model_and_scenario_are_both_named() -> None:
+    changed = study_of({"null": scenario(0.5)}, model=MODEL | {"metadata": {}})
+    made = plan(changed, succeeded(study_of({"null": scenario(0.0)})))
+    text = (
+        "model document changed (metadata.name removed)"
+        " and scenario null changed (Coverage 0.0 -> 0.5)"
+    )
+    assert reasons(made) == {("input", text): 3}
+
+
+def test_scenario_whose_old_content_was_not_kept_is_named_without_the_parameter() -> None:
+    stored = dataclasses.replace(succeeded(study_of()), content=lambda digest: None)
+    documents = {"null": scenario(0.0), "scale_up": scenario(0.95)}
+    assert reasons(plan(study_of(documents), stored)) == {("input", "scenario scale_up changed"): 3}
+
+
+def test_other_document_of_the_same_model_and_scenario_is_a_change_of_composition() -> None:
+    study = study_of()
+    inputs = dataclasses.replace(inputs_of(study)[KEN_NULL], document_digest="of another version")
+    stored = succeeded(study)
+    successes = {**stored.successes, KEN_NULL: StoredSuccess(1, HEAD, True, inputs)}
+    made = plan(study, dataclasses.replace(stored, successes=successes))
+    assert reasons(made) == {("input", "composition of the document changed"): 1}
+
+
+@pytest.mark.parametrize(
+    "analytics",
+    [AnalyticsSettings(element_labels=("Cost",)), AnalyticsSettings(on_bad_rows="skip")],
+)
+def test_changed_analytics_query_runs_everything(analytics: AnalyticsSettings) -> None:
+    made = plan(study_of(analytics=analytics), succeeded(study_of()))
+    assert reasons(made) == {("input", "analytics query changed"): 6}
+
+
+def test_order_of_element_labels_is_no_change() -> None:
+    one, two = (
+        AnalyticsSettings(element_labels=("A", "B")),
+        AnalyticsSettings(element_labels=("B", "A")),
+    )
+    assert query_content(one) == query_content(two)
+
+
+def test_inputs_that_were_not_recorded_run_again() -> None:
+    study = study_of()
+    made = plan(study, succeeded(study, run_id=4, inputs=None))
+    assert reasons(made) == {("input", "inputs of run 4 were not recorded"): 6}
+
+
+# --- code, environment, commit -------------------------------------------------------------------
+
+
+def test_changed_code_runs_everything_and_names_the_files() -> None:
+    before = study_of(code={"model.py": "1", "facts.csv": "1", "same.py": "1"})
+    now = study_of(code={"model.py": "2", "facts.csv": "2", "same.py": "1"})
+    made = plan(now, succeeded(before))
+    assert reasons(made) == {("code", "code changed (facts.csv, model.py)"): 6}
+
+
+def test_code_whose_old_parts_were_not_kept_is_told_without_files() -> None:
+    stored = dataclasses.replace(succeeded(study_of()), content=lambda digest: None)
+    made = plan(study_of(code={"model.py": "2"}), stored)
+    assert reasons(made) == {("code", "code changed"): 6}
+
+
+def test_changed_environment_runs_everything_and_names_both() -> None:
+    made = plan(study_of(environment="big"), succeeded(study_of()))
+    assert reasons(made) == {("environment", "environment changed (standard -> big)"): 6}
+
+
+def test_another_commit_runs_nothing_unless_it_is_a_trigger() -> None:
+    study, stored = study_of(), succeeded(study_of(), git_commit="a" * 40)
+    assert plan(study, stored).to_run == ()
+    made = plan(study, stored, triggers=ALL_TRIGGERS)
+    assert reasons(made) == {("commit", "commit changed (aaaaaaa -> bbbbbbb)"): 6}
+
+
+def test_same_commit_runs_nothing_under_the_commit_trigger() -> None:
+    study = study_of()
+    assert plan(study, succeeded(study), triggers=frozenset({"commit"})).to_run == ()
+
+
+CHANGES: dict[str, tuple[Study, dict[str, Any]]] = {
+    "input": (study_of(model=MODEL | {"metadata": {}}), {}),
+    "code": (study_of(code={"model.py": "2"}), {}),
+    "environment": (study_of(environment="big"), {}),
+    "commit": (study_of(), {"commit": "c" * 40}),
+}
+
+
+@pytest.mark.parametrize("trigger", CHANGES)
+def test_trigger_alone_finds_its_own_change_and_no_other(trigger: str) -> None:
+    stored = succeeded(study_of())
+    for change, (study, rules) in CHANGES.items():
+        made = plan(study, stored, triggers=frozenset({trigger}), **rules)
+        kinds = {job.reason.kind.value for job in made.to_run}
+        assert kinds == ({trigger} if change == trigger else set()), change
+
+
+@pytest.mark.parametrize("trigger", CHANGES)
+def test_change_whose_trigger_is_off_runs_nothing(trigger: str) -> None:
+    study, rules = CHANGES[trigger]
+    others = ALL_TRIGGERS - {trigger}
+    assert plan(study, succeeded(study_of()), triggers=others, **rules).to_run == ()
+
+
+def test_input_is_told_before_code_before_environment_before_commit() -> None:
+    stored = succeeded(study_of(), git_commit="a" * 40)
+    everything = study_of(model=MODEL | {"metadata": {}}, code={"model.py": "2"}, environment="big")
+    triggers = set(ALL_TRIGGERS)
+    for kind in ("input", "code", "environment", "commit"):
+        made = plan(everything, stored, triggers=frozenset(triggers))
+        assert {job.reason.kind.value for job in made.to_run} == {kind}
+        triggers.discard(kind)
+
+
+# --- metrics, failures, unfinished, force --------------------------------------------------------
+
+
+def test_success_without_metrics_runs_again() -> None:
+    study = study_of()
+    made = plan(study, succeeded(study, run_id=3, has_metrics=False))
+    assert reasons(made) == {("no-metrics", "success without metrics in run 3"): 6}
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("failed", "failed"), ("timeout", "timed out"), ("cancelled", "cancelled")],
+)
+def test_combination_that_never_succeeded_says_how_it_failed(status: str, words: str) -> None:
+    study = study_of()
+    state = without(succeeded(study), KEN_NULL)
+    stored = dataclasses.replace(state, failures={KEN_NULL: StoredFailure(7, status)})
+    assert reasons(plan(study, stored)) == {("failed", f"{words} in run 7"): 1}
+
+
+def test_failure_after_a_success_with_the_same_inputs_needs_nothing() -> None:
+    study = study_of()
+    failures = {KEN_NULL: StoredFailure(7, "failed")}
+    stored = dataclasses.replace(succeeded(study), failures=failures)
+    assert plan(study, stored).to_run == ()
+
+
+def test_failure_after_a_success_with_other_inputs_tells_the_change() -> None:
+    failures = {KEN_NULL: StoredFailure(7, "failed")}
+    stored = dataclasses.replace(succeeded(study_of()), failures=failures)
+    made = plan(study_of({"null": scenario(0.1), "scale_up": scenario(0.9)}), stored)
+    assert reasons(made) == {("input", "scenario null changed (Coverage 0.0 -> 0.1)"): 3}
+
+
+def test_force_runs_everything() -> None:
+    study = study_of()
+    assert reasons(plan(study, succeeded(study), force=True)) == {("forced", "--force"): 6}
+
+
+def test_only_failed_runs_those_whose_newest_job_did_not_succeed_and_looks_at_no_other() -> None:
+    study = study_of(environment="big")
+    failures = {KEN_NULL: StoredFailure(7, "timeout")}
+    stored = dataclasses.replace(succeeded(study_of()), failures=failures)
+    made = plan(study, stored, only_failed=True)
+    assert reasons(made) == {("failed", "timed out in run 7"): 1}
+    assert made.to_run[0].combination == KEN_NULL
+    assert made.up_to_date == ()
+
+
+def test_only_failed_does_not_run_what_never_ran() -> None:
+    made = plan(study_of(), EMPTY_STATE, only_failed=True)
+    assert made.total == 0
+
+
+def test_only_failed_wins_over_force() -> None:
+    study = study_of()
+    assert plan(study, succeeded(study), only_failed=True, force=True).to_run == ()
+
+
+def unfinished(study: Study, digest: str | None = None) -> StoredState:
+    job = UnfinishedJob(2, digest or inputs_of(study)[KEN_NULL].digest)
+    return dataclasses.replace(succeeded(study), unfinished={KEN_NULL: job})
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_unfinished_job_with_the_same_inputs_is_taken_up_again(force: bool) -> None:
+    study = study_of()
+    made = plan(study, unfinished(study), force=force)
+    assert made.by_reason()[Reason(ReasonKind.UNFINISHED, "left over from run 2")] == [KEN_NULL]
+    assert len(made.to_run) == (6 if force else 1)
+
+
+def test_unfinished_job_with_other_inputs_is_not_taken_up() -> None:
+    study = study_of()
+    assert plan(study, unfinished(study, "of other inputs")).to_run == ()
+
+
+# --- groups --------------------------------------------------------------------------------------
+
+
+def test_groups_stand_with_the_largest_first() -> None:
+    study = study_of()
+    stored = without(succeeded(study_of(environment="big")), KEN_NULL)
+    groups = list(plan(study, stored).by_reason().items())
+    assert [(reason.kind.value, len(group)) for reason, group in groups] == [
+        ("environment", 5),
+        ("never-run", 1),
+    ]
+
+
+def test_groups_of_one_size_stand_in_the_order_of_the_plan() -> None:
+    jobs = [
+        PlannedJob(Combination(iso3, "null"), inputs_of(study_of())[KEN_NULL], Reason(kind, iso3))
+        for iso3, kind in (("KEN", ReasonKind.CODE), ("UGA", ReasonKind.INPUT))
+    ]
+    assert [reason.text for reason in Plan(tuple(jobs), ()).by_reason()] == ["KEN", "UGA"]
+
+
+def test_combination_is_shown_as_country_and_scenario() -> None:
+    assert str(KEN_NULL) == "KEN / null"
+
+
+# --- the property: a plan depends on nothing but what it is given --------------------------------
+
+# a busy machine is no defect
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+COMBINATIONS = [Combination(iso3, name) for iso3 in ("KEN", "UGA") for name in ("x", "y")]
+words = st.sampled_from(["1", "2"])
+input_sets = st.builds(InputSet, st.just("x"), words, words, words, words, words)
+all_inputs = st.builds(Inputs, input_sets, words)
+states = st.builds(
+    StoredState,
+    st.dictionaries(
+        st.sampled_from(COMBINATIONS),
+        st.builds(StoredSuccess, st.just(1), words, st.booleans(), st.none() | all_inputs),
+    ),
+    st.dictionaries(
+        st.sampled_from(COMBINATIONS),
+        st.builds(StoredFailure, st.just(1), st.sampled_from(["failed", "timeout", "cancelled"])),
+    ),
+    st.dictionaries(
+        st.sampled_from(COMBINATIONS),
+        st.builds(UnfinishedJob, st.just(1), all_inputs.map(lambda i: i.digest)),
+    ),
+    st.just(lambda digest: None),
+)
+all_rules = st.builds(
+    PlanRules, st.frozensets(st.sampled_from(sorted(ALL_TRIGGERS))), words, st.booleans(),
+    st.booleans(),
+)  # fmt: skip
+wanted = st.fixed_dictionaries(dict.fromkeys(COMBINATIONS, all_inputs))
+
+
+def nothing(digest: str) -> None:
+    return None
+
+
+@unhurried
+@given(wanted, states, all_rules)
+def test_plan_is_pure_and_parts_the_wanted(
+    wanted: dict[Combination, Inputs], stored: StoredState, rules: PlanRules
+) -> None:
+    before = copy.deepcopy((wanted, stored.successes, stored.failures, stored.unfinished))
+    made = make_plan(wanted, stored, rules, nothing)
+    assert make_plan(wanted, stored, rules, nothing) == made
+    assert (wanted, stored.successes, stored.failures, stored.unfinished) == before
+    ran = [job.combination for job in made.to_run]
+    assert not set(ran) & set(made.up_to_date)
+    assert [c for c in wanted if c in ran] == ran
+    assert [c for c in wanted if c in made.up_to_date] == list(made.up_to_date)
+    assert rules.only_failed or {*ran, *made.up_to_date} == set(wanted)
+    assert all(job.inputs == wanted[job.combination] for job in made.to_run)
+
+
+@unhurried
+@given(wanted, states, all_rules)
+def test_planning_again_after_everything_succeeded_finds_nothing(
+    wanted: dict[Combination, Inputs], stored: StoredState, rules: PlanRules
+) -> None:
+    rules = dataclasses.replace(rules, force=False, only_failed=False)
+    made = make_plan(wanted, stored, rules, nothing)
+    ran = {job.combination: StoredSuccess(2, rules.commit, True, job.inputs) for job in made.to_run}
+    after = StoredState({**stored.successes, **ran}, {}, {}, nothing)
+    assert make_plan(wanted, after, rules, nothing).to_run == ()
+
+
+# --- selection -----------------------------------------------------------------------------------
+
+NAMES = ["null", "scale_up", "scale_up_slow", "clean-air", "Baseline"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "chosen"),
+    [
+        ([], NAMES),
+        (["null"], ["null"]),
+        (["clean-air,null"], ["null", "clean-air"]),
+        (["clean-air", "null"], ["null", "clean-air"]),
+        ([" null , clean-air ,"], ["null", "clean-air"]),
+        (["null,null", "null"], ["null"]),
+        (["scale*"], ["scale_up", "scale_up_slow"]),
+        (["scale_up"], ["scale_up"]),
+        (["*_slow,n*"], ["null", "scale_up_slow"]),
+        (["?ull"], ["null"]),
+        (["*"], NAMES),
+        (["baseline"], ["Baseline"]),
+        (["B*"], ["Baseline"]),
+        (["[nb]*"], ["null", "Baseline"]),
+    ],
+)
+def test_selection_takes_comma_lists_globs_and_repetitions(
+    patterns: list[str], chosen: list[str]
+) -> None:
+    assert select_names(patterns, NAMES, "scenario") == chosen
+
+
+def test_name_that_looks_like_a_pattern_is_that_name() -> None:
+    assert select_names(["a[1]"], ["a1", "a[1]"], "scenario") == ["a[1]"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("scaleup", "no scenario scaleup in this study. Did you mean scale_up?"),
+        ("null,nul", "no scenario nul in this study. Did you mean null?"),
+        (
+            "zzz*",
+            "no scenario zzz* in this study. Known: null, scale_up, scale_up_slow, clean-air,"
+            " Baseline.",
+        ),
+        ("", "no scenario was chosen: the list given is empty"),
+        (" , ", "no scenario was chosen: the list given is empty"),
+    ],
+)
+def test_selection_of_an_unknown_name_is_refused(pattern: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        select_names([pattern], NAMES, "scenario")
+    assert str(caught.value) == message
+
+
+def test_long_list_of_known_names_is_cut() -> None:
+    with pytest.raises(ConfigError) as caught:
+        select_names(["zzz"], [f"n{number}" for number in range(9)], "scenario")
+    assert str(caught.value).endswith("Known: n0, n1, n2, n3, n4, n5, n6, n7, ... (9 in all).")
+
+
+# --- RunPlanner ----------------------------------------------------------------------------------
+
+
+def planner(study: Study, tmp_path: Path, **selection: Any) -> RunPlanner:
+    database = ValidationDatabase(tmp_path / "none.db")
+    return RunPlanner(study, database, GitState(HEAD), Selection(**selection))
+
+
+def test_planner_plans_the_selection_alone(tmp_path: Path) -> None:
+    chosen = planner(study_of(), tmp_path, countries=("ken,T*",), scenarios=("scale*",))
+    assert [job.combination for job in chosen.plan().to_run] == [
+        ("KEN", "scale_up"),
+        ("TZA", "scale_up"),
+    ]
+    assert not list(tmp_path.iterdir())
+
+
+def test_planner_suggests_a_country_with_its_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        planner(study_of(), tmp_path, countries=("KEM",)).plan()
+    assert str(caught.value) == ("no country KEM in this study. Did you mean KEN (Land of KEN)?")
+
+
+def test_planner_refuses_a_study_whose_scenarios_do_not_fit_the_model(tmp_path: Path) -> None:
+    bad = scenario(0.0, Bad={"value": 1, "paths": ["$.absent"]})
+    with pytest.raises(StudyError) as caught:
+        planner(study_of({"null": bad}), tmp_path).plan()
+    assert str(caught.value) == (
+        "null.json: parameter 'Bad': $.absent matches nothing in model.json"
+    )
+
+
+def test_planner_looks_at_the_chosen_scenarios_alone(tmp_path: Path) -> None:
+    bad = scenario(0.0, Bad={"value": 1, "paths": ["$.absent"]})
+    study = study_of({"null": scenario(0.0), "bad": bad})
+    assert planner(study, tmp_path, scenarios=("null",)).plan().total == 3
+
+
+def test_planner_composes_the_document_of_a_planned_combination(tmp_path: Path) -> None:
+    study = study_of()
+    made = planner(study, tmp_path)
+    made.plan()
+    composed = compose_scenarios(study.model, study.scenarios)
+    assert made.compose_document(KEN_NULL) == composed["null"].document("KEN")
