@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from ingest.database.schema import MIGRATION_SET, migrations
+from ingest.database.schema import MIGRATION_SET, migrations, update_schema
 from ingest.errors import (
     DatabaseBusyError,
     DatabaseError,
@@ -157,7 +157,7 @@ def open_for_writing(path: Path) -> tuple[Database, Path | None]:
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         db = Database(connection)
-        migrations.apply(db)
+        update_schema(db)
     except sqlite3.Error as exc:
         connection.close()
         raise DatabaseError(f"{path} cannot be opened for writing: {exc}") from exc
