@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from ingest.clock import utc_text
 from ingest.commands.common.context import database_path, study_options
 from ingest.commands.common.words import some
 from ingest.database import ValidationDatabase
@@ -86,7 +87,7 @@ def _moment(age: str) -> str:
         then = datetime.now(UTC) - timedelta(days=int(found[1]) * _DAYS[found[2]])
     except OverflowError as exc:
         raise ConfigError(f"--older-than {age!r} is before the calendar begins") from exc
-    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_text(then)
 
 
 def _plan(path: Path, rule: CleanupRule) -> Cleanup:

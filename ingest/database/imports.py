@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from ingest.database.records import JobStatus, RunStatus
+from ingest.database.records import JobStatus, RunStatus, notes_text
 from ingest.database.write import ElementIds, insert_result_set, set_run_status
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
@@ -222,7 +222,7 @@ class JobImporter:
             return {}
         stored = insert_result_set(self._db, self._elements, result_set)
         self._report.new_result_sets += stored.is_new
-        notes = "\n".join(result_set.notes) or None
+        notes = notes_text(result_set.notes)
         return {"result_set_id": stored.result_set_id, "notes": notes}
 
     def _add_jobs(self, run: ImportedRun, target: int | None, jobs: Sequence[ImportedJob]) -> None:

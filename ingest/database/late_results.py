@@ -13,7 +13,7 @@ from ulid import ULID
 from ingest.analytics.quality import QualityFinding
 from ingest.database.imports import EXECUTOR, UNKNOWN_COMMIT, ImportContext
 from ingest.database.quality import replace_job_findings
-from ingest.database.records import JobStatus, RunStatus, StoredResult
+from ingest.database.records import JobStatus, RunStatus, StoredResult, notes_text
 from ingest.database.write import ElementIds, insert_result_set, set_run_status
 from ingest.errors import DatabaseError
 from ingest.metrics import ResultSet
@@ -103,7 +103,7 @@ def attach_results(
                        AND {_LACKS_RESULTS}""",
                 [
                     stored.result_set_id,
-                    "\n".join(notes) or None,
+                    notes_text(notes),
                     job.run_id,
                     *job.combination,
                     job.ulid,
@@ -250,7 +250,7 @@ def _insert_job(
             JobStatus.SUCCESS.value,
             timestamp,
             f"imported from {item.origin}",
-            "\n".join(_notes(item)[1:]) or None,
+            notes_text(_notes(item)[1:]),
             stored.result_set_id,
         ],
     )

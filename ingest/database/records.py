@@ -16,6 +16,16 @@ from ingest.study.combination import Combination
 ULID_LENGTH = 26
 
 
+def notes_text(notes: Sequence[str]) -> str | None:
+    """Notes on a job as job_results.notes keeps them: one per line, null where there are none."""
+    return "\n".join(notes) or None
+
+
+def read_notes(text: str | None) -> tuple[str, ...]:
+    """The notes in a text of job_results.notes."""
+    return tuple(text.split("\n")) if text else ()
+
+
 class RunStatus(StrEnum):
     """Status of a run: completed when every job succeeded, failed when one or more did not."""
 

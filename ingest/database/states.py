@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
+from ingest.clock import utc_text
 from ingest.errors import ConfigError
 
 _COLUMNS = "run_id, timestamp, git_commit, status, dirty_files"
-# A run that is going on is no state yet.
+# A run in progress does not define a state.
 _ENDED = "status <> 'running'"
 
 
@@ -75,8 +76,7 @@ def _moment(name: str) -> str | None:
             moment = datetime.fromisoformat(name)
     except ValueError:
         return None
-    utc = moment.astimezone().astimezone(tz=UTC)
-    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_text(moment)
 
 
 def _known_runs(connection: sqlite3.Connection) -> str:

@@ -17,6 +17,7 @@ from ingest.database.records import (
     RunRecord,
     RunStatus,
     StoredResult,
+    notes_text,
 )
 from ingest.errors import DatabaseError
 from ingest.metrics import ResultSet
@@ -281,7 +282,7 @@ def _update_outcome(
             outcome.duration_s,
             outcome.error_kind,
             outcome.error,
-            "\n".join(outcome.notes) or None,
+            notes_text(outcome.notes),
             stored.result_set_id if stored else None,
             run_id,
             *outcome.combination,

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest import __version__
+from ingest.clock import utc_text
 from ingest.database import ValidationDatabase
 from ingest.database.states import RunRef, make_state_table
 from ingest.database.transfer import (
@@ -127,7 +128,7 @@ def _make_manifest(
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "ingest_version": __version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "created": utc_text(datetime.now(UTC), "seconds"),
         "study": study,
         "run": {
             "run_id": run.run_id,

@@ -3,13 +3,21 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ingest.database import ValidationDatabase
 from ingest.database.read import ReadConnections, read_failure_causes
-from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord, RunStatus
+from ingest.database.records import (
+    JobOutcome,
+    JobRecord,
+    JobStatus,
+    RunRecord,
+    RunStatus,
+    read_notes,
+)
 from ingest.errors import DatabaseError
 from ingest.metrics import Metric, ResultSet
 from ingest.planning.inputs import Inputs, InputSet
@@ -175,6 +183,17 @@ def test_incomplete_records_are_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(DatabaseError, match=message):
         make()  # type: ignore[operator]
+
+
+def test_notes_are_read_as_they_were_stored(database: ValidationDatabase, path: Path) -> None:
+    run_id = start(database, KEN, UGA)
+    noted = replace(success(KEN, result_set(1.0)), notes=["[a list]", "2 rows stood twice"])
+    database.record_job_result(run_id, noted)
+    database.record_job_result(run_id, success(UGA, result_set(1.0)))
+    stored = rows(path, "SELECT notes FROM job_results ORDER BY country")
+    assert stored == [("[a list]\n2 rows stood twice",), (None,)]
+    assert read_notes(str(stored[0][0])) == ("[a list]", "2 rows stood twice")
+    assert read_notes(None) == ()
 
 
 def test_run_status_recounts_its_jobs(database: ValidationDatabase, path: Path) -> None:
