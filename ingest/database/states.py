@@ -91,9 +91,20 @@ def _known_runs(connection: sqlite3.Connection) -> str:
     )
 
 
+def newest_run(connection: sqlite3.Connection, *, ended: bool = False) -> RunRef | None:
+    """The newest run, or the newest that is not in progress; None where there is none."""
+    return _one(connection, _ENDED if ended else "1")
+
+
 def run_before(connection: sqlite3.Connection, run_id: int) -> RunRef | None:
     """The newest run before a run, None for the first."""
     return _one(connection, "run_id < ?", run_id)
+
+
+def run_after(connection: sqlite3.Connection, run_id: int) -> RunRef | None:
+    """The first run after a run, None for the newest."""
+    following = "run_id = (SELECT min(run_id) FROM validation_runs WHERE run_id > ?)"
+    return _one(connection, following, run_id)
 
 
 def make_state_table(connection: sqlite3.Connection, table: str, run_id: int) -> None:
