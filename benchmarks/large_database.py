@@ -24,7 +24,7 @@ from typing import Any
 
 from ingest.analytics.quality import QualityFinding
 from ingest.changes.diff import Tolerances
-from ingest.database import ValidationDatabase
+from ingest.database import ValidationDatabase, write
 from ingest.database.records import (
     AcceptedJob,
     JobOutcome,
@@ -33,6 +33,8 @@ from ingest.database.records import (
     RunRecord,
     RunStatus,
 )
+from ingest.database.references import replace_reference
+from ingest.database.tags import store_tag
 from ingest.findings import Severity
 from ingest.metrics import Metric, ResultSet
 from ingest.planning.inputs import Inputs
@@ -142,13 +144,14 @@ class LargeDatabase:
     def store_run(self, run: RunPlan) -> None:
         """One run from its beginning to its end, as `ingest run` stores it."""
         database, jobs = self._database, self._jobs(run)
-        database.keep_study(self._study.countries, self._study.scenarios, self._study.labels)
+        study = self._study
+        write.keep_study(database.db, study.countries, study.scenarios, study.labels)
         run_id = database.start_validation_run(self._record(run, jobs), jobs, self._contents(run))
         accepted = [
             AcceptedJob(job.combination, job.ulid, job.job_name, None, run.moment(i * 0.05), 1)
             for i, job in enumerate(jobs)
         ]
-        database.mark_submitted(run_id, accepted)
+        write.mark_submitted(database.db, run_id, accepted)
         failures = 0
         for i, job in enumerate(jobs):
             outcome = self._outcome(run, job.combination, run.moment(1 + i * 0.05))
@@ -254,9 +257,9 @@ class LargeDatabase:
             for country, scenario in self._numbers
             if scenario != "null"
         ]
-        self._database.replace_reference("Burden study 2026", "Healthy Years Lived", figures)
+        replace_reference(self._database.db, "Burden study 2026", "Healthy Years Lived", figures)
         for run_id, tag in ((1, "first"), (last_run // 2, "published"), (last_run, "candidate")):
-            self._database.tag_run(max(run_id, 1), tag)
+            store_tag(self._database.db, max(run_id, 1), tag)
         self._database.settle()
 
     def _impact(self, country: str, scenario: str) -> float:

@@ -19,6 +19,7 @@ from pathlib import Path
 from timing import best
 
 from ingest.database import ValidationDatabase
+from ingest.database.write import insert_result_set
 from ingest.metrics import Metric, ResultSet
 from ingest.planning.inputs import Inputs
 from ingest.planning.plan import PlanRules, make_plan, wanted_inputs
@@ -179,7 +180,8 @@ def _store(result_sets: list[list[Metric]]) -> float:
         with database.writing():
             begin = time.perf_counter()
             for metrics in result_sets:
-                database.store_metrics(ResultSet(metrics))
+                with database.db.atomic():
+                    insert_result_set(database.db, ResultSet(metrics))
             seconds = time.perf_counter() - begin
         database.close()
         return seconds

@@ -33,4 +33,12 @@ class SystemClock:
 
     def timestamp(self) -> str:
         """The date and time in UTC, ISO 8601 with milliseconds."""
-        return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return utc_text(datetime.now(UTC))
+
+
+def utc_text(moment: datetime, timespec: str = "milliseconds") -> str:
+    """A time with a time zone as the database writes it: ISO 8601 in UTC, ending in Z.
+
+    Texts of one timespec sort as their times do.
+    """
+    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")

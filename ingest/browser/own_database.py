@@ -1,4 +1,4 @@
-"""Whether a database is one that ingest made, and of which study."""
+"""Whether a database is one that ingest made."""
 
 from __future__ import annotations
 
@@ -11,11 +11,3 @@ def has_results(connection: sqlite3.Connection) -> bool:
     """Whether a database has the tables of ingest."""
     rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
     return {name for (name,) in rows} >= _TABLES
-
-
-def read_study_name(connection: sqlite3.Connection) -> str:
-    """The study of the newest run, empty where it has none."""
-    row = connection.execute(
-        "SELECT study FROM validation_runs ORDER BY run_id DESC LIMIT 1"
-    ).fetchone()
-    return str(row[0] or "") if row else ""

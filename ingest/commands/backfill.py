@@ -12,7 +12,7 @@ from ingest.commands.common.context import StudyContext, load_context, study_opt
 from ingest.commands.common.progress import progress_display
 from ingest.commands.common.stopping import stopping
 from ingest.commands.common.words import duration, show_findings, some
-from ingest.database.late_results import KnownJob
+from ingest.database.late_results import KnownJob, read_jobs_without_results
 from ingest.database.states import resolve_run
 from ingest.errors import InterruptedRunError
 from ingest.running.backend import choose_backend
@@ -79,11 +79,9 @@ def backfill(
 
 
 def _choose(context: StudyContext, run_name: str | None, limit: int | None) -> Sequence[KnownJob]:
-    run_id = None
-    if run_name is not None:
-        with context.database.reading() as connection:
-            run_id = resolve_run(connection, run_name).run_id
-    return context.database.jobs_without_results(run_id)[:limit]
+    with context.database.reading() as connection:
+        run_id = None if run_name is None else resolve_run(connection, run_name).run_id
+        return read_jobs_without_results(connection, run_id)[:limit]
 
 
 def _show_dry_run(jobs: Sequence[KnownJob], context: StudyContext, as_json: bool) -> None:

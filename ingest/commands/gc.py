@@ -12,9 +12,10 @@ from typing import Any
 
 import click
 
+from ingest.clock import utc_text
 from ingest.commands.common.context import database_path, study_options
 from ingest.commands.common.words import some
-from ingest.database import ValidationDatabase
+from ingest.database import ValidationDatabase, cleanup
 from ingest.database.cleanup import Cleanup, CleanupRule, plan_cleanup, read_pinned
 from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
@@ -86,7 +87,7 @@ def _moment(age: str) -> str:
         then = datetime.now(UTC) - timedelta(days=int(found[1]) * _DAYS[found[2]])
     except OverflowError as exc:
         raise ConfigError(f"--older-than {age!r} is before the calendar begins") from exc
-    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_text(then)
 
 
 def _plan(path: Path, rule: CleanupRule) -> Cleanup:
@@ -98,8 +99,8 @@ def _remove(path: Path, rule: CleanupRule) -> Cleanup:
     open_for_reading(path).close()  # a database of another form is told of before it is locked
     database = ValidationDatabase(path)
     with database.writing():
-        removed = database.clean_up(rule)
-        database.give_space_back()  # also what an interrupted clean-up left behind
+        removed = cleanup.clean_up(database.db, rule)
+        cleanup.give_space_back(database.db)  # also what an interrupted clean-up left behind
         database.settle()
     return removed
 

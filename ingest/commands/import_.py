@@ -28,13 +28,14 @@ from ingest.commands.import_report import (
 )
 from ingest.database import ValidationDatabase
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
-from ingest.database.imports import ImportContext
+from ingest.database.imports import ImportContext, import_jobs
+from ingest.database.write import keep_study
 from ingest.errors import ConfigError, StudyError
 from ingest.exchange.bundle import BundleError, import_bundle
 from ingest.exchange.imported_records import Recorded
 from ingest.exchange.job_list import read_job_list
-from ingest.exchange.matching import match_jobs
 from ingest.exchange.metric_files import FileChoice, read_metric_file
+from ingest.exchange.metric_import import match_jobs, store_metrics
 from ingest.exchange.original import read_original
 from ingest.study.country import Country
 from ingest.study.label import Label
@@ -133,7 +134,8 @@ def _import_file(file: Path, target: ValidationDatabase, names: _Names, wait: bo
             click.echo(f"Nothing to do: {file} records no job", err=True)
             return
         with target.writing(wait=wait):
-            report = target.import_jobs(
+            report = import_jobs(
+                target.db,
                 recorded.runs,
                 recorded.metrics,
                 names.context,
@@ -187,9 +189,10 @@ def _import_metrics(
     with target.writing(wait=wait):
         with target.reading() as connection:
             items = match_jobs(connection, read)
-        report = target.import_metrics(items, names.context, SystemClock().timestamp())
+        now = SystemClock().timestamp()
+        report = store_metrics(target, items, names.context, now)
         if report.run_id is not None:
-            target.keep_study(names.countries, names.scenarios, names.labels)
+            keep_study(target.db, names.countries, names.scenarios, names.labels)
         target.settle()
     click.echo(metrics_summary(report, target.path), err=True)
 

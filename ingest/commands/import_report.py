@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ingest.commands.common.words import some
 from ingest.database.imports import ImportReport
-from ingest.database.late_results import LateMetricsReport
 from ingest.database.transfer import ImportedRuns
+from ingest.exchange.metric_import import MetricsReport
 from ingest.text.numbers import count_text
 
 
@@ -66,7 +66,7 @@ def jobs_notes(report: ImportReport) -> list[str]:
     return [*report.warnings, *_shadowing(report.shadowing)]
 
 
-def metrics_summary(report: LateMetricsReport, path: Path) -> str:
+def metrics_summary(report: MetricsReport, path: Path) -> str:
     """One line on metrics out of files."""
     known = count_text(report.known, "job")
     if not report.attached and report.run_id is None:

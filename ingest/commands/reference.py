@@ -14,7 +14,11 @@ from ingest.commands.common.context import database_path, study_options
 from ingest.commands.common.words import some, table
 from ingest.database import ValidationDatabase
 from ingest.database.files import open_for_reading
-from ingest.database.references import read_known_names, read_references
+from ingest.database.references import (
+    read_known_names,
+    read_references,
+    replace_reference,
+)
 from ingest.errors import ConfigError
 from ingest.questions.compare import DEFAULT_LABEL
 from ingest.questions.reference import ReferenceTable, parse_column_mapping, parse_reference
@@ -77,8 +81,8 @@ def load(
         with store.reading() as connection:
             scenarios, labels = read_known_names(connection)
         _check_known(figures, label, scenarios, labels)
-        before = store.replace_reference(
-            name, label, [(v.country, v.scenario, v.value) for v in figures.values]
+        before = replace_reference(
+            store.db, name, label, [(v.country, v.scenario, v.value) for v in figures.values]
         )
     baseline = "null" if "null" in scenarios else "BASELINE"
     _tell(figures, name, before, file, baseline)

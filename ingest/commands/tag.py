@@ -15,7 +15,7 @@ from ingest.commands.common.words import local_time, table
 from ingest.database import ValidationDatabase
 from ingest.database.files import open_for_reading
 from ingest.database.states import resolve_run
-from ingest.database.tags import read_tags
+from ingest.database.tags import delete_tag, read_tags, store_tag
 from ingest.errors import ConfigError
 from ingest.text.suggest import did_you_mean
 
@@ -111,7 +111,7 @@ def _tag(path: Path, run: str, name: str, force: bool) -> None:
                 f"{name!r} is the name of run {holder} already. "
                 f"Move it with: ingest tag {run} {name} --force"
             )
-        database.tag_run(chosen.run_id, name)
+        store_tag(database.db, chosen.run_id, name)
     moved = f" (before: run {holder})" if holder not in (None, chosen.run_id) else ""
     click.echo(f"Run {chosen.run_id} is now {name}{moved}")
 
@@ -123,5 +123,5 @@ def _delete(path: Path, name: str) -> None:
         raise ConfigError(f"no run has the name {name!r}.{hint}")
     database = ValidationDatabase(path)
     with database.writing():
-        database.delete_tag(name)
+        delete_tag(database.db, name)
     click.echo(f"{name} is no name of a run any more")

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from ingest.database.rows import insert_rows
+
 COLUMNS = (
     "country",
     "scenario",
@@ -36,11 +38,8 @@ UPDATE validation_runs SET
 
 def replace_series_changes(db: Database, run_id: int, rows: Iterable[tuple[Any, ...]]) -> None:
     """Store the changes of a run in place of what was stored of it; rows in order of COLUMNS."""
-    marks = ", ".join("?" for _ in COLUMNS)
     with db.atomic():
         db.conn.execute("DELETE FROM series_changes WHERE run_id = ?", [run_id])
-        db.conn.executemany(
-            f"INSERT INTO series_changes (run_id, {', '.join(COLUMNS)}) VALUES (?, {marks})",
-            ((run_id, *row) for row in rows),
-        )
+        values = ((run_id, *row) for row in rows)
+        insert_rows(db.conn, "series_changes", ("run_id", *COLUMNS), values)
         db.conn.execute(f"{RECOUNT} WHERE run_id = ?", [run_id])

@@ -1,9 +1,8 @@
-"""Removing what is old: runs, their jobs, and everything that nobody refers to any more.
+"""Removing old runs, their jobs, and everything that nothing refers to any more.
 
-What a run that stays would say is never touched: each job that belongs to the state as of a run
-that stays is kept, and so is the newest job of each combination. So the newest success of every
-combination stays, differences between runs that stay do not change, and nor does what would be
-run next.
+Every job in the state as of a run that stays is kept, and so is the newest job of each
+combination. So the newest success of every combination stays, differences between the runs that
+stay do not change, and the next plan is unchanged.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from ingest.database.changes import RECOUNT
+from ingest.database.records import IS_OPEN
 from ingest.errors import DatabaseError
 
 
@@ -63,7 +63,7 @@ class Cleanup:
 
 @dataclass(frozen=True)
 class Pinned:
-    """Runs that a rule would choose but that stay whole: tagged, going on, or the newest."""
+    """Runs that a rule would choose but that stay whole: tagged, in progress, or the newest."""
 
     tagged: tuple[int, ...]
     open: tuple[int, ...]
@@ -112,10 +112,10 @@ def read_pinned(connection: sqlite3.Connection) -> Pinned:
     return Pinned(ids, tuple(row[0] for row in connection.execute(_OPEN_RUNS)))
 
 
-# A run that is going on, or that was cut off and whose jobs may still be taken up.
-_OPEN_RUNS = """
+# A run in progress, or one that was cut off and whose jobs can still be adopted.
+_OPEN_RUNS = f"""
 SELECT run_id FROM validation_runs WHERE status = 'running'
- UNION SELECT run_id FROM job_results WHERE job_status IN ('submitted', 'running')
+ UNION SELECT run_id FROM job_results WHERE {IS_OPEN}
  UNION SELECT max(run_id) FROM validation_runs HAVING max(run_id) IS NOT NULL
 """
 

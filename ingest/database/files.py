@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from ingest.database.schema import MIGRATION_SET, migrations
+from ingest.database.schema import MIGRATION_SET, migrations, update_schema
 from ingest.errors import (
     DatabaseBusyError,
     DatabaseError,
@@ -66,7 +66,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def _deny_attaching(action: int, *_: str | None) -> int:
-    """Mode "ro" holds for the main file alone: another file, attached, could be written."""
+    """Mode "ro" protects only the main file: another file, attached, could be written."""
     return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
 
 
@@ -98,7 +98,7 @@ def database_form(connection: sqlite3.Connection) -> DatabaseForm:
 
 
 def refuse_unusable(form: DatabaseForm, path: Path) -> None:
-    """Raise the DatabaseError that tells why a file of this form is not for us, if so."""
+    """Raise a DatabaseError that says why a file of this form cannot be used, if so."""
     if form is DatabaseForm.ORIGINAL:
         raise OriginalSchemaError(
             f"{path} has the original three-table form and is left as it is. Bring it in with: "
@@ -157,7 +157,7 @@ def open_for_writing(path: Path) -> tuple[Database, Path | None]:
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         db = Database(connection)
-        migrations.apply(db)
+        update_schema(db)
     except sqlite3.Error as exc:
         connection.close()
         raise DatabaseError(f"{path} cannot be opened for writing: {exc}") from exc
@@ -205,9 +205,9 @@ def writer_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
 
 
 def is_writer_gone(path: Path) -> bool:
-    """Whether the process that last held a database's lock has ended; False where none can tell.
+    """Whether the process that last held a database's lock has ended; False where unknown.
 
-    Nobody can tell without a lock's file, as beside a copy, or of a process on another machine.
+    Unknown without a lock file, as beside a copy, and for a process on another machine.
     """
     lock_path = path.with_name(path.name + ".lock")
     pid = _holder(lock_path)

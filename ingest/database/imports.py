@@ -1,4 +1,4 @@
-"""Jobs that other tools recorded, into the database: each stands once, known by its ULID."""
+"""Imports jobs that other tools recorded: each is stored once, recognised by its ULID."""
 
 from __future__ import annotations
 
@@ -8,25 +8,31 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from ingest.database.records import JobStatus, RunStatus
-from ingest.database.write import ElementIds, insert_result_set, set_run_status
+from ingest.database.records import JobColumns, JobStatus, RunStatus, notes_text
+from ingest.database.rows import first_value, insert_row, read_dicts, update_job
+from ingest.database.write import insert_result_set, keep_study, set_run_status
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
+from ingest.study.country import Country
 from ingest.study.json_files import sha256_text
+from ingest.study.label import Label
+from ingest.study.scenario import Scenario
 
 EXECUTOR = "import"
-"""What stands as executor of runs that were brought in."""
+"""The executor of imported runs."""
 UNKNOWN_COMMIT = "unknown"
 END_NOT_RECORDED = "end not recorded"
 """The error_kind of a job that was still on its way when it was recorded."""
 
 
 @dataclass(frozen=True)
-class ImportedJob:
+class ImportedJob(JobColumns):
     """One recorded job; times are the texts that were recorded.
 
     ulid: 26 characters, or where has_ulid is False the text that was found in its place.
     """
+
+    OTHERS = frozenset({"has_ulid", "origin"})
 
     combination: Combination
     ulid: str
@@ -37,6 +43,8 @@ class ImportedJob:
     error_kind: str | None = None
     error: str | None = None
     has_ulid: bool = True
+    origin: str | None = None
+    """Where this job was recorded, if that is not where its run was."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class ImportedRun:
     status: RunStatus
     jobs: Sequence[ImportedJob]
     recorded_id: int | None = None
+    finished_at: str | None = None
 
 
 MetricsOf = Callable[[ImportedRun, ImportedJob], ResultSet | None]
@@ -95,9 +104,24 @@ class ImportReport:
         return sum(self.added.values()) + sum(self.grown.values())
 
 
+def import_jobs(
+    db: Database,
+    runs: Iterable[ImportedRun],
+    metrics: MetricsOf,
+    context: ImportContext,
+    study: tuple[Sequence[Country], Sequence[Scenario], Sequence[Label]] = ((), (), ()),
+) -> ImportReport:
+    """Add what is new of recorded runs, all or nothing; study: names to keep with them."""
+    with db.atomic():
+        report = JobImporter(db, metrics, context).add(runs)
+        if report.has_changed:
+            keep_study(db, *study)
+        return report
+
+
 @dataclass(frozen=True)
 class _Place:
-    """Where a known job stands."""
+    """Where a known job is."""
 
     run_id: int
     combination: Combination
@@ -106,11 +130,8 @@ class _Place:
 class JobImporter:
     """One import; the caller holds the transaction."""
 
-    def __init__(
-        self, db: Database, elements: ElementIds, metrics: MetricsOf, context: ImportContext
-    ) -> None:
-        self._db, self._elements, self._metrics = db, elements, metrics
-        self._context = context
+    def __init__(self, db: Database, metrics: MetricsOf, context: ImportContext) -> None:
+        self._db, self._metrics, self._context = db, metrics, context
         self._report = ImportReport()
         self._newest = self._value("SELECT max(timestamp) FROM validation_runs") or ""
         self._places: dict[str, _Place] = {}
@@ -143,14 +164,14 @@ class JobImporter:
             self._add_jobs(run, target, new)
 
     def _find(self, job: ImportedJob, target: int | None) -> _Place | None:
-        """Where a job stands already; without a ULID it is recognised within its run alone."""
+        """Where a job is already; one without a ULID is recognised only within its run."""
         if not job.has_ulid:
             return self._places_in_run.get((target or 0, job.ulid, job.combination))
         place = self._places.get(job.ulid)
         return place if place and place.combination == job.combination else None
 
     def _contradicts(self, job: ImportedJob) -> bool:
-        """Whether a job's ULID stands for another combination here; it is told and left out."""
+        """Whether a job's ULID belongs to another combination here; warns, the job is left out."""
         place = self._places.get(job.ulid) if job.has_ulid else None
         if place is None or place.combination == job.combination:
             return False
@@ -175,24 +196,19 @@ class JobImporter:
     def _complete(self, run: ImportedRun, job: ImportedJob, place: _Place) -> None:
         """Fill in what a known job lacks; a job that ingest ran itself stays as it is."""
         self._report.known += 1
-        columns = "job_name, submitted_at, completed_at, job_status, error_kind, result_set_id"
-        row = self._db.conn.execute(
-            f"""SELECT {columns} FROM job_results JOIN validation_runs USING (run_id)
-                 WHERE run_id = ? AND country = ? AND scenario = ? AND executor = ?""",
-            [place.run_id, *place.combination, EXECUTOR],
-        ).fetchone()
-        there = dict(zip(columns.split(", "), row, strict=True)) if row else None
-        facts = self._missing_facts(run, job, there) if there else {}
+        there = read_dicts(
+            self._db.conn,
+            """SELECT job_name, submitted_at, completed_at, job_status, error_kind, result_set_id
+                 FROM job_results JOIN validation_runs USING (run_id)
+                WHERE run_id = ? AND country = ? AND scenario = ? AND executor = ?""",
+            place.run_id, *place.combination, EXECUTOR,
+        )  # fmt: skip
+        facts = self._missing_facts(run, job, there[0]) if there else {}
         if facts:
             self._report.completed += 1
-            assignments = ", ".join(f"{column} = ?" for column in facts)
-            self._db.conn.execute(
-                f"""UPDATE job_results SET {assignments}
-                     WHERE run_id = ? AND country = ? AND scenario = ?""",
-                [*facts.values(), place.run_id, *place.combination],
-            )
+            update_job(self._db.conn, place.run_id, place.combination, facts)
             if "job_status" in facts:
-                self._recount(place.run_id, run.status)
+                self._recount(place.run_id, run)
 
     def _missing_facts(
         self, run: ImportedRun, job: ImportedJob, there: dict[str, Any]
@@ -205,13 +221,10 @@ class JobImporter:
             if there[name] is None and getattr(job, name) is not None
         }
         if there["error_kind"] == END_NOT_RECORDED and job.error_kind != END_NOT_RECORDED:
-            facts |= {
-                "job_status": job.job_status.value,
-                "error_kind": job.error_kind,
-                "error": job.error,
-            }
+            columns = ("job_status", "error_kind", "error")
+            facts |= {column: getattr(job, column) for column in columns}
         status = facts.get("job_status", there["job_status"])
-        if there["result_set_id"] is None and status == job.job_status == JobStatus.SUCCESS.value:
+        if there["result_set_id"] is None and status == job.job_status == JobStatus.SUCCESS:
             facts |= self._store_metrics(run, job)
         return facts
 
@@ -220,15 +233,14 @@ class JobImporter:
         result_set = self._metrics(run, job)
         if result_set is None:
             return {}
-        stored = insert_result_set(self._db, self._elements, result_set)
+        stored = insert_result_set(self._db, result_set)
         self._report.new_result_sets += stored.is_new
-        notes = "\n".join(result_set.notes) or None
-        return {"result_set_id": stored.result_set_id, "notes": notes}
+        return {"result_set_id": stored.result_set_id, "notes": notes_text(result_set.notes)}
 
     def _add_jobs(self, run: ImportedRun, target: int | None, jobs: Sequence[ImportedJob]) -> None:
         """Add jobs to a run, made where there is none.
 
-        A run has one job a combination: attempts that find their place taken come into a run more.
+        A run has one job per combination: further attempts go into a run of their own.
         """
         taken = self._taken(target)
         fitting: dict[Combination, ImportedJob] = {}
@@ -244,7 +256,7 @@ class JobImporter:
             counts[run_id] = len(fitting)
             for job in fitting.values():
                 self._insert_job(run, run_id, job)
-            self._recount(run_id, run.status)
+            self._recount(run_id, run)
         if further:
             self._add_further(run, further)
 
@@ -275,35 +287,27 @@ class JobImporter:
         row = {
             "timestamp": run.timestamp,
             "git_commit": run.git_commit,
-            "status": run.status.value,
-            "study": self._context.study,
+            "status": run.status,
+            **vars(self._context),
             "executor": EXECUTOR,
-            "ingest_version": self._context.ingest_version,
             "source": run.digest,
         }
-        return self._insert("validation_runs", row)
+        return insert_row(self._db.conn, "validation_runs", row)
 
     def _insert_job(self, run: ImportedRun, run_id: int, job: ImportedJob) -> None:
         row = {
             "run_id": run_id,
-            "country": job.combination.country,
-            "scenario": job.combination.scenario,
-            "ulid": job.ulid,
-            "job_status": job.job_status.value,
-            "submitted_at": job.submitted_at,
-            "completed_at": job.completed_at,
-            "job_name": job.job_name,
-            "reason": f"imported from {run.origin}",
-            "error_kind": job.error_kind,
-            "error": job.error,
+            **job.combination._asdict(),
+            **job.columns(),
+            "reason": f"imported from {job.origin or run.origin}",
         }
         if job.job_status is JobStatus.SUCCESS:
             row |= self._store_metrics(run, job)
             self._report.without_metrics += "result_set_id" not in row
-        self._insert("job_results", row)
+        insert_row(self._db.conn, "job_results", row)
         self._remember(job.ulid, _Place(run_id, job.combination))
 
-    def _recount(self, run_id: int, recorded: RunStatus) -> None:
+    def _recount(self, run_id: int, run: ImportedRun) -> None:
         """Count a run's jobs and let them say its status; one without jobs keeps what it was."""
         total, good = self._db.conn.execute(
             """SELECT count(*), coalesce(sum(job_status = 'success'), 0) FROM job_results
@@ -311,15 +315,7 @@ class JobImporter:
             [run_id],
         ).fetchone()
         by_jobs = RunStatus.COMPLETED if good == total else RunStatus.FAILED
-        set_run_status(self._db, run_id, by_jobs if total else recorded, None)
-
-    def _insert(self, table: str, row: dict[str, Any]) -> int:
-        marks = ", ".join("?" for _ in row)
-        cursor = self._db.conn.execute(
-            f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values())
-        )
-        return int(cursor.lastrowid or 0)
+        set_run_status(self._db, run_id, by_jobs if total else run.status, run.finished_at)
 
     def _value(self, sql: str, *values: object) -> Any:
-        row = self._db.conn.execute(sql, values).fetchone()
-        return row[0] if row else None
+        return first_value(self._db.conn, sql, *values)

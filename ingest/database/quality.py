@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 
 from sqlite_utils import Database
 
 from ingest.analytics.quality import QualityFinding
+from ingest.database.rows import insert_rows
 from ingest.study.combination import Combination
-
-_INSERT = """INSERT INTO quality_findings (run_id, country, scenario, rule, severity, element_label,
-    timestamp_year, value, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 def replace_job_findings(
@@ -38,23 +37,9 @@ def replace_rule_findings(
 
 
 def _insert(db: Database, run_id: int, findings: Sequence[QualityFinding]) -> None:
-    db.conn.executemany(
-        _INSERT,
-        (
-            (
-                run_id,
-                f.country,
-                f.scenario,
-                f.rule,
-                f.severity.value,
-                f.element_label,
-                f.timestamp_year,
-                f.value,
-                f.message,
-            )
-            for f in findings
-        ),
-    )
+    columns = ("run_id", *(field.name for field in fields(QualityFinding)))
+    rows = ((run_id, *vars(finding).values()) for finding in findings)
+    insert_rows(db.conn, "quality_findings", columns, rows)
 
 
 def read_finding_counts(connection: sqlite3.Connection, run_id: int) -> tuple[int, int]:

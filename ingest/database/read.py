@@ -1,17 +1,26 @@
-"""Everything that is read out of the database, on read-only connections."""
+"""Runs, jobs and what planning needs, read on read-only connections."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Full, LifoQueue
 from typing import Any
 
 from ingest.database.files import open_for_reading
-from ingest.database.records import CutOffJob, OpenRun, RunRecord, RunStatus
+from ingest.database.records import (
+    CUT_OFF,
+    HAS_FAILED,
+    IS_OPEN,
+    CutOffJob,
+    OpenRun,
+    RunRecord,
+    RunStatus,
+)
+from ingest.database.rows import first_value, read_dicts
 from ingest.metrics import Metric, ResultSet
 from ingest.planning.inputs import ContentLookup, Inputs, InputSet
 from ingest.planning.plan import StoredFailure, StoredState, StoredSuccess, UnfinishedJob
@@ -89,10 +98,10 @@ def _read_successes(
 
 def _read_failures(connection: sqlite3.Connection) -> dict[Combination, StoredFailure]:
     rows = connection.execute(
-        """SELECT country, scenario, run_id, job_status FROM (
+        f"""SELECT country, scenario, run_id, job_status FROM (
                SELECT country, scenario, max(run_id) AS run_id, job_status
                  FROM job_results GROUP BY country, scenario)
-            WHERE job_status IN ('failed', 'timeout', 'cancelled')"""
+            WHERE {HAS_FAILED}"""
     )
     return {
         Combination(country, scenario): StoredFailure(run_id, status)
@@ -102,8 +111,8 @@ def _read_failures(connection: sqlite3.Connection) -> dict[Combination, StoredFa
 
 def _read_unfinished(connection: sqlite3.Connection) -> dict[Combination, UnfinishedJob]:
     rows = connection.execute(
-        """SELECT country, scenario, run_id, input_digest FROM job_results
-            WHERE job_status IN ('submitted', 'running') ORDER BY run_id"""
+        f"""SELECT country, scenario, run_id, input_digest FROM job_results
+            WHERE {IS_OPEN} ORDER BY run_id"""
     )
     return {
         Combination(country, scenario): UnfinishedJob(run_id, digest)
@@ -130,8 +139,7 @@ def read_open_run(connection: sqlite3.Connection) -> OpenRun | None:
     record = RunRecord(timestamp, commit, branch or "", tuple(json.loads(dirty or "[]")), *rest)
     unfinished, finished = {}, set()
     for country, scenario, digest, is_open in connection.execute(
-        """SELECT country, scenario, input_digest, job_status IN ('submitted', 'running')
-             FROM job_results WHERE run_id = ?""",
+        f"SELECT country, scenario, input_digest, {IS_OPEN} FROM job_results WHERE run_id = ?",
         [run_id],
     ):
         if is_open:
@@ -141,22 +149,17 @@ def read_open_run(connection: sqlite3.Connection) -> OpenRun | None:
     return OpenRun(run_id, RunStatus(status), record, unfinished, frozenset(finished))
 
 
-# What a job is given whose run was cut off and not taken up; a later run may take the job over.
-CUT_OFF = "run cut off"
-
-
 def read_cut_off_jobs(
     connection: sqlite3.Connection, executor: str, input_digests: Mapping[Combination, str]
 ) -> dict[Combination, CutOffJob]:
     """Jobs of runs by this executor that were cut off, for the same inputs; the newest of each."""
     found = {}
     for country, scenario, digest, *rest in connection.execute(
-        """SELECT country, scenario, input_digest, run_id, ulid, job_name, external_id,
-                  submitted_at, attempts
+        f"""SELECT country, scenario, input_digest, ulid, job_name, external_id, submitted_at,
+                  attempts, run_id
              FROM job_results JOIN validation_runs USING (run_id)
             WHERE executor = ?
-              AND (job_status IN ('submitted', 'running')
-                   OR (job_status = 'cancelled' AND error_kind = ?))
+              AND ({IS_OPEN} OR (job_status = 'cancelled' AND error_kind = ?))
             ORDER BY run_id""",
         [executor, CUT_OFF],
     ):
@@ -166,58 +169,86 @@ def read_cut_off_jobs(
     return found
 
 
-def read_runs(connection: sqlite3.Connection, limit: int = 10) -> list[dict[str, Any]]:
-    """The newest runs, newest first; duration_s is None while a run goes on."""
-    return _read_runs(connection, "ORDER BY run_id DESC LIMIT ?", limit)
+def read_runs(
+    connection: sqlite3.Connection,
+    limit: int = 10,
+    *,
+    before: int | None = None,
+    more: Sequence[str] = (),
+) -> list[dict[str, Any]]:
+    """The newest runs, or those before one, newest first; duration_s is None until a run ends.
+
+    more: further columns of validation_runs, as SQL.
+    """
+    condition, values = ("1", ()) if before is None else ("run_id < ?", (before,))
+    rest = f"{condition} ORDER BY run_id DESC LIMIT ?"
+    return _read_runs(connection, rest, *values, limit, more=more)
 
 
-def read_run(connection: sqlite3.Connection, run_id: int) -> dict[str, Any] | None:
+def read_run(
+    connection: sqlite3.Connection, run_id: int, more: Sequence[str] = ()
+) -> dict[str, Any] | None:
     """One run with the fields of read_runs(), None where there is none of that id."""
-    return next(iter(_read_runs(connection, "WHERE run_id = ?", run_id)), None)
+    return next(iter(_read_runs(connection, "run_id = ?", run_id, more=more)), None)
 
 
-def _read_runs(connection: sqlite3.Connection, rest: str, value: int) -> list[dict[str, Any]]:
-    rows = connection.execute(
-        f"""SELECT run_id, timestamp, finished_at, git_commit, dirty_files, status, executor, study,
-                   total_jobs, successful_jobs, failed_jobs, up_to_date_jobs,
-                   (julianday(finished_at) - julianday(timestamp)) * 86400 AS duration_s
-              FROM validation_runs {rest}""",
-        [value],
+def _read_runs(
+    connection: sqlite3.Connection, condition: str, *values: int, more: Sequence[str]
+) -> list[dict[str, Any]]:
+    columns = ", ".join(
+        (
+            "run_id, timestamp, finished_at, git_commit, dirty_files, status, executor, study",
+            "total_jobs, successful_jobs, failed_jobs, up_to_date_jobs",
+            "(julianday(finished_at) - julianday(timestamp)) * 86400 AS duration_s",
+            *more,
+        )
     )
-    runs = [_as_dict(rows, row) for row in rows]
+    query = f"SELECT {columns} FROM validation_runs WHERE {condition}"
+    runs = read_dicts(connection, query, *values)
     for run in runs:
         run["dirty_files"] = json.loads(run["dirty_files"] or "[]")
     return runs
+
+
+def read_study_name(connection: sqlite3.Connection, run_id: int | None = None) -> str:
+    """The study of a run, of the newest where none is given; empty where none was recorded."""
+    condition = "ORDER BY run_id DESC LIMIT 1" if run_id is None else "WHERE run_id = ?"
+    values = () if run_id is None else (run_id,)
+    name = first_value(connection, f"SELECT study FROM validation_runs {condition}", *values)
+    return str(name or "")
 
 
 def read_jobs(
     connection: sqlite3.Connection, run_id: int, *, only_failed: bool = False
 ) -> list[dict[str, Any]]:
     """The jobs of one run, sorted by scenario and country."""
-    condition = "AND job_status IN ('failed', 'timeout', 'cancelled')" if only_failed else ""
-    rows = connection.execute(
+    condition = f"AND {HAS_FAILED}" if only_failed else ""
+    return read_dicts(
+        connection,
         f"""SELECT country, scenario, ulid, job_status, submitted_at, completed_at, attempts,
                    duration_s, reason, error_kind, error, notes, input_digest, result_set_id
               FROM job_results WHERE run_id = ? {condition} ORDER BY scenario, country""",
-        [run_id],
+        run_id,
     )
-    return [_as_dict(rows, row) for row in rows]
 
 
 def read_failure_causes(connection: sqlite3.Connection, run_id: int) -> list[dict[str, Any]]:
-    """Failed jobs of one run grouped by kind and first line of the error, the largest first."""
-    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    """The groups of read_failures(): error_kind, error and the names of the jobs."""
+    return [
+        {"error_kind": kind, "error": message, "jobs": list(map(str, jobs))}
+        for (kind, message), jobs in read_failures(connection, run_id)
+    ]
+
+
+def read_failures(
+    connection: sqlite3.Connection, run_id: int
+) -> list[tuple[tuple[str, str], list[Combination]]]:
+    """Failed jobs of a run by kind and first line of the error, the largest group first."""
+    groups: dict[tuple[str, str], list[Combination]] = {}
     for job in read_jobs(connection, run_id, only_failed=True):
-        kind = job["error_kind"] or job["job_status"]
-        message = (job["error"] or "").partition("\n")[0]
-        empty = {"error_kind": kind, "error": message, "jobs": []}
-        group = groups.setdefault((kind, message), empty)
-        group["jobs"].append(f"{job['country']} / {job['scenario']}")
-    return sorted(groups.values(), key=lambda group: -len(group["jobs"]))
-
-
-def _as_dict(cursor: sqlite3.Cursor, row: Any) -> dict[str, Any]:
-    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+        cause = (job["error_kind"] or job["job_status"], (job["error"] or "").partition("\n")[0])
+        groups.setdefault(cause, []).append(Combination(job["country"], job["scenario"]))
+    return sorted(groups.items(), key=lambda group: -len(group[1]))
 
 
 def read_result_set(connection: sqlite3.Connection, result_set_id: int) -> ResultSet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, ClassVar
 
 from ingest.analytics.quality import QualityFinding
 from ingest.errors import DatabaseError
@@ -41,6 +42,12 @@ class JobStatus(StrEnum):
         return self not in (JobStatus.SUBMITTED, JobStatus.RUNNING)
 
 
+CUT_OFF = "run cut off"
+"""The error_kind of a job whose run was cut off and not resumed; a later run can adopt the job."""
+IS_OPEN = "job_status IN ('submitted', 'running')"
+HAS_FAILED = "job_status IN ('failed', 'timeout', 'cancelled')"
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """What is known of a run when it starts; timestamp is ISO 8601 in UTC."""
@@ -53,6 +60,30 @@ class RunRecord:
     executor: str
     ingest_version: str
     up_to_date_jobs: int = 0
+
+
+def notes_text(notes: Sequence[str]) -> str | None:
+    """Notes on a job as job_results.notes keeps them: one per line, null where there are none."""
+    return "\n".join(notes) or None
+
+
+def read_notes(text: str | None) -> tuple[str, ...]:
+    """The notes in a text of job_results.notes."""
+    return tuple(text.split("\n")) if text else ()
+
+
+class JobColumns:
+    """A record of a job whose fields are columns of job_results by their names.
+
+    Except for the combination and the fields in OTHERS.
+    """
+
+    OTHERS: ClassVar[frozenset[str]] = frozenset()
+
+    def columns(self) -> dict[str, Any]:
+        """What the record says, by column."""
+        others = {"combination", *self.OTHERS}
+        return {name: value for name, value in vars(self).items() if name not in others}
 
 
 @dataclass(frozen=True)
@@ -71,25 +102,26 @@ class JobRecord:
         if len(self.ulid) != ULID_LENGTH:
             raise DatabaseError(f"job {self.combination}: {self.ulid!r} is no ULID")
 
+    def columns(self) -> dict[str, Any]:
+        """What the record says, by column; input_set_id has to be found."""
+        return {
+            "country": self.combination.country,
+            "scenario": self.combination.scenario,
+            "ulid": self.ulid,
+            "job_name": self.job_name,
+            "job_status": JobStatus.SUBMITTED.value,
+            "reason_kind": self.reason.kind.value,
+            "reason": self.reason.text,
+            "input_digest": self.inputs.digest,
+            "document_digest": self.inputs.document_digest,
+        }
+
 
 @dataclass(frozen=True)
-class AcceptedJob:
+class AcceptedJob(JobColumns):
     """A job that its backend took: under which names, when, and at which attempt."""
 
     combination: Combination
-    ulid: str
-    job_name: str
-    external_id: str | None
-    submitted_at: str
-    attempts: int
-
-
-@dataclass(frozen=True)
-class CutOffJob:
-    """A job that was meant to be submitted when its run was cut off; it may be at the backend."""
-
-    combination: Combination
-    run_id: int
     ulid: str
     job_name: str
     external_id: str | None
@@ -98,11 +130,22 @@ class CutOffJob:
 
 
 @dataclass(frozen=True)
-class JobOutcome:
+class CutOffJob(AcceptedJob):
+    """A job whose run was cut off while it was submitted: it may be at the backend."""
+
+    OTHERS = frozenset({"run_id"})
+
+    run_id: int
+
+
+@dataclass(frozen=True)
+class JobOutcome(JobColumns):
     """How a job ended. A success has a result set, anything else an error and none.
 
     error's first line says what happened; duration_s counts from the start of its execution.
     """
+
+    OTHERS = frozenset({"result_set", "findings"})
 
     combination: Combination
     job_status: JobStatus
@@ -120,6 +163,10 @@ class JobOutcome:
             raise DatabaseError(f"job {self.combination}: {self.job_status} is no final status")
         if (self.job_status is JobStatus.SUCCESS) != bool(self.result_set):
             raise DatabaseError(f"job {self.combination}: metrics go with a success, and only then")
+
+    def columns(self) -> dict[str, Any]:
+        """What the record says, by column; result_set_id has to be found."""
+        return super().columns() | {"notes": notes_text(self.notes)}
 
 
 @dataclass(frozen=True)

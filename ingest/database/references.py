@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from ingest.database.rows import insert_rows, read_dicts
+
 
 def replace_reference(
     db: Database, reference: str, element_label: str, values: Iterable[tuple[str, str, float]]
@@ -21,25 +23,21 @@ def replace_reference(
             "DELETE FROM reference_values WHERE reference = ? AND element_label = ?",
             [reference, element_label],
         )
-        db.conn.executemany(
-            """INSERT INTO reference_values (reference, country, scenario, element_label, value)
-               VALUES (?, ?, ?, ?, ?)""",
-            ((reference, country, scenario, element_label, value)
-             for country, scenario, value in values),
-        )  # fmt: skip
+        columns = ("reference", "country", "scenario", "element_label", "value")
+        rows = ((reference, *combination, element_label, value) for *combination, value in values)
+        insert_rows(db.conn, "reference_values", columns, rows)
         return int(cursor.rowcount)
 
 
 def read_references(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     """Each reference, label and scenario: its number of countries and the sum of its figures."""
-    cursor = connection.execute(
+    return read_dicts(
+        connection,
         """SELECT reference, element_label, scenario, count(*) AS countries, sum(value) AS total
              FROM reference_values
             GROUP BY reference, element_label, scenario
-            ORDER BY reference, element_label, scenario"""
+            ORDER BY reference, element_label, scenario""",
     )
-    columns = [column[0] for column in cursor.description]
-    return [dict(zip(columns, row, strict=True)) for row in cursor]
 
 
 def read_known_names(connection: sqlite3.Connection) -> tuple[list[str], list[str]]:

@@ -1,4 +1,7 @@
-"""The schema as numbered migrations with sqlite-utils; a released one never changes."""
+"""The schema: numbered migrations of the tables with sqlite-utils, then the views anew.
+
+What a released migration does to tables never changes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,14 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from ingest.database.changes import RECOUNT
+from ingest.database.views import refresh_views
+
+TABLES = (
+    "validation_runs", "job_results", "input_sets", "inputs", "result_sets", "elements",
+    "metric_values", "countries", "scenarios", "labels", "series_changes", "quality_findings",
+    "run_tags", "reference_values",
+)  # fmt: skip
+"""Every table of ours; ingest.database.views has the names of the views."""
 
 MIGRATION_SET = "ingest"
 migrations = Migrations(MIGRATION_SET)
@@ -25,7 +36,6 @@ def _m001_runs_jobs_and_metrics(db: Database) -> None:
     db.table("scenarios").create(
         {"name": str, "label": str, "description": str, "file": str}, pk="name"
     )
-    db.create_view("metrics", _METRICS_VIEW)
 
 
 def _create_run_tables(db: Database) -> None:
@@ -124,43 +134,11 @@ def _create_job_results(db: Database) -> None:
     )
     db.execute("CREATE INDEX job_results_combination ON job_results (country, scenario, run_id)")
     db.execute("CREATE INDEX job_results_result_set ON job_results (result_set_id)")
-    db.create_view("latest_results", _LATEST_RESULTS_VIEW)
-
-
-_METRICS_VIEW = """
-SELECT job_results.run_id, job_results.country, job_results.scenario, job_results.ulid,
-       elements.element_label, metric_values.timestamp_year, metric_values.value
-  FROM job_results
-  JOIN metric_values ON metric_values.result_set_id = job_results.result_set_id
-  JOIN elements ON elements.element_id = metric_values.element_id
-"""
-
-# The newest success of each combination: the state as of now.
-_LATEST_RESULTS_VIEW = """
-SELECT job_results.*
-  FROM job_results
- WHERE job_results.job_status = 'success'
-   AND job_results.run_id = (
-       SELECT max(newest.run_id) FROM job_results AS newest
-        WHERE newest.country = job_results.country
-          AND newest.scenario = job_results.scenario
-          AND newest.job_status = 'success')
-"""
 
 
 @migrations(name="m002_latest_metrics")
 def _m002_latest_metrics(db: Database) -> None:
-    """The metrics of the state as of now, for queries that do not care about runs."""
-    db.create_view("latest_metrics", _LATEST_METRICS_VIEW)
-
-
-_LATEST_METRICS_VIEW = """
-SELECT latest_results.run_id, latest_results.country, latest_results.scenario,
-       elements.element_label, metric_values.timestamp_year, metric_values.value
-  FROM latest_results
-  JOIN metric_values ON metric_values.result_set_id = latest_results.result_set_id
-  JOIN elements ON elements.element_id = metric_values.element_id
-"""
+    """A change of views only, which are in ingest.database.views."""
 
 
 @migrations(name="m003_changes_references_quality_and_tags")
@@ -237,29 +215,7 @@ def _m005_labels(db: Database) -> None:
 
 @migrations(name="m006_faster_latest_results")
 def _m006_faster_latest_results(db: Database) -> None:
-    """latest_results by one seek for each combination, however many runs there were before."""
-    columns = ", ".join(
-        f"{'combinations' if name in ('country', 'scenario') else 'job_results'}.{name}"
-        for name in db.table("job_results").columns_dict
-    )
-    db.execute("DROP VIEW latest_results")
-    db.create_view("latest_results", _FASTER_LATEST_RESULTS_VIEW.format(columns=columns))
-
-
-# Country and scenario are those of the combinations, so that a join finds them by both.
-_FASTER_LATEST_RESULTS_VIEW = """
-SELECT {columns}
-  FROM (SELECT DISTINCT country, scenario FROM job_results) AS combinations
- CROSS JOIN job_results
-    ON job_results.run_id = (
-       SELECT newest.run_id FROM job_results AS newest
-        WHERE newest.country = combinations.country
-          AND newest.scenario = combinations.scenario
-          AND newest.job_status = 'success'
-        ORDER BY newest.run_id DESC LIMIT 1)
-   AND job_results.country = combinations.country
-   AND job_results.scenario = combinations.scenario
-"""
+    """A change of views only, which are in ingest.database.views."""
 
 
 @migrations(name="m007_counts_of_changes")
@@ -270,3 +226,10 @@ def _m007_counts_of_changes(db: Database) -> None:
     db.execute(RECOUNT)
     for column in ("first_year", "last_year"):
         db.execute(f"CREATE INDEX result_sets_{column} ON result_sets ({column})")
+
+
+def update_schema(db: Database) -> None:
+    """Bring a database of any age to the current form, all or nothing."""
+    with db.atomic():
+        migrations.apply(db)
+        refresh_views(db.conn)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
+from ingest.clock import utc_text
 from ingest.errors import ConfigError
 
 _COLUMNS = "run_id, timestamp, git_commit, status, dirty_files"
-# A run that is going on is no state yet.
+# A run in progress does not define a state.
 _ENDED = "status <> 'running'"
 
 
@@ -75,8 +76,7 @@ def _moment(name: str) -> str | None:
             moment = datetime.fromisoformat(name)
     except ValueError:
         return None
-    utc = moment.astimezone().astimezone(tz=UTC)
-    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_text(moment)
 
 
 def _known_runs(connection: sqlite3.Connection) -> str:
@@ -91,9 +91,20 @@ def _known_runs(connection: sqlite3.Connection) -> str:
     )
 
 
+def newest_run(connection: sqlite3.Connection, *, ended: bool = False) -> RunRef | None:
+    """The newest run, or the newest that is not in progress; None where there is none."""
+    return _one(connection, _ENDED if ended else "1")
+
+
 def run_before(connection: sqlite3.Connection, run_id: int) -> RunRef | None:
     """The newest run before a run, None for the first."""
     return _one(connection, "run_id < ?", run_id)
+
+
+def run_after(connection: sqlite3.Connection, run_id: int) -> RunRef | None:
+    """The first run after a run, None for the newest."""
+    following = "run_id = (SELECT min(run_id) FROM validation_runs WHERE run_id > ?)"
+    return _one(connection, following, run_id)
 
 
 def make_state_table(connection: sqlite3.Connection, table: str, run_id: int) -> None:

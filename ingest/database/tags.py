@@ -7,16 +7,17 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from ingest.database.rows import read_dicts
+
 
 def read_tags(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     """Every tag with its run, the newest run first."""
-    rows = connection.execute(
+    return read_dicts(
+        connection,
         """SELECT t.tag, t.run_id, r.timestamp, r.git_commit, r.status
              FROM run_tags AS t JOIN validation_runs AS r ON r.run_id = t.run_id
-            ORDER BY t.run_id DESC, t.tag"""
+            ORDER BY t.run_id DESC, t.tag""",
     )
-    names = ("tag", "run_id", "timestamp", "git_commit", "status")
-    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def store_tag(db: Database, run_id: int, tag: str) -> None:

@@ -22,7 +22,17 @@ from ingest.database.files import (
     open_for_writing,
 )
 from ingest.database.read import read_result_set
+from ingest.database.records import IS_OPEN
+from ingest.database.rows import first_value, insert_row, insert_rows, read_dicts
+from ingest.database.schema import TABLES
+from ingest.database.write import (
+    find_or_insert_input_set,
+    find_result_set,
+    insert_result_set,
+    keep_inputs,
+)
 from ingest.errors import DatabaseError
+from ingest.planning.inputs import InputSet
 from ingest.study.json_files import canonical_json, sha256_text
 
 # What a run is recognised by; later columns do not change the digest of an earlier run.
@@ -37,10 +47,7 @@ _RUN_TABLES = ("series_changes", "quality_findings")
 # What a study calls things, by key.
 _NAMES = {"countries": "iso3", "scenarios": "name", "labels": "element_label"}
 _INPUT_DIGESTS = ("model_digest", "scenario_digest", "code_digest", "query_digest")
-_COUNTED = (
-    "validation_runs", "job_results", "input_sets", "inputs", "result_sets", "elements",
-    "metric_values", "countries", "scenarios", "labels", *_RUN_TABLES, "run_tags",
-)  # fmt: skip
+_COUNTED = tuple(table for table in TABLES if table != "reference_values")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -132,10 +139,8 @@ def _copy(
     source: sqlite3.Connection, target: sqlite3.Connection, table: str, condition: str
 ) -> None:
     columns = _columns(source, table)
-    names = ", ".join(columns)
-    marks = ", ".join("?" for _ in columns)
-    rows = source.execute(f"SELECT {names} FROM {table} WHERE {condition}")
-    target.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", map(tuple, rows))
+    rows = source.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE {condition}")
+    insert_rows(target, table, columns, rows)
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
@@ -207,58 +212,44 @@ def import_runs(db: Database, source: sqlite3.Connection) -> ImportedRuns:
     known stay as they are.
     """
     with db.atomic():
-        importer = _Importer(db.conn, source)
-        importer.add_runs()
-        return importer.report()
+        return _Importer(db, source).add_runs()
 
 
 class _Importer:
     """One import: what the ids of the source are in the target."""
 
-    def __init__(self, target: sqlite3.Connection, source: sqlite3.Connection) -> None:
-        self._target, self._source = target, source
+    def __init__(self, db: Database, source: sqlite3.Connection) -> None:
+        self._db, self._target, self._source = db, db.conn, source
         self._added: dict[int, int] = {}
         self._known: dict[int, int] = {}
         self._new_sets = 0
         self._input_set = lru_cache(maxsize=None)(self._find_input_set)
         self._result_set = lru_cache(maxsize=None)(self._find_result_set)
-        self._element = lru_cache(maxsize=None)(self._find_element)
-        self._kept_tags: list[str] = []
-        self._newest = self._value("SELECT max(timestamp) FROM validation_runs") or ""
 
-    def add_runs(self) -> None:
-        """Add what is new of every run."""
-        columns = [c for c in _columns(self._source, "validation_runs") if c != "run_id"]
-        rows = self._source.execute(
-            f"SELECT run_id, {', '.join(columns)} FROM validation_runs ORDER BY run_id"
-        ).fetchall()
-        for run_id, *values in rows:
-            facts = dict(zip(columns, values, strict=True))
+    def add_runs(self) -> ImportedRuns:
+        """Add what is new of every run; gives what was done."""
+        newest = self._value("SELECT max(timestamp) FROM validation_runs") or ""
+        shadowing = 0
+        for facts in self._rows("validation_runs", "1 ORDER BY run_id"):
+            run_id = facts.pop("run_id")
             digest = run_digest(self._source, run_id)
             there = self._find_run(digest, facts)
             if there is not None:
                 self._known[run_id] = there
             else:
                 facts["source"] = facts["source"] or digest
-                self._added[run_id] = self._insert("validation_runs", facts)
+                self._added[run_id] = insert_row(self._target, "validation_runs", facts)
+                shadowing += facts["timestamp"] < newest
         if self._added:
             self._add_names()
-            self._add_inputs()
-            self._add_jobs()
-            for table in _RUN_TABLES:
-                self._add_facts_of_runs(table)
-        self._add_tags()
-
-    def report(self) -> ImportedRuns:
-        """What was done."""
-        marks = _list(self._added.values())
-        shadowing = self._value(
-            f"SELECT count(*) FROM validation_runs WHERE run_id IN ({marks}) AND timestamp < ?",
-            self._newest,
-        )
-        return ImportedRuns(
-            self._added, self._known, self._new_sets, int(shadowing), tuple(self._kept_tags)
-        )
+            inputs = self._source.execute("SELECT digest, kind, content FROM inputs")
+            keep_inputs(self._db, {digest: (kind, content) for digest, kind, content in inputs})
+            for old_run, new_run in self._added.items():
+                self._add_jobs(old_run, new_run)
+                for table in _RUN_TABLES:
+                    self._add_facts(table, old_run, new_run)
+        kept_tags = tuple(self._add_tags())
+        return ImportedRuns(self._added, self._known, self._new_sets, shadowing, kept_tags)
 
     def _find_run(self, digest: str, facts: Mapping[str, Any]) -> int | None:
         """The run's id here: imported before, or the very run it was made from."""
@@ -280,106 +271,57 @@ class _Importer:
         for table, key in _NAMES.items():
             columns = _columns(self._source, table)
             filled = ", ".join(f"{c} = coalesce({c}, excluded.{c})" for c in columns if c != key)
-            marks = ", ".join("?" for _ in columns)
-            self._target.executemany(
-                f"""INSERT INTO {table} ({", ".join(columns)}) VALUES ({marks})
-                    ON CONFLICT ({key}) DO UPDATE SET {filled}""",
-                map(tuple, self._source.execute(f"SELECT {', '.join(columns)} FROM {table}")),
-            )
+            rows = self._source.execute(f"SELECT {', '.join(columns)} FROM {table}")
+            conflict = f"ON CONFLICT ({key}) DO UPDATE SET {filled}"
+            insert_rows(self._target, table, columns, rows, conflict)
 
-    def _add_inputs(self) -> None:
-        self._target.executemany(
-            "INSERT OR IGNORE INTO inputs (digest, kind, content) VALUES (?, ?, ?)",
-            map(tuple, self._source.execute("SELECT digest, kind, content FROM inputs")),
-        )
+    def _rows(self, table: str, condition: str, *values: object) -> list[dict[str, Any]]:
+        columns = ", ".join(_columns(self._source, table))
+        return read_dicts(self._source, f"SELECT {columns} FROM {table} WHERE {condition}", *values)
 
-    def _add_jobs(self) -> None:
-        """The jobs of the added runs, with the input and result sets they refer to."""
-        columns = _columns(self._source, "job_results")
-        for old_run, new_run in self._added.items():
-            rows = self._source.execute(
-                f"SELECT {', '.join(columns)} FROM job_results WHERE run_id = ?", [old_run]
-            ).fetchall()
-            for row in rows:
-                job = dict(zip(columns, row, strict=True))
-                job["run_id"] = new_run
-                job["input_set_id"] = self._input_set(job["input_set_id"])
-                job["result_set_id"] = self._result_set(job["result_set_id"])
-                self._insert("job_results", job)
+    def _add_jobs(self, old_run: int, new_run: int) -> None:
+        """The jobs of an added run, with the inputs and result sets they refer to."""
+        for job in self._rows("job_results", "run_id = ?", old_run):
+            job["run_id"] = new_run
+            job["input_set_id"] = self._input_set(job["input_set_id"])
+            job["result_set_id"] = self._result_set(job["result_set_id"])
+            insert_row(self._target, "job_results", job)
+
+    def _add_facts(self, table: str, old_run: int, new_run: int) -> None:
+        columns = [column for column in _columns(self._source, table) if column != "run_id"]
+        query = f"SELECT {', '.join(columns)} FROM {table} WHERE run_id = ?"
+        rows = ((new_run, *row) for row in self._source.execute(query, [old_run]))
+        insert_rows(self._target, table, ("run_id", *columns), rows)
 
     def _find_input_set(self, old: int | None) -> int | None:
         if old is None:
             return None
-        columns = [c for c in _columns(self._source, "input_sets") if c != "input_set_id"]
-        row = self._source.execute(
-            f"SELECT {', '.join(columns)} FROM input_sets WHERE input_set_id = ?", [old]
-        ).fetchone()
-        facts = dict(zip(columns, row, strict=True))
-        where = " AND ".join(f"{column} IS ?" for column in columns)
-        found = self._value(f"SELECT input_set_id FROM input_sets WHERE {where}", *row)
-        return int(found) if found is not None else self._insert("input_sets", facts)
+        row = self._rows("input_sets", "input_set_id = ?", old)[0]
+        del row["input_set_id"]
+        return find_or_insert_input_set(self._db, InputSet(**row))
 
     def _find_result_set(self, old: int | None) -> int | None:
         if old is None:
             return None
-        row = self._source.execute(
-            "SELECT digest, row_count, first_year, last_year FROM result_sets "
-            "WHERE result_set_id = ?",
-            [old],
-        ).fetchone()
-        found = self._value("SELECT result_set_id FROM result_sets WHERE digest = ?", row[0])
+        digest = self._rows("result_sets", "result_set_id = ?", old)[0]["digest"]
+        found = find_result_set(self._db, digest)
         if found is not None:
-            return int(found)
-        names = ("digest", "row_count", "first_year", "last_year")
-        new = self._insert("result_sets", dict(zip(names, row, strict=True)))
+            return found
         self._new_sets += 1
-        values = self._source.execute(
-            "SELECT element_id, timestamp_year, value FROM metric_values WHERE result_set_id = ?",
-            [old],
-        ).fetchall()
-        self._target.executemany(
-            "INSERT INTO metric_values VALUES (?, ?, ?, ?)",
-            ((new, self._element(element), year, value) for element, year, value in values),
-        )
-        return new
+        return insert_result_set(self._db, read_result_set(self._source, old)).result_set_id
 
-    def _find_element(self, old: int) -> int:
-        label = self._source.execute(
-            "SELECT element_label FROM elements WHERE element_id = ?", [old]
-        ).fetchone()[0]
-        found = self._value("SELECT element_id FROM elements WHERE element_label = ?", label)
-        return (
-            int(found) if found is not None else self._insert("elements", {"element_label": label})
-        )
-
-    def _add_facts_of_runs(self, table: str) -> None:
-        columns = [c for c in _columns(self._source, table) if c != "run_id"]
-        for old_run, new_run in self._added.items():
-            rows = self._source.execute(
-                f"SELECT {', '.join(columns)} FROM {table} WHERE run_id = ?", [old_run]
-            ).fetchall()
-            for row in rows:
-                self._insert(table, {"run_id": new_run, **dict(zip(columns, row, strict=True))})
-
-    def _add_tags(self) -> None:
+    def _add_tags(self) -> Iterator[str]:
+        """Add tags that are not there; gives those that mean another run here."""
         ids = {**self._known, **self._added}
         for tag, old_run in self._source.execute("SELECT tag, run_id FROM run_tags ORDER BY tag"):
             here = self._value("SELECT run_id FROM run_tags WHERE tag = ?", tag)
             if here is None:
-                self._insert("run_tags", {"tag": tag, "run_id": ids[old_run]})
+                insert_row(self._target, "run_tags", {"tag": tag, "run_id": ids[old_run]})
             elif here != ids[old_run]:
-                self._kept_tags.append(tag)
-
-    def _insert(self, table: str, row: Mapping[str, Any]) -> int:
-        marks = ", ".join("?" for _ in row)
-        cursor = self._target.execute(
-            f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values())
-        )
-        return int(cursor.lastrowid or 0)
+                yield tag
 
     def _value(self, sql: str, *values: object) -> Any:
-        row = self._target.execute(sql, values).fetchone()
-        return row[0] if row else None
+        return first_value(self._target, sql, *values)
 
 
 def runs_of_state(connection: sqlite3.Connection, state: str, run_id: int) -> list[int]:
@@ -396,6 +338,6 @@ def unfinished_jobs(
     """(run, number of its jobs that have not ended) for the runs that have such jobs."""
     return connection.execute(
         f"""SELECT run_id, count(*) FROM job_results
-             WHERE job_status IN ('submitted', 'running') AND run_id IN ({_list(run_ids)})
+             WHERE {IS_OPEN} AND run_id IN ({_list(run_ids)})
              GROUP BY run_id ORDER BY run_id"""
     ).fetchall()

@@ -1,4 +1,4 @@
-"""Everything that changes the database; each function leaves it whole, whatever happens."""
+"""Writes runs, jobs and results; each function leaves the database whole, whatever happens."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from sqlite_utils import Database
 
 from ingest.database.quality import replace_job_findings
 from ingest.database.records import (
+    CUT_OFF,
+    HAS_FAILED,
+    IS_OPEN,
     AcceptedJob,
     CutOffJob,
     JobOutcome,
@@ -18,6 +21,7 @@ from ingest.database.records import (
     RunStatus,
     StoredResult,
 )
+from ingest.database.rows import first_value, insert_row, insert_rows, update_job
 from ingest.errors import DatabaseError
 from ingest.metrics import ResultSet
 from ingest.planning.inputs import InputSet
@@ -31,39 +35,20 @@ def insert_run(db: Database, record: RunRecord, jobs: Sequence[JobRecord]) -> in
     """A new run with its intended jobs, in one transaction; returns the run's id."""
     with db.atomic():
         row = {
-            "timestamp": record.timestamp,
-            "git_commit": record.git_commit,
-            "status": RunStatus.RUNNING.value,
-            "total_jobs": len(jobs),
-            "up_to_date_jobs": record.up_to_date_jobs,
-            "git_branch": record.git_branch,
+            **vars(record),
             "dirty_files": json.dumps(record.dirty_files),
-            "study": record.study,
-            "executor": record.executor,
-            "ingest_version": record.ingest_version,
+            "status": RunStatus.RUNNING,
+            "total_jobs": len(jobs),
         }
-        run_id = db.table("validation_runs").insert(row).last_pk
-        assert isinstance(run_id, int)
-        set_ids = {shared: _input_set_id(db, shared) for shared in _shared(jobs)}
-        db.conn.executemany(
-            """INSERT INTO job_results (run_id, country, scenario, ulid, job_name, job_status,
-                   reason_kind, reason, input_digest, document_digest, input_set_id)
-               VALUES (?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?)""",
-            (
-                (
-                    run_id,
-                    *job.combination,
-                    job.ulid,
-                    job.job_name,
-                    job.reason.kind.value,
-                    job.reason.text,
-                    job.inputs.digest,
-                    job.inputs.document_digest,
-                    set_ids[job.inputs.shared],
-                )
-                for job in jobs
-            ),
-        )
+        run_id = insert_row(db.conn, "validation_runs", row)
+        set_ids = {shared: find_or_insert_input_set(db, shared) for shared in _shared(jobs)}
+        rows = [
+            {"run_id": run_id, "input_set_id": set_ids[job.inputs.shared], **job.columns()}
+            for job in jobs
+        ]
+        if rows:
+            values = (tuple(row.values()) for row in rows)
+            insert_rows(db.conn, "job_results", tuple(rows[0]), values)
     return run_id
 
 
@@ -71,46 +56,37 @@ def _shared(jobs: Sequence[JobRecord]) -> dict[InputSet, None]:
     return dict.fromkeys(job.inputs.shared for job in jobs)
 
 
-def _input_set_id(db: Database, shared: InputSet) -> int:
-    columns = tuple(vars(shared))
-    where = " AND ".join(f"{column} = ?" for column in columns)
-    values = tuple(vars(shared).values())
-    found = db.conn.execute(f"SELECT input_set_id FROM input_sets WHERE {where}", values).fetchone()
-    if found:
-        return int(found[0])
-    marks = ", ".join("?" for _ in columns)
-    cursor = db.conn.execute(
-        f"INSERT INTO input_sets ({', '.join(columns)}) VALUES ({marks})", values
-    )
-    return int(cursor.lastrowid or 0)
+def find_or_insert_input_set(db: Database, shared: InputSet) -> int:
+    """The id of a set of inputs, inserted where there is none yet; within a transaction."""
+    row = vars(shared)
+    where = " AND ".join(f"{column} = ?" for column in row)
+    query = f"SELECT input_set_id FROM input_sets WHERE {where}"
+    return first_value(db.conn, query, *row.values()) or insert_row(db.conn, "input_sets", row)
 
 
 def keep_inputs(db: Database, contents: Mapping[str, tuple[str, str]]) -> None:
     """Keep the content of inputs by digest, so that a later run can name what changed."""
     with db.atomic():
-        db.conn.executemany(
-            "INSERT OR IGNORE INTO inputs (digest, kind, content) VALUES (?, ?, ?)",
-            ((digest, kind, content) for digest, (kind, content) in contents.items()),
-        )
+        rows = ((digest, *content) for digest, content in contents.items())
+        columns = ("digest", "kind", "content")
+        insert_rows(db.conn, "inputs", columns, rows, "ON CONFLICT DO NOTHING")
 
 
-def keep_countries(db: Database, countries: Sequence[Country]) -> None:
-    """Keep names and groups of countries; a group not known before becomes a column."""
-    rows = [{"iso3": c.iso3, "name": c.name, **c.groups} for c in countries]
-    _keep_names(db, "countries", "iso3", rows)
+def keep_study(
+    db: Database,
+    countries: Sequence[Country],
+    scenarios: Sequence[Scenario],
+    labels: Sequence[Label] = (),
+) -> None:
+    """Keep names and groups of countries and scenarios, and the units of element labels.
 
-
-def keep_scenarios(db: Database, scenarios: Sequence[Scenario]) -> None:
-    """Keep labels and descriptions of scenarios."""
-    rows = [
-        {"name": s.name, "label": s.label, "description": s.description, "file": s.file}
-        for s in scenarios
-    ]
-    _keep_names(db, "scenarios", "name", rows)
-
-
-def keep_labels(db: Database, labels: Sequence[Label]) -> None:
-    """Keep units and descriptions of element labels."""
+    A group of countries that was not known before becomes a column.
+    """
+    names = [{"iso3": c.iso3, "name": c.name, **c.groups} for c in countries]
+    _keep_names(db, "countries", "iso3", names)
+    columns = ("name", "label", "description", "file")
+    names = [{column: getattr(scenario, column) for column in columns} for scenario in scenarios]
+    _keep_names(db, "scenarios", "name", names)
     _keep_names(db, "labels", "element_label", [vars(label) for label in labels])
 
 
@@ -126,59 +102,30 @@ def _keep_names(db: Database, table: str, key: str, rows: Sequence[dict[str, str
 def update_ulids(db: Database, run_id: int, jobs: Iterable[tuple[Combination, str, str]]) -> None:
     """Give jobs a new ULID and job name for a further attempt, before it is submitted."""
     with db.atomic():
-        db.conn.executemany(
-            """UPDATE job_results SET ulid = ?, job_name = ?, external_id = NULL,
-                   job_status = 'submitted'
-               WHERE run_id = ? AND country = ? AND scenario = ?""",
-            ((ulid, name, run_id, *combination) for combination, ulid, name in jobs),
-        )
+        for combination, ulid, name in jobs:
+            names = {"ulid": ulid, "job_name": name, "external_id": None}
+            update_job(db.conn, run_id, combination, {**names, "job_status": JobStatus.SUBMITTED})
 
 
 def mark_submitted(db: Database, run_id: int, jobs: Iterable[AcceptedJob]) -> None:
     """Keep under which names and when jobs were accepted; the first time of a job stays."""
     with db.atomic():
         db.conn.executemany(
-            """UPDATE job_results SET submitted_at = coalesce(submitted_at, ?), external_id = ?,
-                   ulid = ?, job_name = ?, attempts = ?
-               WHERE run_id = ? AND country = ? AND scenario = ?""",
-            (
-                (
-                    job.submitted_at,
-                    job.external_id,
-                    job.ulid,
-                    job.job_name,
-                    job.attempts,
-                    run_id,
-                    *job.combination,
-                )
-                for job in jobs
-            ),
+            """UPDATE job_results SET submitted_at = coalesce(submitted_at, :submitted_at),
+                   external_id = :external_id, ulid = :ulid, job_name = :job_name,
+                   attempts = :attempts
+               WHERE run_id = :run_id AND country = :country AND scenario = :scenario""",
+            ({"run_id": run_id, **job.combination._asdict(), **job.columns()} for job in jobs),
         )
 
 
-def take_over(db: Database, run_id: int, jobs: Iterable[CutOffJob]) -> None:
-    """Make jobs of runs that were cut off those of a newer run: names, ids and times move there."""
+def adopt_jobs(db: Database, run_id: int, jobs: Iterable[CutOffJob]) -> None:
+    """Move jobs of runs that were cut off to a newer run, with their names, ids and times."""
     with db.atomic():
         for job in jobs:
-            db.conn.execute(
-                """UPDATE job_results SET ulid = ?, job_name = ?, external_id = ?,
-                       submitted_at = ?, attempts = ?
-                   WHERE run_id = ? AND country = ? AND scenario = ?""",
-                [
-                    job.ulid,
-                    job.job_name,
-                    job.external_id,
-                    job.submitted_at,
-                    job.attempts,
-                    run_id,
-                    *job.combination,
-                ],
-            )
-            db.conn.execute(
-                """UPDATE job_results SET error_kind = 'taken over', error = ?
-                   WHERE run_id = ? AND country = ? AND scenario = ?""",
-                [f"run {run_id} took this job over", job.run_id, *job.combination],
-            )
+            update_job(db.conn, run_id, job.combination, job.columns())
+            facts = {"error_kind": "taken over", "error": f"run {run_id} took this job over"}
+            update_job(db.conn, job.run_id, job.combination, facts)
 
 
 def mark_running(db: Database, run_id: int, combinations: Iterable[Combination]) -> None:
@@ -191,131 +138,90 @@ def mark_running(db: Database, run_id: int, combinations: Iterable[Combination])
         )
 
 
-class ElementIds:
-    """The element ids of labels, remembered for as long as they are certainly stored."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._ids: dict[str, int] = {}
-
-    def of(self, labels: Iterable[str]) -> dict[str, int]:
-        """The id of each label, new labels inserted; call within a transaction."""
-        for label in labels:
-            if label not in self._ids:
-                self._ids[label] = self._find_or_insert(label)
-        return self._ids
-
-    def _find_or_insert(self, label: str) -> int:
-        connection = self._db.conn
-        found = connection.execute(
-            "SELECT element_id FROM elements WHERE element_label = ?", [label]
-        ).fetchone()
-        if found:
-            return int(found[0])
-        cursor = connection.execute("INSERT INTO elements (element_label) VALUES (?)", [label])
-        return int(cursor.lastrowid or 0)
-
-    def forget(self) -> None:
-        """After a rollback: what was inserted is not there."""
-        self._ids.clear()
+def find_result_set(db: Database, digest: str) -> int | None:
+    """The id of the stored result set with a digest, None where there is none."""
+    query = "SELECT result_set_id FROM result_sets WHERE digest = ?"
+    found: int | None = first_value(db.conn, query, digest)
+    return found
 
 
-def insert_result_set(db: Database, elements: ElementIds, result_set: ResultSet) -> StoredResult:
+def insert_result_set(db: Database, result_set: ResultSet) -> StoredResult:
     """Store a result set unless the same numbers are stored already; within a transaction."""
-    connection = db.conn
-    found = connection.execute(
-        "SELECT result_set_id FROM result_sets WHERE digest = ?", [result_set.digest]
-    ).fetchone()
-    if found:
-        return StoredResult(int(found[0]), is_new=False)
+    found = find_result_set(db, result_set.digest)
+    if found is not None:
+        return StoredResult(found, is_new=False)
     years = result_set.years()
     if years is None:
         raise DatabaseError("a result set without metrics is not stored")
-    cursor = connection.execute(
-        "INSERT INTO result_sets (digest, row_count, first_year, last_year) VALUES (?, ?, ?, ?)",
-        [result_set.digest, len(result_set), *years],
-    )
-    set_id = int(cursor.lastrowid or 0)
-    ids = elements.of(result_set.element_labels)
-    connection.executemany(
+    first, last = years
+    row = {"digest": result_set.digest, "row_count": len(result_set)}
+    set_id = insert_row(db.conn, "result_sets", {**row, "first_year": first, "last_year": last})
+    ids = _element_ids(db, result_set.element_labels)
+    db.conn.executemany(
         "INSERT INTO metric_values VALUES (?, ?, ?, ?)",
         [(set_id, ids[label], year, value) for label, year, value in result_set.metrics],
     )
     return StoredResult(set_id, is_new=True)
 
 
-def finish_job(
-    db: Database, elements: ElementIds, run_id: int, outcome: JobOutcome
-) -> StoredResult | None:
-    """A job's metrics, findings, final state and the run's counters, all in one transaction."""
-    try:
-        with db.atomic():
-            stored = None
-            if outcome.result_set is not None:
-                stored = insert_result_set(db, elements, outcome.result_set)
-            _update_outcome(db, run_id, outcome, stored)
-            replace_job_findings(db, run_id, outcome.combination, outcome.findings)
-            counter = "successful" if outcome.job_status is JobStatus.SUCCESS else "failed"
-            db.conn.execute(
-                f"UPDATE validation_runs SET {counter}_jobs = {counter}_jobs + 1 WHERE run_id = ?",
-                [run_id],
-            )
-            return stored
-    except BaseException:
-        elements.forget()
-        raise
-
-
-def _update_outcome(
-    db: Database, run_id: int, outcome: JobOutcome, stored: StoredResult | None
-) -> None:
-    cursor = db.conn.execute(
-        """UPDATE job_results SET job_status = ?, completed_at = ?, attempts = ?, duration_s = ?,
-               error_kind = ?, error = ?, notes = ?, result_set_id = ?
-           WHERE run_id = ? AND country = ? AND scenario = ?
-             AND job_status IN ('submitted', 'running')""",
-        [
-            outcome.job_status.value,
-            outcome.completed_at,
-            outcome.attempts,
-            outcome.duration_s,
-            outcome.error_kind,
-            outcome.error,
-            "\n".join(outcome.notes) or None,
-            stored.result_set_id if stored else None,
-            run_id,
-            *outcome.combination,
-        ],
+def _element_ids(db: Database, labels: Sequence[str]) -> dict[str, int]:
+    """The id of each label, new labels inserted."""
+    query = "SELECT element_label, element_id FROM elements WHERE element_label IN ({})"
+    ids: dict[str, int] = dict(
+        db.conn.execute(query.format(", ".join("?" * len(labels))), labels).fetchall()
     )
-    if cursor.rowcount != 1:
-        raise DatabaseError(f"run {run_id} has no unfinished job {outcome.combination}")
+    for label in labels:
+        if label not in ids:
+            ids[label] = insert_row(db.conn, "elements", {"element_label": label})
+    return ids
+
+
+def finish_job(db: Database, run_id: int, outcome: JobOutcome) -> StoredResult | None:
+    """A job's metrics, findings, final state and the run's counters, all in one transaction."""
+    with db.atomic():
+        results = outcome.result_set
+        stored = None if results is None else insert_result_set(db, results)
+        columns = outcome.columns() | {"result_set_id": stored.result_set_id if stored else None}
+        if not update_job(db.conn, run_id, outcome.combination, columns, IS_OPEN):
+            raise DatabaseError(f"run {run_id} has no unfinished job {outcome.combination}")
+        replace_job_findings(db, run_id, outcome.combination, outcome.findings)
+        counter = "successful" if outcome.job_status is JobStatus.SUCCESS else "failed"
+        db.conn.execute(
+            f"UPDATE validation_runs SET {counter}_jobs = {counter}_jobs + 1 WHERE run_id = ?",
+            [run_id],
+        )
+        return stored
 
 
 def set_run_status(db: Database, run_id: int, status: RunStatus, finished_at: str | None) -> None:
     """Set a run's status and recount its jobs."""
     with db.atomic():
         db.conn.execute(
-            """UPDATE validation_runs SET status = ?, finished_at = ?,
+            f"""UPDATE validation_runs SET status = ?, finished_at = ?,
                    total_jobs = (SELECT count(*) FROM job_results AS j
                                   WHERE j.run_id = validation_runs.run_id),
                    successful_jobs = (SELECT count(*) FROM job_results AS j
                                        WHERE j.run_id = validation_runs.run_id
                                          AND j.job_status = 'success'),
                    failed_jobs = (SELECT count(*) FROM job_results AS j
-                                   WHERE j.run_id = validation_runs.run_id
-                                     AND j.job_status IN ('failed', 'timeout', 'cancelled'))
+                                   WHERE j.run_id = validation_runs.run_id AND {HAS_FAILED})
                WHERE run_id = ?""",
             [status.value, finished_at, run_id],
         )
 
 
-def close_open_run(db: Database, run_id: int, finished_at: str, kind: str, why: str) -> None:
-    """End a run whose unfinished jobs are not waited for: they become cancelled."""
+def close_open_run(
+    db: Database, run_id: int, finished_at: str, why: str, kind: str = CUT_OFF
+) -> None:
+    """End a run whose unfinished jobs are not waited for: they become cancelled.
+
+    With the default kind, a later run can adopt those that were already submitted.
+    """
     with db.atomic():
         db.conn.execute(
-            """UPDATE job_results SET job_status = 'cancelled', completed_at = ?,
+            f"""UPDATE job_results SET job_status = 'cancelled', completed_at = ?,
                    error_kind = ?, error = ?
-               WHERE run_id = ? AND job_status IN ('submitted', 'running')""",
+               WHERE run_id = ? AND {IS_OPEN}""",
             [finished_at, kind, why, run_id],
         )
         set_run_status(db, run_id, RunStatus.INTERRUPTED, finished_at)

@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from ingest import __version__
+from ingest.clock import utc_text
 from ingest.database import ValidationDatabase
+from ingest.database.read import read_study_name
 from ingest.database.states import RunRef, make_state_table
 from ingest.database.transfer import (
     ImportedRuns,
@@ -120,15 +122,12 @@ def _make_manifest(
         for name, (_, _, content) in inputs.items()
     }
     members[_DATABASE] = {"sha256": file_digest(excerpt), "size_bytes": excerpt.stat().st_size}
-    study = connection.execute(
-        "SELECT study FROM validation_runs WHERE run_id = ?", [run.run_id]
-    ).fetchone()[0]
     manifest: Manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "ingest_version": __version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "study": study,
+        "created": utc_text(datetime.now(UTC), "seconds"),
+        "study": read_study_name(connection, run.run_id) or None,
         "run": {
             "run_id": run.run_id,
             "timestamp": run.timestamp,

@@ -1,4 +1,4 @@
-"""CSV files against the database: every number that is in one alone, or differs."""
+"""CSV files against the database: every number that differs or is only in one of them."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ingest.database.choice import ResultRow
+from ingest.database.read import read_study_name as study_of_run
 from ingest.database.states import RunRef
 from ingest.errors import ConfigError
 
@@ -19,10 +20,7 @@ _PARQUET_ROWS = 100_000
 
 def read_study_name(connection: sqlite3.Connection, run: RunRef) -> str:
     """The name of the study that a run was of; "unknown" where it was not recorded."""
-    row = connection.execute(
-        "SELECT study FROM validation_runs WHERE run_id = ?", [run.run_id]
-    ).fetchone()
-    return (row[0] if row else None) or "unknown"
+    return study_of_run(connection, run.run_id) or "unknown"
 
 
 def read_units(connection: sqlite3.Connection) -> dict[str, str]:

@@ -31,7 +31,7 @@ class Recorded:
         return sum(len(run.jobs) for run in self.runs)
 
 
-def told(found: Sequence[object], noun: str, what: str, limit: int = 3) -> list[str]:
+def describe(found: Sequence[object], noun: str, what: str, limit: int = 3) -> list[str]:
     """One warning about the things found, with the first few of them; none where there are none.
 
     noun: as for count_text. what: the rest of the sentence.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ingest.database.imports import UNKNOWN_COMMIT, ImportedJob, ImportedRun
 from ingest.database.records import JobStatus, RunStatus
-from ingest.exchange.imported_records import ImportFileError, Recorded, told
+from ingest.exchange.imported_records import ImportFileError, Recorded, describe
 from ingest.executors.job_name import is_ulid, parse_job_name
 from ingest.study.combination import Combination
 from ingest.study.json_files import sha256_text
@@ -41,7 +41,7 @@ def read_job_list(path: Path) -> Recorded:
     runs = [_run(path, group) for group in _split(_without_repeats(_in_order(rows)))]
     without_ulid = [job for run in runs for job in run.jobs if not job.has_ulid]
     names = [f"{job.combination} ({job.ulid!r})" for job in without_ulid]
-    warnings = told(names, "job", "without a ULID, kept as found")
+    warnings = describe(names, "job", "without a ULID, kept as found")
     return Recorded(runs, lambda run, job: None, warnings)
 
 

@@ -41,7 +41,7 @@ class FileChoice:
 
 @dataclass(frozen=True)
 class FileMetrics:
-    """One job's numbers in a file. combination is None where a ULID alone says which job."""
+    """One job's numbers in a file. combination is None where only a ULID says which job."""
 
     path: Path
     result_set: ResultSet
@@ -50,6 +50,12 @@ class FileMetrics:
     author: str | None
     has_columns: bool
     """Whether country and scenario stand in the file, as they do in an export."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is kept with the job: whose numbers they are, and the notes on them."""
+        author = (f"author: {self.author}",) if self.author else ()
+        return (*author, *self.result_set.notes)
 
 
 @dataclass
@@ -163,7 +169,7 @@ def _add_row(
     choice: FileChoice,
 ) -> None:
     if len(cells) != width:
-        # told with the other bad rows of the job before it
+        # reported with the other bad rows of the job before it
         key = next(reversed(jobs), (choice.country, choice.scenario))
         row = RawRow(line, ShortRow(len(cells), width), None, None)
         jobs.setdefault(key, _Job()).rows.append(row)
@@ -179,7 +185,7 @@ def _add_row(
 
 
 def _year_of(text: str) -> str:
-    """The year of a date; another text stays as it is and is told as a bad year."""
+    """The year of a date; another text stays as it is and is reported as a bad year."""
     try:
         return str(datetime.fromisoformat(text).year)
     except ValueError:

@@ -13,8 +13,9 @@ from ingest.analytics.validate import validate_rows
 from ingest.database.files import connect_read_only
 from ingest.database.imports import END_NOT_RECORDED, UNKNOWN_COMMIT, ImportedJob, ImportedRun
 from ingest.database.records import JobStatus, RunStatus
+from ingest.database.rows import read_dicts
 from ingest.errors import AnalyticsError
-from ingest.exchange.imported_records import ImportFileError, Recorded, told
+from ingest.exchange.imported_records import ImportFileError, Recorded, describe
 from ingest.executors.job_name import is_ulid, parse_job_name
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
@@ -72,9 +73,11 @@ class _OriginalReader:
             self._check_columns(table, columns)
         runs = [self._run(row) for row in self._rows("validation_runs")]
         runs += self._orphan_runs()
-        self._warnings += told(self._without_ulid, "job", "without a ULID, kept as found")
-        self._warnings += told(self._odd_status, "job", "with an unknown status, kept as failed")
-        self._warnings += told(
+        self._warnings += describe(self._without_ulid, "job", "without a ULID, kept as found")
+        self._warnings += describe(
+            self._odd_status, "job", "with an unknown status, kept as failed"
+        )
+        self._warnings += describe(
             self._unfinished, "job", "whose end was not recorded, kept as cancelled"
         )
         self._warnings += self._metrics_left_out()
@@ -89,12 +92,11 @@ class _OriginalReader:
                 "nothing was changed"
             )
         more = [column for column in there if column not in needed]
-        self._warnings += told(more, "column", f"of {table} not brought in")
+        self._warnings += describe(more, "column", f"of {table} not brought in")
 
     def _rows(self, table: str, rest: str = "ORDER BY run_id", *values: object) -> list[Row]:
-        columns = _COLUMNS[table]
-        rows = self._connection.execute(f"SELECT {', '.join(columns)} FROM {table} {rest}", values)
-        return [dict(zip(columns, row, strict=True)) for row in rows]
+        columns = ", ".join(_COLUMNS[table])
+        return read_dicts(self._connection, f"SELECT {columns} FROM {table} {rest}", *values)
 
     def _run(self, row: Row) -> ImportedRun:
         jobs = self._jobs(row["run_id"])
@@ -144,36 +146,28 @@ class _OriginalReader:
             runs.append(run)
             names = [job.combination for job in jobs]
             what = f"of a run {run_id} that the file does not have, kept in a run of their own"
-            self._warnings += told(names, "job", what)
+            self._warnings += describe(names, "job", what)
         return runs
 
     def _jobs(self, run_id: int | None) -> list[ImportedJob]:
         rows = self._rows("job_results", "WHERE run_id IS ? ORDER BY completed_at, rowid", run_id)
         jobs = [self._job(row) for row in rows]
-        without_job = self._connection.execute(
-            """SELECT DISTINCT country, scenario, ulid FROM metrics AS m
+        without_job = read_dicts(
+            self._connection,
+            """SELECT DISTINCT country, scenario, ulid, 'success' AS job_status,
+                      NULL AS submitted_at, NULL AS completed_at
+                 FROM metrics AS m
                 WHERE run_id IS ? AND NOT EXISTS (
                       SELECT 1 FROM job_results AS j WHERE j.run_id IS m.run_id
                          AND j.country = m.country AND j.scenario = m.scenario)
                 ORDER BY 1, 2""",
-            [run_id],
-        ).fetchall()
-        made = [
-            self._job(
-                {
-                    "run_id": run_id,
-                    "country": country,
-                    "scenario": scenario,
-                    "ulid": ulid,
-                    "job_status": "success",
-                    "submitted_at": None,
-                    "completed_at": None,
-                }
-            )
-            for country, scenario, ulid in without_job
-        ]
+            run_id,
+        )
+        made = [self._job(row) for row in without_job]
         names = [job.combination for job in made]
-        self._warnings += told(names, "job", f"of run {run_id} with metrics alone, kept as success")
+        self._warnings += describe(
+            names, "job", f"of run {run_id} with metrics alone, kept as success"
+        )
         return jobs + made
 
     def _job(self, row: Row) -> ImportedJob:
@@ -215,7 +209,7 @@ class _OriginalReader:
     # --- metrics ----------------------------------------------------------------------------------
 
     def _metrics(self, run: ImportedRun, job: ImportedJob) -> ResultSet | None:
-        """The metrics recorded of a job; bad rows are left out and told in its notes."""
+        """The metrics recorded of a job; bad rows are left out and named in its notes."""
         try:
             rows = self._connection.execute(
                 """SELECT element_label, timestamp_year, value FROM metrics
@@ -223,14 +217,14 @@ class _OriginalReader:
                       AND substr(ulid, -26) = substr(?, -26) ORDER BY rowid""",
                 [run.recorded_id, *job.combination, job.ulid],
             ).fetchall()
-        except sqlite3.Error as exc:  # told as this file's fault, not that of the one written to
+        except sqlite3.Error as exc:  # the fault of this file, not of the one written to
             raise _unreadable(self._path, exc) from exc
         raw = [RawRow(number, *row) for number, row in enumerate(rows, 1)]
         if not raw:
             return None
         try:
             return validate_rows(raw, on_bad_rows="skip", row_word="row")
-        except AnalyticsError:  # no good row at all; told by _metrics_left_out
+        except AnalyticsError:  # no good row at all; reported by _metrics_left_out
             return None
 
     def _metrics_left_out(self) -> list[str]:
@@ -252,9 +246,11 @@ class _OriginalReader:
                 WHERE substr(m.ulid, -26) <> substr(j.ulid, -26)"""
         ).fetchall()
         return [
-            *told([row[0] for row in others], "job", "whose metrics have another ULID, left out"),
-            *told([row[0] for row in bad], "metric row", "with a bad year or value, left out"),
-            *told([row[0] for row in failed], "job", "no success but with metrics, left out"),
+            *describe(
+                [row[0] for row in others], "job", "whose metrics have another ULID, left out"
+            ),
+            *describe([row[0] for row in bad], "metric row", "with a bad year or value, left out"),
+            *describe([row[0] for row in failed], "job", "no success but with metrics, left out"),
         ]
 
 
@@ -263,7 +259,7 @@ def _text(value: object) -> str | None:
 
 
 def _run_status(recorded: object) -> RunStatus:
-    """The recorded status of a run; one that goes on in the file was cut off for us."""
+    """The recorded status of a run; one in progress in the file counts as interrupted."""
     try:
         status = RunStatus((_text(recorded) or "").strip().lower())
     except ValueError:

@@ -13,7 +13,7 @@ from ingest.analytics.sources.base import AnalyticsSource
 from ingest.changes.diff import Tolerances
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase
-from ingest.database.late_results import NOT_FETCHED, KnownJob
+from ingest.database.late_results import NOT_FETCHED, KnownJob, attach_results
 from ingest.errors import ConfigError
 from ingest.executors.base import JobFault
 from ingest.executors.job_name import is_ulid, parse_job_name
@@ -191,8 +191,8 @@ class Backfill:
             return
         ended = job.completed_at or self._clock.timestamp()
         processor.maintain_csv_compatibility(job.combination, job.ulid, ended, processed.result_set)
-        stored = self._database.attach_results(
-            job, processed.result_set, processed.notes, processed.findings
+        stored = attach_results(
+            self._database.db, job, processed.result_set, processed.notes, processed.findings
         )
         counts.filled += 1
         counts.values += len(processed.result_set)

@@ -8,7 +8,12 @@ from typing import Any
 from ingest.changes.diff import SeriesChange, StateDiff, Tolerances, diff_states
 from ingest.changes.quality_of_state import check_state
 from ingest.database import ValidationDatabase
-from ingest.database.quality import read_countries_of_run, read_finding_counts
+from ingest.database.changes import replace_series_changes
+from ingest.database.quality import (
+    read_countries_of_run,
+    read_finding_counts,
+    replace_rule_findings,
+)
 from ingest.database.states import resolve_run, run_before
 from ingest.study.combination import Combination
 from ingest.study.settings import Settings
@@ -35,7 +40,7 @@ def store_run_changes(
         if before is None:
             return None
         diff = diff_states(connection, before, resolve_run(connection, str(run_id)), tolerances)
-    database.store_series_changes(run_id, map(_row, diff.series, _causes(diff)))
+    replace_series_changes(database.db, run_id, map(_row, diff.series, _causes(diff)))
     return RunChanges(
         before_run_id=before.run_id,
         combinations=len(diff.changed),
@@ -86,7 +91,7 @@ def store_run_quality(database: ValidationDatabase, run_id: int, settings: Setti
         countries = read_countries_of_run(connection, run_id)
         limit = settings.quality.max_findings
         findings = check_state(connection, rules, run_id, countries, limit)
-    database.store_quality_findings(run_id, [rule.name for rule in rules], findings)
+    replace_rule_findings(database.db, run_id, [rule.name for rule in rules], findings)
 
 
 def read_run_quality(database: ValidationDatabase, run_id: int, settings: Settings) -> RunQuality:

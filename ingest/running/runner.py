@@ -14,8 +14,9 @@ from ingest.analytics.fetcher import Fetched, ResultFetcher
 from ingest.analytics.sources.base import AnalyticsSource
 from ingest.changes.diff import Tolerances
 from ingest.clock import Clock, SystemClock
-from ingest.database import ValidationDatabase
+from ingest.database import ValidationDatabase, write
 from ingest.database.late_results import NOT_FETCHED
+from ingest.database.read import read_open_run
 from ingest.database.records import AcceptedJob, JobOutcome, JobStatus, RunStatus
 from ingest.errors import BackendError, ConfigError
 from ingest.executors.base import Executor, Job, JobFault, JobState, JobUpdate, Submission
@@ -129,13 +130,14 @@ class ValidationRunner(RunPlanner):
 
     def _close_leftovers(self, plan: Plan) -> None:
         """End a run that was cut off, unless this plan takes it up again."""
-        open_run = self._database.open_run()
+        with self._database.reading() as connection:
+            open_run = read_open_run(connection)
         if open_run is None or self._starter.open_run_of(plan) is not None:
             return
         now = self._clock.timestamp()
         if open_run.unfinished:
             why = "the run was cut off before this job ended, and was not taken up again"
-            self._database.close_open_run(open_run.run_id, now, why)
+            write.close_open_run(self._database.db, open_run.run_id, now, why)
         elif open_run.status is RunStatus.RUNNING:
             self._end_run(open_run.run_id, now)
 
@@ -172,7 +174,7 @@ class ValidationRunner(RunPlanner):
         for job, submission in start.adopted:
             self._session.scheduler.adopt(job.combination, self._clock.now(), job.attempts)
             accepted += self._answered(submission, job.submitted_at)
-        self._database.mark_submitted(self._session.run_id, accepted)
+        write.mark_submitted(self._database.db, self._session.run_id, accepted)
 
     def submit_jobs_with_throttling(self) -> None:
         """Submit what the limits allow now; each job's name is stored before it is handed in."""
@@ -200,7 +202,7 @@ class ValidationRunner(RunPlanner):
             for job in jobs
             if job.ulid in wanted or session.scheduler.attempts(job.combination) > 1
         ]
-        self._database.update_ulids(session.run_id, renamed)
+        write.update_ulids(self._database.db, session.run_id, renamed)
         return jobs
 
     def _take_answers(self, submissions: Iterable[Submission]) -> None:
@@ -210,10 +212,10 @@ class ValidationRunner(RunPlanner):
         for submission in submissions:
             accepted += self._answered(submission)
             if session.executor.jobs_survive_run and accepted:
-                self._database.mark_submitted(session.run_id, accepted)
+                write.mark_submitted(self._database.db, session.run_id, accepted)
                 accepted = []
         if accepted:
-            self._database.mark_submitted(session.run_id, accepted)
+            write.mark_submitted(self._database.db, session.run_id, accepted)
 
     def _answered(
         self, submission: Submission, submitted_at: str | None = None
@@ -263,7 +265,7 @@ class ValidationRunner(RunPlanner):
                 self._take_update(self._session.by_ulid[answer.ulid], answer, begun)
         still_running = [c for c in begun if c in self._session.ulids]
         if still_running:
-            self._database.mark_running(self._session.run_id, still_running)
+            write.mark_running(self._database.db, self._session.run_id, still_running)
 
     def _take_update(
         self, combination: Combination, update: JobUpdate, begun: list[Combination]
@@ -327,7 +329,8 @@ class ValidationRunner(RunPlanner):
         """Stop every job at the backend, and give up those that were never submitted."""
         session = self._session
         session.executor.cancel([session.ulids[c] for c in session.scheduler.in_flight])
-        self._database.close_open_run(
+        write.close_open_run(
+            self._database.db,
             session.run_id,
             self._clock.timestamp(),
             "cancelled when the run was stopped (--cancel-on-interrupt)",

@@ -11,7 +11,8 @@ from ulid import ULID
 
 from ingest import __version__
 from ingest.clock import Clock
-from ingest.database import ValidationDatabase
+from ingest.database import ValidationDatabase, write
+from ingest.database.read import read_cut_off_jobs, read_open_run
 from ingest.database.records import CutOffJob, JobRecord, OpenRun, RunRecord, RunStatus
 from ingest.executors.base import EarlierJob, Executor, Submission
 from ingest.executors.job_name import name_job
@@ -57,7 +58,8 @@ class RunStarter:
 
     def open_run_of(self, plan: Plan) -> OpenRun | None:
         """The run that was cut off and that this plan takes up again, where there is one."""
-        open_run = self._database.open_run()
+        with self._database.reading() as connection:
+            open_run = read_open_run(connection)
         if open_run is None or not open_run.unfinished or not self._is_left_of(open_run, plan):
             return None
         return open_run
@@ -105,7 +107,7 @@ class RunStarter:
     def keep_names(self) -> None:
         """What the study calls its countries and scenarios, and the units of its labels."""
         study = self._study
-        self._database.keep_study(study.countries, study.scenarios, study.labels)
+        write.keep_study(self._database.db, study.countries, study.scenarios, study.labels)
 
     def _cut_off_jobs(
         self, jobs: Sequence[PlannedJob], executor: Executor
@@ -118,7 +120,8 @@ class RunStarter:
             for job in jobs
             if job.reason.kind is not ReasonKind.FORCED
         }
-        return self._database.cut_off_jobs(executor.name, wanted)
+        with self._database.reading() as connection:
+            return read_cut_off_jobs(connection, executor.name, wanted)
 
     def _adopt(
         self, run_id: int, cut_off: Mapping[Combination, CutOffJob], executor: Executor
@@ -130,7 +133,8 @@ class RunStarter:
             for job in cut_off.values()
         ]
         adopted = [(by_ulid[s.ulid], s) for s in executor.adopt(earlier)]
-        self._database.take_over(run_id, [job for job, _ in adopted if job.run_id != run_id])
+        others = [job for job, _ in adopted if job.run_id != run_id]
+        write.adopt_jobs(self._database.db, run_id, others)
         if adopted:
             log.info("%d jobs of an earlier process are followed from now on", len(adopted))
         return adopted
@@ -170,7 +174,7 @@ class RunStarter:
             name = known.job_name if known else name_job(self._study.name, ulid)
             names[job.combination] = (ulid, name)
         renamed = [(c, *names[c]) for c in names if c not in cut_off]
-        self._database.update_ulids(run_id, renamed)
+        write.update_ulids(self._database.db, run_id, renamed)
         self._database.update_run_status(run_id, RunStatus.RUNNING)
         return names
 

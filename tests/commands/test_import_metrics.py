@@ -222,6 +222,20 @@ def test_a_combination_in_two_files_is_refused(study: StudyFolder, ingest: Inges
     )
 
 
+def test_two_jobs_that_nobody_knows_cannot_be_of_one_combination(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    for number in (1, 2):
+        (study.root / f"{ulid(number)}.csv").write_text(f"{HEADER}X,2025,{number}\n")
+    files = [f"{ulid(number)}.csv" for number in (1, 2)]
+    result = ingest("import", "--metrics", *files, "--country", "KEN", "--scenario", "null")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"Error: KEN / null stands in {files[0]} and in {files[1]}; nothing was changed\n",
+    )
+    assert not study.database.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -11,11 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.database import ValidationDatabase
-from ingest.database.cleanup import CleanupRule, plan_cleanup, read_pinned
+from ingest.database.changes import replace_series_changes
+from ingest.database.cleanup import (
+    CleanupRule,
+    clean_up,
+    give_space_back,
+    plan_cleanup,
+    read_pinned,
+)
 from ingest.database.files import open_for_reading
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord, RunStatus
 from ingest.database.states import make_state_table
-from ingest.database.tags import read_tags
+from ingest.database.tags import read_tags, store_tag
+from ingest.database.write import insert_result_set
 from ingest.errors import DatabaseError
 from ingest.metrics import Metric, ResultSet
 from ingest.planning.inputs import Inputs, InputSet
@@ -51,7 +59,7 @@ def add_run(database: ValidationDatabase, number: int, jobs: Run, *, ended: bool
         row = [0 if position == 4 else value for position, value in enumerate(changes)]
         stored = rows_of(database, "SELECT * FROM series_changes WHERE run_id = ?", run_id)
         kept = [tuple(old[1:]) for old in stored]
-        database.store_series_changes(run_id, [*kept, tuple(row)])
+        replace_series_changes(database.db, run_id, [*kept, tuple(row)])
     database.update_run_status(run_id, RunStatus.COMPLETED, record.timestamp)
     return run_id
 
@@ -62,7 +70,7 @@ def test_a_run_keeps_how_much_it_moved(build: Callable[..., Path]) -> None:
     assert rows(path, counts) == [(2, 2)]
     with closing(ValidationDatabase(path)) as database, database.writing():
         [[*row]] = rows_of(database, "SELECT * FROM series_changes WHERE country = 'KEN'")
-        database.store_series_changes(1, [tuple(row[1:]), ("KEN", "null", "M", *row[4:])])
+        replace_series_changes(database.db, 1, [tuple(row[1:]), ("KEN", "null", "M", *row[4:])])
     assert rows(path, counts) == [(2, 1)]
 
 
@@ -83,7 +91,7 @@ def build(tmp_path: Path) -> Callable[..., Path]:
             for number, run in enumerate(runs, start=1):
                 add_run(database, number, run)
             for tag, run_id in (tags or {}).items():
-                database.tag_run(run_id, tag)
+                store_tag(database.db, run_id, tag)
         return path
 
     return make
@@ -97,8 +105,8 @@ def rows(path: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:
 def clean(path: Path, rule: CleanupRule) -> Any:
     database = ValidationDatabase(path)
     with database.writing():
-        removed = database.clean_up(rule)
-        database.give_space_back()
+        removed = clean_up(database.db, rule)
+        give_space_back(database.db)
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     assert rows(path, "PRAGMA foreign_key_check") == []
     return removed
@@ -207,8 +215,8 @@ def test_without_a_rule_only_what_nobody_refers_to_goes(build: Callable[..., Pat
     path = build({KEN: 1.0}, {KEN: 2.0})
     assert clean(path, CleanupRule()).is_empty
     database = ValidationDatabase(path)
-    with database.writing():
-        database.store_metrics(ResultSet([Metric("Nobody's", 2025, 1.0)]))
+    with database.writing(), database.db.atomic():
+        insert_result_set(database.db, ResultSet([Metric("Nobody's", 2025, 1.0)]))
     removed = clean(path, CleanupRule())
     assert (removed.runs, removed.result_sets, removed.elements) == ((), 1, 1)
 
@@ -236,7 +244,7 @@ def test_a_row_that_would_be_left_without_its_run_undoes_everything(
         connection.commit()
     database = ValidationDatabase(path)
     with database.writing(), pytest.raises(DatabaseError) as error:
-        database.clean_up(CleanupRule(keep=1))
+        clean_up(database.db, CleanupRule(keep=1))
     assert str(error.value) == (
         "a row of notes refers to validation_runs that would be removed; nothing was changed"
     )
@@ -247,10 +255,12 @@ def test_after_a_clean_up_results_can_be_stored_again(build: Callable[..., Path]
     path = build({KEN: 1.0}, {KEN: 2.0})
     database = ValidationDatabase(path)
     with database.writing():
-        database.store_metrics(ResultSet([Metric("Gone", 2025, 1.0)]))
-        database.clean_up(CleanupRule(keep=1))
+        with database.db.atomic():
+            insert_result_set(database.db, ResultSet([Metric("Gone", 2025, 1.0)]))
+        clean_up(database.db, CleanupRule(keep=1))
         add_run(database, 3, {KEN: 1.0})
-        database.store_metrics(ResultSet([Metric("Gone", 2025, 1.0)]))
+        with database.db.atomic():
+            insert_result_set(database.db, ResultSet([Metric("Gone", 2025, 1.0)]))
     assert runs(path) == [2, 3], "numbers of runs are not used again"
     assert rows(path, "PRAGMA foreign_key_check") == []
     assert latest(path) == [(3, "KEN", "null", "L1", 2025, 1.0)]

@@ -3,13 +3,23 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ingest.database import ValidationDatabase
-from ingest.database.read import ReadConnections, read_failure_causes
-from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord, RunStatus
+from ingest.database.read import ReadConnections, read_failure_causes, read_open_run
+from ingest.database.records import (
+    JobOutcome,
+    JobRecord,
+    JobStatus,
+    RunRecord,
+    RunStatus,
+    read_notes,
+)
+from ingest.database.write import close_open_run, insert_result_set, keep_study
 from ingest.errors import DatabaseError
 from ingest.metrics import Metric, ResultSet
 from ingest.planning.inputs import Inputs, InputSet
@@ -148,7 +158,8 @@ def test_equal_numbers_are_stored_once(database: ValidationDatabase, path: Path)
 
 
 def test_store_metrics_keeps_row_count_and_years(database: ValidationDatabase, path: Path) -> None:
-    stored = database.store_metrics(result_set(1.0, 2.0, 3.0))
+    with database.db.atomic():
+        stored = insert_result_set(database.db, result_set(1.0, 2.0, 3.0))
     assert rows(
         path, "SELECT result_set_id, row_count, first_year, last_year FROM result_sets"
     ) == [(stored.result_set_id, 3, 2025, 2027)]
@@ -175,6 +186,40 @@ def test_incomplete_records_are_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(DatabaseError, match=message):
         make()  # type: ignore[operator]
+
+
+def test_notes_are_read_as_they_were_stored(database: ValidationDatabase, path: Path) -> None:
+    run_id = start(database, KEN, UGA)
+    noted = replace(success(KEN, result_set(1.0)), notes=["[a list]", "2 rows stood twice"])
+    database.record_job_result(run_id, noted)
+    database.record_job_result(run_id, success(UGA, result_set(1.0)))
+    stored = rows(path, "SELECT notes FROM job_results ORDER BY country")
+    assert stored == [("[a list]\n2 rows stood twice",), (None,)]
+    assert read_notes(str(stored[0][0])) == ("[a list]", "2 rows stood twice")
+    assert read_notes(None) == ()
+
+
+@dataclass(frozen=True)
+class RemarkedOutcome(JobOutcome):
+    remark: str | None = None
+
+
+def test_a_field_of_an_outcome_is_stored_in_the_column_of_its_name(
+    database: ValidationDatabase, path: Path
+) -> None:
+    database.db.conn.execute("ALTER TABLE job_results ADD COLUMN remark TEXT")
+    run_id = start(database, KEN)
+    facts: dict[str, Any] = {
+        "completed_at": NOW,
+        "attempts": 2,
+        "duration_s": 0.5,
+        "error_kind": "model error",
+    }
+    facts |= {"error": "no", "remark": "slow"}
+    outcome = RemarkedOutcome(KEN, JobStatus.FAILED, **facts)
+    database.record_job_result(run_id, outcome)
+    stored = rows(path, f"SELECT {', '.join(facts)} FROM job_results")
+    assert stored == [tuple(facts.values())]
 
 
 def test_run_status_recounts_its_jobs(database: ValidationDatabase, path: Path) -> None:
@@ -206,17 +251,6 @@ def test_failed_jobs_are_grouped_by_the_first_line_of_their_error(
         ]
 
 
-def test_needs_rerun_until_a_success_with_metrics_for_these_inputs(
-    database: ValidationDatabase,
-) -> None:
-    assert database.needs_rerun("KEN", "null", INPUTS.digest)
-    run_id = start(database, KEN)
-    assert database.needs_rerun("KEN", "null", INPUTS.digest)
-    database.record_job_result(run_id, success(KEN, result_set(1.0)))
-    assert not database.needs_rerun("KEN", "null", INPUTS.digest)
-    assert database.needs_rerun("KEN", "null", "other inputs")
-
-
 def test_stored_state_is_that_of_the_newest_success(database: ValidationDatabase) -> None:
     for results in (result_set(1.0), result_set(2.0)):
         run_id = start(database, KEN)
@@ -234,8 +268,8 @@ def test_stored_state_is_that_of_the_newest_success(database: ValidationDatabase
 def test_further_groups_of_countries_become_columns(
     database: ValidationDatabase, path: Path
 ) -> None:
-    database.keep_study([Country("KEN", "Kenya", {"region": "Africa", "club": "EAC"})], [])
-    database.keep_study([Country("KEN", "Kenya!", {"region": "Africa"})], [])
+    keep_study(database.db, [Country("KEN", "Kenya", {"region": "Africa", "club": "EAC"})], [])
+    keep_study(database.db, [Country("KEN", "Kenya!", {"region": "Africa"})], [])
     assert rows(path, "SELECT iso3, name, region, club FROM countries") == [
         ("KEN", "Kenya!", "Africa", "EAC")
     ]
@@ -245,11 +279,11 @@ def test_names_that_are_as_they_were_are_not_written_again(
     database: ValidationDatabase, path: Path
 ) -> None:
     names = ([Country("KEN", "Kenya")], [], [Label("DALYs", "healthy years lost")])
-    database.keep_study(*names)
+    keep_study(database.db, *names)
     before = database.db.conn.total_changes
-    database.keep_study(*names)
+    keep_study(database.db, *names)
     assert database.db.conn.total_changes == before
-    database.keep_study([], [], [Label("DALYs", "years", "Lost.")])
+    keep_study(database.db, [], [], [Label("DALYs", "years", "Lost.")])
     assert rows(path, "SELECT element_label, unit, description FROM labels") == [
         ("DALYs", "years", "Lost.")
     ]
@@ -260,11 +294,12 @@ def test_closing_an_open_run_cancels_what_had_not_ended(
 ) -> None:
     run_id = start(database, KEN, UGA)
     database.record_job_result(run_id, success(KEN, result_set(1.0)))
-    open_run = database.open_run()
+    with database.reading() as connection:
+        open_run = read_open_run(connection)
     assert open_run is not None
     assert open_run.unfinished == {UGA: INPUTS.digest}
     assert open_run.finished == {KEN}
-    database.close_open_run(run_id, NOW, "cut off")
+    close_open_run(database.db, run_id, NOW, "cut off")
     assert rows(path, "SELECT country, job_status, error FROM job_results") == [
         ("KEN", "success", None),
         ("UGA", "cancelled", "cut off"),

@@ -10,6 +10,7 @@ import pytest
 from ingest.charts.charts import question_chart
 from ingest.database import ValidationDatabase
 from ingest.database.files import open_for_reading
+from ingest.database.write import keep_study
 from ingest.errors import ConfigError
 from ingest.questions.asked import AskedQuestion, chart_subtitle, describe_question, resolve_values
 from ingest.questions.catalogue import run_canned_query
@@ -171,7 +172,7 @@ def test_chosen_countries_are_named(connection: sqlite3.Connection) -> None:
 def test_the_unit_of_the_label_is_told_beside_it(tmp_path: Path) -> None:
     store_two_runs(tmp_path / "results.db")
     with ValidationDatabase(tmp_path / "results.db").writing() as database:
-        database.keep_study([], [], [Label(LABEL, "healthy years in the year")])
+        keep_study(database.db, [], [], [Label(LABEL, "healthy years in the year")])
     with closing(open_for_reading(tmp_path / "results.db")) as stored:
         asked = ask(stored, "label_trend", scenario="up", countries="KEN")
         other = ask(stored, "label_trend", label="Population")

@@ -12,6 +12,7 @@ import pytest
 from ingest.database import ValidationDatabase
 from ingest.database.files import open_for_reading
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord, RunStatus
+from ingest.database.write import keep_study
 from ingest.errors import ConfigError
 from ingest.metrics import Metric, ResultSet
 from ingest.planning.inputs import Inputs, InputSet
@@ -98,7 +99,7 @@ def store_run(
 def store_two_runs(path: Path) -> None:
     """Two runs of hand-made numbers, the second of one combination alone and a failure."""
     with ValidationDatabase(path).writing() as database:
-        database.keep_study(COUNTRIES, [])
+        keep_study(database.db, COUNTRIES, [])
         store_run(database, RUN_1)
         store_run(database, RUN_2, failing=[Combination("UGA", "up")])
 
@@ -458,8 +459,8 @@ def test_the_catalogue_has_every_label(connection: sqlite3.Connection) -> None:
 def test_the_catalogue_tells_units_and_meanings(tmp_path: Path) -> None:
     with ValidationDatabase(tmp_path / "r.db").writing() as database:
         store_run(database, {("KEN", "null"): [1.5]})
-        database.keep_study(
-            [], [], [Label(LABEL, "healthy years", "Years lived."), Label("X", "m")]
+        keep_study(
+            database.db, [], [], [Label(LABEL, "healthy years", "Years lived."), Label("X", "m")]
         )
     with closing(open_for_reading(tmp_path / "r.db")) as stored:
         first, *others = answer(stored, "label_catalogue", country="KEN", scenario="null")
@@ -545,7 +546,7 @@ def test_biggest_changes_and_findings_are_those_that_are_stored(tmp_path: Path) 
 
 def test_suspicious_values_are_negative_missing_or_jump(tmp_path: Path) -> None:
     with ValidationDatabase(tmp_path / "results.db").writing() as database:
-        database.keep_study(COUNTRIES, [])
+        keep_study(database.db, COUNTRIES, [])
         store_run(database, {("KEN", "up"): (1.0, -2.0, -1.9), ("UGA", "up"): (10.0, 12.0, 30.0)})
     with closing(open_for_reading(tmp_path / "results.db")) as reading:
         rows = answer(reading, "suspicious_values", label=LABEL, scenario="")

@@ -8,14 +8,8 @@ from dataclasses import dataclass
 from ingest.browser.pages.changes import Change, count_changes, read_changes
 from ingest.browser.pages.matrix import Matrix, read_matrix
 from ingest.browser.pages.run import RuleFindings, read_findings
-from ingest.browser.pages.runs import (
-    Progress,
-    Run,
-    newest_run_id,
-    read_progress,
-    read_run_facts,
-    run_before,
-)
+from ingest.browser.pages.runs import Progress, Run, read_progress, read_run_facts
+from ingest.database.states import RunRef, newest_run, run_before
 
 SHOWN_CHANGES = 8
 
@@ -29,7 +23,7 @@ class Overview:
 
     run: Run | None
     going_on: Progress | None
-    previous: int | None
+    previous: RunRef | None
     matrix: Matrix
     changed_series: int
     changed_combinations: int
@@ -45,14 +39,15 @@ class Overview:
 
 def read_overview(connection: sqlite3.Connection) -> Overview:
     """The state as of now."""
-    newest = newest_run_id(connection)
-    ended = newest_run_id(connection, ended=True)
+    newest = newest_run(connection)
+    last = newest_run(connection, ended=True)
+    ended = last.run_id if last else None
     run = None if ended is None else read_run_facts(connection, ended)
-    is_going_on = newest is not None and newest != ended
+    is_going_on = newest is not None and newest != last
     series, combinations = (0, 0) if ended is None else count_changes(connection, ended)
     return Overview(
         run=run,
-        going_on=read_progress(connection, newest) if newest and is_going_on else None,
+        going_on=read_progress(connection, newest.run_id) if newest and is_going_on else None,
         previous=None if ended is None else run_before(connection, ended),
         matrix=read_matrix(connection),
         changed_series=series,

@@ -15,8 +15,9 @@ from ingest.browser.pages.job import read_job_page
 from ingest.browser.pages.matrix import read_matrix
 from ingest.browser.pages.overview import read_overview
 from ingest.browser.pages.run import read_run_page
-from ingest.browser.pages.runs import newest_run_id, read_progress, read_run_facts, read_run_list
+from ingest.browser.pages.runs import read_progress, read_run_facts, read_run_list
 from ingest.browser.questions.catalogue import question_topics
+from ingest.database.states import newest_run
 
 RUNS_A_PAGE = 50
 CHANGES_A_PAGE = 500
@@ -110,8 +111,9 @@ PAGES: dict[str, Page] = {
 
 def read_progress_json(connection: sqlite3.Connection, given: Arguments) -> Values | None:
     """How far a run is, the newest where none is named; None where there is no such run."""
-    run_id = _number(given.get("run")) or newest_run_id(connection)
-    progress = read_progress(connection, run_id) if run_id else None
+    newest = newest_run(connection)
+    run_id = _number(given.get("run")) or (newest.run_id if newest else 0)
+    progress = read_progress(connection, run_id)
     return progress.as_json() if progress else None
 
 

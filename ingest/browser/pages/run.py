@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.browser.pages.changes import (
@@ -13,14 +12,9 @@ from ingest.browser.pages.changes import (
     read_changes,
     read_label_changes,
 )
-from ingest.browser.pages.runs import (
-    Progress,
-    Run,
-    read_progress,
-    read_run_facts,
-    run_after,
-    run_before,
-)
+from ingest.browser.pages.runs import Progress, Run, read_progress, read_run_facts
+from ingest.database import read
+from ingest.database.states import RunRef, run_after, run_before
 
 SHOWN_JOBS = 12
 SHOWN_CHANGES = 10
@@ -29,12 +23,12 @@ SHOWN_REASONS = 12
 
 @dataclass(frozen=True)
 class RunPage:
-    """Everything about one run. previous and following are run numbers, None at the ends."""
+    """Everything about one run. previous and following are None at the ends."""
 
     run: Run
     progress: Progress
-    previous: int | None
-    following: int | None
+    previous: RunRef | None
+    following: RunRef | None
     reasons: list[Reason]
     failures: list[Failure]
     durations: Durations
@@ -121,28 +115,10 @@ class Failure:
 
 def read_failures(connection: sqlite3.Connection, run_id: int) -> list[Failure]:
     """The failed jobs of a run by kind and first line of the error, the largest group first."""
-    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for country, scenario, kind, message in _read_failed(connection, run_id):
-        groups.setdefault((kind, message), []).append((country, scenario))
-    found = [
+    return [
         Failure(kind, message, tuple(jobs[:SHOWN_JOBS]), len(jobs))
-        for (kind, message), jobs in groups.items()
+        for (kind, message), jobs in read.read_failures(connection, run_id)
     ]
-    return sorted(found, key=lambda failure: -failure.count)
-
-
-def _read_failed(
-    connection: sqlite3.Connection, run_id: int
-) -> Iterator[tuple[str, str, str, str]]:
-    rows = connection.execute(
-        """SELECT country, scenario, coalesce(error_kind, job_status), coalesce(error, '')
-             FROM job_results
-            WHERE run_id = ? AND job_status IN ('failed', 'timeout', 'cancelled')
-            ORDER BY scenario, country""",
-        [run_id],
-    )
-    for country, scenario, kind, error in rows:
-        yield country, scenario, kind, error.partition("\n")[0]
 
 
 @dataclass(frozen=True)

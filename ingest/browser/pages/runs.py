@@ -1,18 +1,16 @@
-"""Runs as the pages show them: what is known of one, how far it is, which is the newest."""
+"""Runs as the pages show them: what is known of one, how far it is, and lists of them."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
 from ingest.database.files import database_file, is_writer_gone
-from ingest.database.read import read_run
+from ingest.database.read import read_run, read_runs
 from ingest.text.numbers import count_text
 from ingest.text.times import duration_text
 
-_NO_LIMIT = 2**62
 _ENDED = ("success", "failed", "timeout", "cancelled")
 
 
@@ -57,62 +55,20 @@ class Run:
 
 def read_run_facts(connection: sqlite3.Connection, run_id: int) -> Run | None:
     """A run with its tags, None where there is none of that number."""
-    facts = read_run(connection, run_id)
+    facts = read_run(connection, run_id, more=("git_branch", "ingest_version", "source"))
     if facts is None:
         return None
-    more = connection.execute(
-        "SELECT git_branch, ingest_version, source FROM validation_runs WHERE run_id = ?", [run_id]
-    ).fetchone()
-    facts |= dict(zip(("git_branch", "ingest_version", "source"), more, strict=True))
     tags = connection.execute("SELECT tag FROM run_tags WHERE run_id = ? ORDER BY tag", [run_id])
     return Run(facts, tuple(tag for (tag,) in tags))
-
-
-def newest_run_id(connection: sqlite3.Connection, *, ended: bool = False) -> int | None:
-    """The newest run, or the newest that is not going on; None where there is none."""
-    condition = "WHERE status <> 'running'" if ended else ""
-    row = connection.execute(
-        f"SELECT run_id FROM validation_runs {condition} ORDER BY run_id DESC LIMIT 1"
-    ).fetchone()
-    return int(row[0]) if row else None
-
-
-def run_before(connection: sqlite3.Connection, run_id: int) -> int | None:
-    """The number of the run before one, None for the first."""
-    return _neighbour(connection, "run_id < ? ORDER BY run_id DESC", run_id)
-
-
-def run_after(connection: sqlite3.Connection, run_id: int) -> int | None:
-    """The number of the run after one, None for the newest."""
-    return _neighbour(connection, "run_id > ? ORDER BY run_id", run_id)
-
-
-def _neighbour(connection: sqlite3.Connection, condition: str, run_id: int) -> int | None:
-    row = connection.execute(
-        f"SELECT run_id FROM validation_runs WHERE {condition} LIMIT 1", [run_id]
-    ).fetchone()
-    return int(row[0]) if row else None
 
 
 def read_run_list(
     connection: sqlite3.Connection, before: int | None, limit: int
 ) -> list[dict[str, Any]]:
     """The newest runs, or those before one, with how many series each moved and its tags."""
-    rows = connection.execute(
-        """SELECT run_id, timestamp, git_commit, dirty_files, status, executor, total_jobs,
-                  successful_jobs, failed_jobs, up_to_date_jobs,
-                  (julianday(finished_at) - julianday(timestamp)) * 86400 AS duration_s,
-                  changed_series,
-                  (SELECT group_concat(tag, ', ') FROM run_tags AS t WHERE t.run_id = r.run_id)
-                      AS tags
-             FROM validation_runs AS r WHERE run_id < ? ORDER BY run_id DESC LIMIT ?""",
-        [_NO_LIMIT if before is None else before, limit],
-    )
-    names = [column[0] for column in rows.description]
-    runs = [dict(zip(names, row, strict=True)) for row in rows]
-    for run in runs:
-        run["dirty_files"] = json.loads(run["dirty_files"] or "[]")
-    return runs
+    tags = """(SELECT group_concat(tag, ', ') FROM run_tags AS t
+                WHERE t.run_id = validation_runs.run_id) AS tags"""
+    return read_runs(connection, limit, before=before, more=("changed_series", tags))
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import Any
 
 from ingest.browser import formatting
 from ingest.browser.links import Links
-from ingest.browser.own_database import has_results, read_study_name
+from ingest.browser.own_database import has_results
 from ingest.browser.questions.catalogue import questions
+from ingest.database.read import read_study_name
 from ingest.text.numbers import count_text, percent_text, quantity_text, signed_quantity_text
 from ingest.text.times import age_text, duration_text, moment_text
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from ingest.browser import formatting
 from ingest.browser.links import Links, encode
+from ingest.database.records import read_notes
 from ingest.text.numbers import count_text, percent_text
 from ingest.text.times import duration_text, moment_text
 
@@ -254,8 +255,16 @@ def list_cell(context: CellContext, value: Any, row: Row) -> Markup | None:
         return None
     if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
         return None
-    if not entries:
-        return Markup('<span class="quiet">none</span>')
+    return _listed(entries) if entries else Markup('<span class="quiet">none</span>')
+
+
+def notes_cell(context: CellContext, value: Any, row: Row) -> Markup | None:
+    """Several notes as a list, a long one closed."""
+    notes = read_notes(value) if isinstance(value, str) else ()
+    return _listed(notes) if len(notes) > 1 else None
+
+
+def _listed(entries: Sequence[str]) -> Markup:
     items = "".join(f"<li>{escape(entry)}</li>" for entry in entries)
     listed = f'<ul class="cell-list">{items}</ul>'
     if len(entries) <= _SHOWN_ENTRIES:
@@ -285,6 +294,6 @@ _BY_COLUMN: dict[str, _Renderer] = {
     "duration_s": duration_cell,
     "relative_change": share_cell,
     "error": error_cell,
-    "notes": list_cell,
+    "notes": notes_cell,
     "dirty_files": list_cell,
 }  # fmt: skip

@@ -12,12 +12,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ingest.clock import SystemClock
 from ingest.errors import BackendError
 from ingest.study.combination import Combination
 
@@ -52,7 +52,7 @@ def journal_path(state_path: Path) -> Path:
 
 def journal_time() -> str:
     """The time now, as lines hold it; such texts can be compared."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return SystemClock().timestamp()
 
 
 class SubmissionJournal:

@@ -19,6 +19,7 @@ from ingest.browser.questions.answer import answer_text
 from ingest.browser.questions.page import QuestionPage, build_question_page
 from ingest.database import ValidationDatabase
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunStatus
+from ingest.database.write import keep_study
 from ingest.errors import ConfigError
 from ingest.metrics import Metric, ResultSet
 from ingest.planning.inputs import Inputs, InputSet
@@ -104,8 +105,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Site:
     reason = Reason(ReasonKind.NEVER_RUN, HOSTILE)
     combinations = [Combination(c, s) for c in ("KEN", "UGA") for s in ("null", HOSTILE)]
     with ValidationDatabase(path).writing() as database:
-        database.keep_study(
-            [Country("KEN", f"Kenya {HOSTILE}", {"region": HOSTILE}), Country("UGA", "Uganda")], []
+        keep_study(
+            database.db,
+            [Country("KEN", f"Kenya {HOSTILE}", {"region": HOSTILE}), Country("UGA", "Uganda")],
+            [],
         )
         jobs = [
             JobRecord(combination, f"{n:026d}", "job", inputs, reason)

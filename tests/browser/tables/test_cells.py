@@ -423,6 +423,17 @@ def test_a_list_is_told_entry_by_entry() -> None:
     assert shown([1]) is None
 
 
+def test_notes_are_shown_line_by_line() -> None:
+    def shown(notes: str | None) -> str | None:
+        return render_value(CONTEXT, "notes", notes, {}, "job_results")
+
+    assert shown("2 rows stood twice\n<b>") == (
+        '<ul class="cell-list"><li>2 rows stood twice</li><li>&lt;b&gt;</li></ul>'
+    )
+    assert shown("one note") is None
+    assert shown(None) is None
+
+
 def test_a_commit_is_short_and_what_is_none_stays() -> None:
     commit = "3ea3974b7af8d632dddcd2374705119b876f2fa6"
     shown = render_value(CONTEXT, "git_commit", commit, {}, None)
