@@ -32,8 +32,8 @@ from ingest.executors.model_call import (
     run_command,
 )
 from ingest.executors.output_tail import TailedOutput, last_lines
-from ingest.services.aws_clients import AwsClients, AwsPlace
-from ingest.services.aws_errors import AwsError
+from ingest.services.aws_clients import AwsClients
+from ingest.services.aws_errors import AwsError, AwsPlace
 from ingest.services.s3_place import parse_s3_place
 
 _ARRAY_INDEX, _JOB_ID = "AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ID"

@@ -33,8 +33,8 @@ from ingest.executors.base import (
     Submission,
 )
 from ingest.findings import Finding, error, has_errors
-from ingest.services.aws_clients import AwsClients, AwsPlace
-from ingest.services.aws_errors import AwsError
+from ingest.services.aws_clients import AwsClients
+from ingest.services.aws_errors import AwsError, AwsPlace
 
 
 class AwsBatchExecutor(Executor):

@@ -15,7 +15,7 @@ from ingest.executors.aws_batch.store import JobStore
 from ingest.executors.base import Job, JobFault, Submission
 from ingest.services.aws_clients import AwsClients
 from ingest.services.aws_errors import AwsError, Trouble
-from ingest.services.pacing import Pacer
+from ingest.services.pacing import Pace
 
 MAX_ARRAY_SIZE = 10_000
 MAX_CALLS_PER_S = 30.0  # AWS takes 50 a second from a whole account
@@ -88,7 +88,7 @@ class Submitter:
         self._variables = {**variables, JOBS_URI: str(store.place)}
         self._upload_threads = upload_threads
         self._pause = pause
-        self._pacer = Pacer(MAX_CALLS_PER_S)
+        self._pace = Pace(1 / MAX_CALLS_PER_S)
 
     def submit(self, groups: Sequence[JobGroup], jobs: Mapping[str, Job]) -> Iterator[Submission]:
         """Hand in groups, singles side by side; jobs are given by ULID.
@@ -197,15 +197,9 @@ class Submitter:
         raise AssertionError("the last try returns or raises")
 
     def _call_submit_job(self, name: str, arguments: Mapping[str, Any]) -> str:
-        self._pacer.wait()
-        batch = self._clients.batch_once
-        thing = f"queue {self._request['jobQueue']}"
-        answer = self._clients.call(
-            lambda: batch.submit_job(jobName=name, **self._request, **arguments),
-            "batch",
-            "SubmitJob",
-            thing,
-        )
+        self._pace.wait()
+        with self._clients.calling("batch", "SubmitJob", f"queue {self._request['jobQueue']}"):
+            answer = self._clients.batch_once.submit_job(jobName=name, **self._request, **arguments)
         return answer["jobId"]
 
 
