@@ -71,6 +71,11 @@ class JobFault:
     message: str
     can_pass: bool = False
 
+    @property
+    def first_line(self) -> str:
+        """What happened, without the output."""
+        return self.message.partition("\n")[0]
+
 
 @dataclass(frozen=True)
 class Submission:

@@ -20,6 +20,7 @@ from ingest.database.records import AcceptedJob, JobOutcome, JobStatus, RunStatu
 from ingest.errors import BackendError, ConfigError
 from ingest.executors.base import Executor, Job, JobFault, JobState, JobUpdate, Submission
 from ingest.executors.job_name import name_job
+from ingest.executors.output_tail import with_output
 from ingest.planning.plan import Plan
 from ingest.plugins.events import JobFinished, RunFinished, RunProgress
 from ingest.plugins.manager import call_observers
@@ -141,7 +142,7 @@ class ValidationRunner(RunPlanner):
 
     def _begin(self, plan: Plan, executor: Executor, source: AnalyticsSource) -> RunSession:
         settings = self.study.settings
-        processor = AnalyticsProcessor(self._database, source, settings, self._plugins)
+        processor = AnalyticsProcessor(self._database, settings, self._plugins)
         self._close_leftovers(plan)
         start = self._starter.start(plan, executor, self._starter.open_run_of(plan))
         session = RunSession(
@@ -290,15 +291,14 @@ class ValidationRunner(RunPlanner):
     def _remember_doubt(self, combination: Combination, update: JobUpdate) -> None:
         fault = update.fault or JobFault("state unknown", f"its state is {update.state.value}")
         if self._session.doubts.get(combination) != fault:
-            first_line = fault.message.partition("\n")[0]
-            log.info("%s: %s: %s", combination, update.state.value, first_line)
+            log.info("%s: %s: %s", combination, update.state.value, fault.first_line)
         self._session.doubts[combination] = fault
 
     def _give_up_lost(self) -> None:
         """Fail jobs whose state stays unknown; stop when nothing can be asked about any more."""
         session, now, run = self._session, self._clock.now(), self.study.settings.run
         if session.scheduler.is_cut_off(now):
-            why = next(reversed(session.doubts.values())).message.partition("\n")[0]
+            why = next(reversed(session.doubts.values())).first_line
             raise BackendError(
                 f"{session.executor.name} could not be asked about any job for "
                 f"{run.unreachable_limit_s:g} s (run.unreachable_limit_s): {why}. Jobs that were "
@@ -314,13 +314,12 @@ class ValidationRunner(RunPlanner):
         if not overdue:
             return
         outputs = session.executor.cancel([session.ulids[c] for c in overdue])
-        limit = f"{self.study.settings.run.job_timeout_s:g} s"
+        what = "stopped" if session.executor.can_cancel else "not waited for"
+        limit_s = self.study.settings.run.job_timeout_s
         for combination in overdue:
-            message = f"stopped after running for {limit} (run.job_timeout_s)"
-            if not session.executor.can_cancel:
-                message = f"not waited for after running for {limit} (run.job_timeout_s)"
-            output = outputs.get(session.ulids[combination])
-            fault = JobFault("timed out", f"{message}\n{output}" if output else message)
+            message = f"{what} after running for {limit_s:g} s (run.job_timeout_s)"
+            message = with_output(message, outputs.get(session.ulids[combination]))
+            fault = JobFault("timed out", message)
             self._store(combination, JobStatus.TIMEOUT, fault=fault)
 
     def _cancel_the_rest(self) -> None:
@@ -356,8 +355,8 @@ class ValidationRunner(RunPlanner):
     def _attempt_failed(self, combination: Combination, fault: JobFault) -> None:
         now = self._clock.now()
         if self._session.scheduler.failed(combination, now, can_pass=fault.can_pass):
-            first_line = fault.message.partition("\n")[0]
-            log.warning("%s: %s: %s; will be tried again", combination, fault.kind, first_line)
+            what = f"{fault.kind}: {fault.first_line}"
+            log.warning("%s: %s; will be tried again", combination, what)
         else:
             self._store(combination, JobStatus.FAILED, fault=fault)
 

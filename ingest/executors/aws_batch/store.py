@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from ingest.executors.output_tail import with_output
 from ingest.services.aws_clients import AwsClients, find_or_none
 from ingest.services.s3_place import S3Place
 
@@ -31,7 +32,7 @@ class ErrorDocument:
     @property
     def text(self) -> str:
         """The message, followed by the tail where there is one."""
-        return f"{self.message}\n{self.tail}" if self.tail else self.message
+        return with_output(self.message, self.tail)
 
 
 class JobStore:

@@ -74,11 +74,6 @@ class LocalExecutor(Executor):
             return [error("no-program", where, message)]
         return []
 
-    @property
-    def worker_count(self) -> int:
-        """How many worker processes run side by side."""
-        return self._count
-
     def start(self) -> None:
         """Start the workers and wait until the first has loaded the model.
 
