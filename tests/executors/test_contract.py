@@ -16,9 +16,9 @@ from ingest.analytics.validate import validate_rows
 from ingest.errors import AnalyticsError
 from ingest.executors.base import Executor, JobState
 from ingest.executors.local.executor import LocalExecutor
-from ingest.executors.local_settings import LocalSettings
 from ingest.findings import Finding
 from ingest.plugins.manager import find_executor, load_plugins
+from ingest.study.local_settings import LocalSettings
 from ingest.study.setting_fields import read_section, section_fields
 from tests.conftest import PROJECT
 from tests.executors.aws_batch.aws_drive import aws_batch_contract

@@ -23,7 +23,6 @@ from ingest.executors.aws_batch.jobs import EXIT_AGAIN, EXIT_INPUT
 from ingest.executors.aws_batch.result_csv import as_csv
 from ingest.executors.aws_batch.store import ErrorDocument, JobStore
 from ingest.executors.aws_batch.submit import ARRAY_NAME, CODE_DIGEST, JOB_ULID, JOBS_URI
-from ingest.executors.local_settings import LocalSettings
 from ingest.executors.model_call import (
     ModelCrashError,
     ModelError,
@@ -35,6 +34,7 @@ from ingest.executors.output_tail import TailedOutput, last_lines
 from ingest.services.aws_clients import AwsClients
 from ingest.services.aws_errors import AwsError, AwsPlace
 from ingest.services.s3_place import parse_s3_place
+from ingest.study.local_settings import LocalSettings
 
 _ARRAY_INDEX, _JOB_ID = "AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ID"
 _ATTEMPT = "AWS_BATCH_JOB_ATTEMPT"

@@ -21,8 +21,8 @@ import pytest
 from ingest.errors import AnalyticsError, BackendError, ConfigError
 from ingest.executors.base import JobState
 from ingest.executors.local.executor import LocalExecutor, available_cores
-from ingest.executors.local_settings import LocalSettings
 from ingest.metrics import Metric
+from ingest.study.local_settings import LocalSettings
 from tests.conftest import PROJECT
 from tests.executors.drive import (
     LIMIT_S,
