@@ -41,7 +41,11 @@ _ATTEMPT = "AWS_BATCH_JOB_ATTEMPT"
 
 
 class Stopped(BaseException):
-    """SIGTERM came: the job was terminated, ran out of time, or its machine is taken away."""
+    """SIGTERM came: the job was terminated, ran out of time, or its machine is taken away.
+
+    Not an IngestError, nor an Exception, so that no model catches it: main() turns it into an
+    exit code.
+    """
 
 
 @dataclass(frozen=True)
