@@ -138,9 +138,9 @@ class ValidationDatabase:
         with self.reading() as connection:
             return read.read_cut_off_jobs(connection, executor, input_digests)
 
-    def take_over(self, run_id: int, jobs: Iterable[CutOffJob]) -> None:
+    def adopt_jobs(self, run_id: int, jobs: Iterable[CutOffJob]) -> None:
         """Make jobs of runs that were cut off those of a newer run."""
-        write.take_over(self.db, run_id, jobs)
+        write.adopt_jobs(self.db, run_id, jobs)
 
     def mark_running(self, run_id: int, combinations: Iterable[Combination]) -> None:
         """Keep that jobs have begun."""

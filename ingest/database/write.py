@@ -156,7 +156,7 @@ def mark_submitted(db: Database, run_id: int, jobs: Iterable[AcceptedJob]) -> No
         )
 
 
-def take_over(db: Database, run_id: int, jobs: Iterable[CutOffJob]) -> None:
+def adopt_jobs(db: Database, run_id: int, jobs: Iterable[CutOffJob]) -> None:
     """Make jobs of runs that were cut off those of a newer run: names, ids and times move there."""
     with db.atomic():
         for job in jobs:

@@ -1,4 +1,4 @@
-"""Each job's numbers as a CSV file, and the list of jobs, in the layout of before the database."""
+"""Each job's numbers as CSV, and the list of jobs, in the layout from before the database."""
 
 from __future__ import annotations
 

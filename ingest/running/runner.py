@@ -124,7 +124,7 @@ class ValidationRunner(RunPlanner):
         return self._finish(interrupted=interrupted)
 
     def tidy(self, plan: Plan) -> None:
-        """What is due where nothing is to run: names as the study has them now, no open run."""
+        """With nothing to run: update what the study calls things, and leave no run open."""
         self._starter.keep_names()
         self._close_leftovers(plan)
 
@@ -151,17 +151,17 @@ class ValidationRunner(RunPlanner):
             fetcher=ResultFetcher(source, settings.analytics, self._clock),
             processor=processor,
             scheduler=start.scheduler,
-            total=len(start.ulids) + len(start.finished),
+            total=len(start.names) + len(start.finished),
             started=self._clock.now(),
             is_resumed=start.is_resumed,
         )
-        for combination, ulid in start.ulids.items():
-            session.rename(combination, ulid, start.names[combination])
+        for combination, (ulid, job_name) in start.names.items():
+            session.rename(combination, ulid, job_name)
         if start.is_resumed:
             session.failed = len(self._database.get_failed_jobs(start.run_id))
             session.succeeded = len(start.finished) - session.failed
         log.info(
-            "run %d: %d jobs to do, executor %s", start.run_id, len(start.ulids), executor.name
+            "run %d: %d jobs to do, executor %s", start.run_id, len(start.names), executor.name
         )
         self._session = session
         self._follow(start)
@@ -185,7 +185,7 @@ class ValidationRunner(RunPlanner):
     def _named_jobs(self, due: Sequence[Combination]) -> list[Job]:
         """The jobs to hand in, under names that are stored by now."""
         session = self._session
-        again = [c for c in due if session.scheduler.attempts(c) > 1]
+        again = {c for c in due if session.scheduler.attempts(c) > 1}
         for combination in again:
             ulid = str(ULID())
             session.rename(combination, ulid, name_job(self.study.name, ulid))
@@ -199,7 +199,7 @@ class ValidationRunner(RunPlanner):
         renamed = [
             (job.combination, job.ulid, job.job_name)
             for job in jobs
-            if job.ulid in wanted or session.scheduler.attempts(job.combination) > 1
+            if job.ulid in wanted or job.combination in again
         ]
         self._database.update_ulids(session.run_id, renamed)
         return jobs

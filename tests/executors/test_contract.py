@@ -94,6 +94,12 @@ EXECUTORS: dict[str, Callable[[Path], AbstractContextManager[Make]]] = {
 }
 
 
+def test_every_executor_that_comes_along_is_held_to_the_contract() -> None:
+    offered = load_plugins().hook.ingest_register_executors()
+    names = {cls.name for group in offered for cls in group}
+    assert names <= {name.partition(",")[0] for name in EXECUTORS}
+
+
 @pytest.fixture(params=EXECUTORS.values(), ids=EXECUTORS)
 def make(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from ingest.executors.aws_batch.settings import WHERE, AwsBatchSettings
 from ingest.executors.aws_batch.store import JobStore
 from ingest.findings import Finding, error
 from ingest.services.aws_clients import AwsClients
 from ingest.services.aws_errors import AwsError
 
-WHERE = "executors.aws-batch"
 _REVISION = re.compile(r"arn:.*|.*:\d+")
 
 
-@dataclass(frozen=True)
-class AwsTarget:
-    """What a run needs in AWS: a job queue and a job definition, each a name or an ARN."""
-
-    queue: str
-    job_definition: str
-
-
 def find_problems(
-    clients: AwsClients, store: JobStore, target: AwsTarget, *, write: bool
+    clients: AwsClients, store: JobStore, settings: AwsBatchSettings, *, write: bool
 ) -> Iterator[Finding]:
     """What is wrong in AWS, each finding with its remedy; nothing more after credentials fail.
 
@@ -35,9 +26,10 @@ def find_problems(
     if problem is not None:
         yield problem
         return
+    definition = settings.job_definition or ""
     questions: list[tuple[str, Callable[[], str | None]]] = [
-        ("aws-queue", lambda: _queue_problem(clients, target.queue)),
-        ("aws-job-definition", lambda: _definition_problem(clients, target.job_definition)),
+        ("aws-queue", lambda: _queue_problem(clients, settings.queue or "")),
+        ("aws-job-definition", lambda: _definition_problem(clients, definition)),
         ("aws-bucket", lambda: clients.check_bucket(store.place.bucket)),
     ]
     if write:

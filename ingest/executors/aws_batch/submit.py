@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from ulid import ULID
 from ingest.executors.aws_batch.lookup import JobLookup
 from ingest.executors.aws_batch.store import JobStore
 from ingest.executors.base import Job, JobFault, Submission
+from ingest.executors.job_name import name_array
 from ingest.services.aws_clients import AwsClients
 from ingest.services.aws_errors import AwsError, Trouble
 from ingest.services.pacing import Pace
@@ -51,12 +51,11 @@ def plan_groups(jobs: Sequence[Job], study_name: str, arrays: bool) -> list[JobG
     """The calls that hand these jobs in; an array gets a name of its own, with a new ULID."""
     if not arrays or len(jobs) < 2:
         return [JobGroup(job.job_name, (job.ulid,), is_array=False) for job in jobs]
-    study = re.sub(r"[^A-Za-z0-9_]+", "_", study_name)[:60]
     count = -(-len(jobs) // MAX_ARRAY_SIZE)
     size = -(-len(jobs) // count)  # even sizes, so that no array of one child is left over
     return [
         JobGroup(
-            f"ingest-{study}-array-{ULID()}",
+            name_array(study_name, str(ULID())),
             tuple(job.ulid for job in jobs[start : start + size]),
             is_array=True,
         )
