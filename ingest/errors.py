@@ -3,16 +3,19 @@
 IngestError                     exit code 1
 ├── ConfigError                 2   usage or configuration: the study, an option, a selection
 │   ├── StudyError              2   carries all findings about the study's files
-│   └── PluginError             2   a plugin could not be loaded or broke its contract
+│   ├── PluginError             2   a plugin could not be loaded or broke its contract
+│   ├── JsonFileError           2   a JSON file cannot be used (study.json_files)
+│   ├── ImportFileError         2   a file to import cannot be used (exchange.imported_records)
+│   └── BundleError             2   a file is no bundle, or was changed (exchange.bundle)
 ├── DatabaseError               2   the results database cannot be used as it is
 │   ├── DatabaseMissingError    2   there is no database yet
 │   ├── DatabaseBusyError       2   another run is writing to it
-│   ├── OriginalSchemaError     2   the three-table form of before; to be imported, never changed
+│   ├── OriginalSchemaError     2   the original three-table schema; import it, it is never written
 │   ├── NewerSchemaError        2   written by a later version of ingest
 │   └── QueryError              2   SQL that a person typed is wrong or tries to write
-├── AnalyticsError              1   one job's results cannot be used; fails that job alone
-│   └── ResultsNotReadyError    1   there are none yet; to be asked again for a while
-│       └── ThrottledError      1   the service asks for fewer calls; holds back all of them
+├── AnalyticsError              1   one job's results cannot be used; only that job fails
+│   └── ResultsNotReadyError    1   there are none yet; ask again for a while
+│       └── ThrottledError      1   the service asks for fewer calls; all calls wait
 ├── BackendError                4   the place where jobs run could not be used
 └── InterruptedRunError         130 stopped by the user
 """
@@ -22,6 +25,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingest.findings import Finding
+
+__all__ = [
+    "AnalyticsError",
+    "BackendError",
+    "ConfigError",
+    "DatabaseBusyError",
+    "DatabaseError",
+    "DatabaseMissingError",
+    "IngestError",
+    "InterruptedRunError",
+    "NewerSchemaError",
+    "OriginalSchemaError",
+    "PluginError",
+    "QueryError",
+    "ResultsNotReadyError",
+    "StudyError",
+    "ThrottledError",
+]
 
 
 class IngestError(Exception):
@@ -70,7 +91,7 @@ class DatabaseBusyError(DatabaseError):
 
 
 class OriginalSchemaError(DatabaseError):
-    """The database has the original three-table form."""
+    """The database has the original three-table schema."""
 
 
 class NewerSchemaError(DatabaseError):

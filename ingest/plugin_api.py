@@ -12,6 +12,7 @@ from ingest.errors import (
     ThrottledError,
 )
 from ingest.executors.base import (
+    EarlierJob,
     Executor,
     ExecutorContext,
     Job,
@@ -36,6 +37,7 @@ __all__ = [
     "BackendError",
     "Combination",
     "ConfigError",
+    "EarlierJob",
     "Executor",
     "ExecutorContext",
     "Finding",

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ingest.errors import AnalyticsError
+from ingest.metrics import Metric
 
-COLUMNS = ("element_label", "timestamp_year", "value")
+COLUMNS = Metric._fields
 
 
 class RawRow(NamedTuple):

@@ -10,20 +10,15 @@ from itertools import groupby
 
 from ingest.analytics.quality import (
     MAX_FINDINGS,
-    Problem,
     QualityFinding,
-    Series,
     as_findings,
-    check_jump,
-    check_ordering,
-    check_outliers,
     check_result_set,
-    check_same_first_year,
 )
 from ingest.database.states import make_state_table
 from ingest.metrics import Metric, ResultSet
 from ingest.study.combination import Combination
-from ingest.study.quality_rules import Rule, matches, matching
+from ingest.study.quality_rules import Rule
+from ingest.study.rule_kinds import KINDS, Problem, Scope, Series, matches, matching
 
 _STATE, _BEFORE = "quality_state", "quality_before"
 
@@ -39,7 +34,7 @@ def check_state(
 ) -> list[QualityFinding]:
     """What the rules that need more than one job find in the state as of a run.
 
-    countries: those that findings are told of, all where None; outliers are found among all.
+    countries: report findings for these only; None means all. Outliers are found among all.
     """
     chosen = [rule for rule in rules if not rule.is_per_job]
     if not chosen:
@@ -49,7 +44,7 @@ def check_state(
     findings = []
     for rule in chosen:
         problems: dict[Combination, list[Problem]] = {}
-        for combination, problem in _CHECKS[rule.kind](rule, state):
+        for combination, problem in CHECKS[KINDS[rule.kind].scope](rule, state):
             problems.setdefault(combination, []).append(problem)
         for combination, found in sorted(problems.items()):
             findings += as_findings(rule, combination, found, max_findings)
@@ -174,28 +169,20 @@ def _by_country(
         yield country, {c.scenario: series.get(c, {}) for c in group}
 
 
-def _ordering(rule: Rule, state: _State) -> Problems:
+def _within_countries(rule: Rule, state: _State) -> Problems:
     chosen = state.chosen(rule)
-    for element_id, label in state.labels(rule):
-        for country, scenarios in _by_country(chosen, state.series(element_id)):
-            for scenario, problem in check_ordering(rule, label, scenarios):
-                yield Combination(country, scenario), problem
-
-
-def _same_first_year(rule: Rule, state: _State) -> Problems:
-    chosen = state.chosen(rule)
-    read: list[tuple[str | None, Mapping[Combination, Series]]]
+    read: Iterable[tuple[str | None, Mapping[Combination, Series]]]
     if rule.label or rule.values:
-        read = [(label, state.series(element_id)) for element_id, label in state.labels(rule)]
+        read = ((label, state.series(element_id)) for element_id, label in state.labels(rule))
     else:
         read = [(None, {c: {year: 0.0} for c, year in state.first_years().items()})]
     for label, series in read:
         for country, scenarios in _by_country(chosen, series):
-            for scenario, problem in check_same_first_year(rule, label, scenarios):
+            for scenario, problem in KINDS[rule.kind].check(rule, label, scenarios):
                 yield Combination(country, scenario), problem
 
 
-def _jump(rule: Rule, state: _State) -> Problems:
+def _against_the_state_before(rule: Rule, state: _State) -> Problems:
     make_state_table(state.connection, _BEFORE, state.run_id - 1)
     moved = _moved(state.connection)
     chosen = [combination for combination in state.chosen(rule) if combination in moved]
@@ -203,7 +190,7 @@ def _jump(rule: Rule, state: _State) -> Problems:
         before, after = state.series(element_id, _BEFORE), state.series(element_id)
         for combination in chosen:
             old, new = before.get(combination, {}), after.get(combination, {})
-            for problem in check_jump(rule, label, old, new):
+            for problem in KINDS[rule.kind].check(rule, label, old, new):
                 yield combination, problem
 
 
@@ -217,7 +204,7 @@ def _moved(connection: sqlite3.Connection) -> set[Combination]:
     return {Combination(country, scenario) for country, scenario in rows}
 
 
-def _outlier(rule: Rule, state: _State) -> Problems:
+def _among_countries(rule: Rule, state: _State) -> Problems:
     numbers = {label: element_id for element_id, label in state.elements()}
     if rule.per not in numbers:
         return
@@ -230,14 +217,13 @@ def _outlier(rule: Rule, state: _State) -> Problems:
             if c in sums and per.get(c, 0.0) != 0:
                 ratios.setdefault(c.scenario, {})[c.country] = sums[c] / per[c]
         for scenario, of_countries in ratios.items():
-            for country, problem in check_outliers(rule, label, of_countries):
+            for country, problem in KINDS[rule.kind].check(rule, label, of_countries):
                 if state.looks_at(country):
                     yield Combination(country, scenario), problem
 
 
-_CHECKS: dict[str, Callable[[Rule, _State], Problems]] = {
-    "ordering": _ordering,
-    "same_first_year": _same_first_year,
-    "jump": _jump,
-    "outlier": _outlier,
+CHECKS: dict[Scope, Callable[[Rule, _State], Problems]] = {
+    Scope.COUNTRY: _within_countries,
+    Scope.RUNS: _against_the_state_before,
+    Scope.COUNTRIES: _among_countries,
 }

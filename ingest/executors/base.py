@@ -71,6 +71,11 @@ class JobFault:
     message: str
     can_pass: bool = False
 
+    @property
+    def first_line(self) -> str:
+        """What happened, without the output."""
+        return self.message.partition("\n")[0]
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -119,12 +124,17 @@ class ExecutorContext:
 
 @dataclass(frozen=True)
 class NoSettings:
-    """The settings of an executor or source that has none."""
+    """Settings class for executors and sources without settings."""
 
 
 class Executor(ABC):
     """One run's place of execution; its methods are called from one thread.
 
+    Order: start(), adopt() once where jobs_survive_run, then in turns intended_names() and
+    submit(), poll(), fetch() and cancel(); close() last, after an error too.
+    Shape: a job is named by its ULID, of up to run.max_in_flight at once; it ends once, as
+    SUCCEEDED or FAILED. Its document is UTF-8 JSON, its results are rows of element label,
+    calendar year and value (in the label's own unit). Times are in seconds.
     Settings is a dataclass whose fields are made with ingest.plugin_api.setting; the section
     [executors.<name>] is read into it.
     """
@@ -138,7 +148,7 @@ class Executor(ABC):
     waits_in_poll: ClassVar[bool] = False
     """Whether poll() waits for something to happen and is called all the time."""
     polls_a_service: ClassVar[bool] = True
-    """Whether poll() asks a service: a job is named in its ulids at the poll interval alone."""
+    """Whether poll() costs a service call: each job is passed at most once per poll interval."""
     default_max_in_flight: ClassVar[int] = 100
     """What run.max_in_flight is where a study sets none."""
     default_submit_rate: ClassVar[str | None] = None
@@ -183,8 +193,8 @@ class Executor(ABC):
     def poll(self, ulids: Sequence[str], wait_s: float) -> Iterable[JobUpdate | Submission]:
         """What became of jobs, and answers to submissions that were not known yet.
 
-        ulids: the jobs to ask about now. One that pushes is called all the time, often with none,
-        and waits up to wait_s seconds for something to happen.
+        ulids: the jobs to ask about now. An executor that waits in poll is called all the time,
+        often with none, and waits up to wait_s seconds for something to happen.
         Raises BackendError when the backend cannot be used any more; the jobs are then adopted by
         the next run.
         """

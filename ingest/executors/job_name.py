@@ -20,7 +20,16 @@ class JobName:
 
 def name_job(study: str, ulid: str) -> str:
     """The name under which a job of a study is submitted; made of letters AWS Batch takes."""
-    return f"ingest-{re.sub(r'[^A-Za-z0-9_]+', '_', study)[:60]}-{ulid}"
+    return f"ingest-{_clean(study)}-{ulid}"
+
+
+def name_array(study: str, ulid: str) -> str:
+    """The name under which several jobs of a study are submitted together."""
+    return f"ingest-{_clean(study)}-array-{ulid}"
+
+
+def _clean(study: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]+", "_", study)[:60]
 
 
 def is_ulid(text: str) -> bool:

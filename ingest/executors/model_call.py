@@ -19,7 +19,10 @@ DOCUMENT_PLACEHOLDER, RESULT_PLACEHOLDER = "{document}", "{result}"
 
 
 class ModelError(Exception):
-    """The model failed on one document; str(error) is one line."""
+    """The model failed on one document; str(error) is one line.
+
+    Not an IngestError: executors turn it into the job's fault.
+    """
 
 
 class ModelCrashError(ModelError):

@@ -8,13 +8,13 @@ import threading
 from types import TracebackType
 
 TAIL_BYTES = 4000
-TAIL_LINES = 20
+_TAIL_LINES = 20
 _END_WAIT_S = 1.0
 
 
 def last_lines(text: str) -> str:
     """The end of a text, at most 20 lines and 4,000 characters."""
-    return "\n".join(text[-TAIL_BYTES:].strip().splitlines()[-TAIL_LINES:])
+    return "\n".join(text[-TAIL_BYTES:].strip().splitlines()[-_TAIL_LINES:])
 
 
 class TailedOutput:
@@ -64,19 +64,13 @@ class TailedOutput:
                 log.write(chunk)
 
 
-_TAIL_BYTES = 4000
-
-
-_TAIL_LINES = 20
-
-
 def output_tail(output_fd: int) -> str:
-    """The last lines of what a job printed to stdout and stderr."""
+    """The last lines of a file that holds what a job printed to stdout and stderr."""
     size = os.fstat(output_fd).st_size
-    tail = os.pread(output_fd, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
-    return "\n".join(tail.decode("utf-8", "replace").strip().splitlines()[-_TAIL_LINES:])
+    tail = os.pread(output_fd, TAIL_BYTES, max(0, size - TAIL_BYTES))
+    return last_lines(tail.decode("utf-8", "replace"))
 
 
-def with_output(message: str, output: str) -> str:
+def with_output(message: str, output: str | None) -> str:
     """A message followed by the output that belongs to it, where there is some."""
     return f"{message}\n{output}" if output else message

@@ -19,6 +19,7 @@ from ingest.planning.inputs import ContentLookup, Inputs, InputSet
 from ingest.study.combination import Combination
 from ingest.study.compose import ComposedScenario
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.study.setting_fields import input_names
 from ingest.study.settings import AnalyticsSettings
 from ingest.study.study import Study
 
@@ -231,20 +232,10 @@ def _with_details(text: str, details: str) -> str:
 
 
 def query_content(settings: AnalyticsSettings) -> str:
-    """What of the analytics settings decides a result, as canonical JSON."""
-    query: dict[str, Any] = {
-        "element_labels": sorted(settings.element_labels),
-        "on_bad_rows": settings.on_bad_rows,
-    }
-    if settings.source == "analytics-api":  # the other sources ask no such question
-        query |= {
-            "event_type": settings.event_type,
-            "group_by": list(settings.group_by),
-            "group_by_date": settings.group_by_date,
-            "aggregations": list(settings.aggregations),
-            "filters": sorted(settings.filters),
-        }
-    return canonical_json(query)
+    """What of the analytics settings decides a result, as canonical JSON; lists are sorted."""
+    names = input_names(AnalyticsSettings, settings.source)
+    values = {name: getattr(settings, name) for name in names}
+    return canonical_json({n: sorted(v) if isinstance(v, tuple) else v for n, v in values.items()})
 
 
 def wanted_inputs(

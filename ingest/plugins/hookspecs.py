@@ -28,7 +28,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
 def ingest_discover_scenarios(settings: Settings) -> Sequence[Path] | None:
     """Scenario files of a study; called once when a study is read, the first answer counts.
 
-    Return paths in the order scenarios shall be listed, or None to leave it to the next plugin.
+    Return paths in the order in which scenarios are listed, or None to leave it to the next plugin.
 
         @hookimpl
         def ingest_discover_scenarios(settings):
@@ -53,7 +53,7 @@ def ingest_load_countries(settings: Settings) -> Any:
 def ingest_register_executors() -> Sequence[type[Executor]] | None:
     """Executors a plugin offers; called when an executor is looked up by run.executor.
 
-    Return subclasses of ingest.executors.base.Executor.
+    Return subclasses of ingest.plugin_api.Executor.
 
         @hookimpl
         def ingest_register_executors():
@@ -65,7 +65,7 @@ def ingest_register_executors() -> Sequence[type[Executor]] | None:
 def ingest_register_analytics_sources() -> Sequence[type[AnalyticsSource]] | None:
     """Analytics sources a plugin offers; called when analytics.source is not "executor".
 
-    Return subclasses of ingest.analytics.sources.base.AnalyticsSource.
+    Return subclasses of ingest.plugin_api.AnalyticsSource.
 
         @hookimpl
         def ingest_register_analytics_sources():
@@ -94,7 +94,7 @@ def ingest_job_finished(event: JobFinished) -> None:
 
     @hookimpl
     def ingest_job_finished(event):
-        print(event.combination, event.status)
+        print(event.combination, event.job_status)
     """
 
 

@@ -58,8 +58,7 @@ class BackfillReport:
         groups: dict[JobFault, list[KnownJob]] = {}
         # threads bring them in any order
         for missed in sorted(self.missed, key=lambda m: (m.job.run_id, m.job.combination)):
-            first_line = missed.fault.message.partition("\n")[0]
-            message = first_line.replace(missed.job.ulid, "ULID")
+            message = missed.fault.first_line.replace(missed.job.ulid, "ULID")
             groups.setdefault(JobFault(missed.fault.kind, message), []).append(missed.job)
         return sorted(groups.items(), key=lambda g: (-len(g[1]), g[0].kind, g[0].message))
 
@@ -158,7 +157,7 @@ class Backfill:
 
     def _fetch_all(self, jobs: Sequence[KnownJob], source: AnalyticsSource) -> None:
         """Fetch the results of jobs of one environment, until all are there or a stop."""
-        processor = AnalyticsProcessor(self._database, source, self._settings, self._plugins)
+        processor = AnalyticsProcessor(self._database, self._settings, self._plugins)
         fetcher = ResultFetcher(source, self._settings.analytics, self._clock)
         by_ulid: dict[str, list[KnownJob]] = {}
         for job in jobs:

@@ -1,4 +1,4 @@
-"""Each job's numbers as a CSV file, and the list of jobs, in the layout of before the database."""
+"""Each job's numbers as CSV, and the list of jobs, in the layout from before the database."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from datetime import datetime
 from pathlib import Path
 
 from ingest.errors import ConfigError
-from ingest.metrics import ResultSet
+from ingest.metrics import Metric, ResultSet
 from ingest.study.combination import Combination
 
 LIST_FILE = "validation_results.csv"
 RESULTS_FOLDER = "results"
 LIST_COLUMNS = ("ulid", "timestamp", "country", "scenario")
-RESULT_COLUMNS = ("element_label", "timestamp_year", "value")
 
 
 class JobCsvFiles:
@@ -78,6 +77,6 @@ class JobCsvFiles:
         unfinished = path.with_suffix(".part")
         with unfinished.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(RESULT_COLUMNS)
-            writer.writerows((m.element_label, m.timestamp_year, m.value) for m in result_set)
+            writer.writerow(Metric._fields)
+            writer.writerows(result_set)
         os.replace(unfinished, path)

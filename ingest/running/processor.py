@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import pluggy
 
 from ingest.analytics.quality import QualityFinding, check_result_set
-from ingest.analytics.sources.base import AnalyticsSource
 from ingest.analytics.validate import parse_analytics
 from ingest.database import ValidationDatabase
 from ingest.database.records import JobOutcome, StoredResult
@@ -31,40 +30,27 @@ class ProcessedResults:
 
 
 class AnalyticsProcessor:
-    """Fetches, reads, checks and stores the results of single jobs."""
+    """Reads, checks and stores the results of single jobs."""
 
     def __init__(
         self,
         database: ValidationDatabase,
-        source: AnalyticsSource,
         settings: Settings,
         plugins: pluggy.PluginManager,
     ) -> None:
         """Raises ConfigError where run.save_csv is set and its list cannot be gone on with."""
         self._database = database
-        self._source = source
         self._settings = settings
         self._plugins = plugins
         self._files = JobCsvFiles(settings.database_path.parent) if settings.run.save_csv else None
 
-    def fetch_analytics_for_ulid(self, ulid: str) -> bytes:
-        """The raw results of one job, waiting for them. Raises AnalyticsError, BackendError."""
-        return self._source.fetch(ulid)
-
-    def parse_analytics_csv(self, raw: bytes) -> ResultSet:
-        """The metrics in raw results, CSV or JSON, by the study's settings.
-
-        Raises AnalyticsError that tells the first bad rows.
-        """
-        analytics = self._settings.analytics
-        return parse_analytics(
-            raw, on_bad_rows=analytics.on_bad_rows, element_labels=analytics.element_labels
-        )
-
     def process(self, combination: Combination, raw: bytes) -> ProcessedResults:
         """Read and check one job's raw results: by its parser, the plugins and the rules."""
+        analytics = self._settings.analytics
         try:
-            result_set = self.parse_analytics_csv(raw)
+            result_set = parse_analytics(
+                raw, on_bad_rows=analytics.on_bad_rows, element_labels=analytics.element_labels
+            )
         except AnalyticsError as exc:
             return ProcessedResults(None, JobFault("bad results", str(exc)))
         notes, errors = self._check_metrics(combination, result_set)

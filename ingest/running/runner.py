@@ -21,6 +21,7 @@ from ingest.database.records import AcceptedJob, JobOutcome, JobStatus, RunStatu
 from ingest.errors import BackendError, ConfigError
 from ingest.executors.base import Executor, Job, JobFault, JobState, JobUpdate, Submission
 from ingest.executors.job_name import name_job
+from ingest.executors.output_tail import with_output
 from ingest.planning.plan import Plan
 from ingest.plugins.events import JobFinished, RunFinished, RunProgress
 from ingest.plugins.manager import call_observers
@@ -124,7 +125,7 @@ class ValidationRunner(RunPlanner):
         return self._finish(interrupted=interrupted)
 
     def tidy(self, plan: Plan) -> None:
-        """What is due where nothing is to run: names as the study has them now, no open run."""
+        """With nothing to run: update what the study calls things, and leave no run open."""
         self._starter.keep_names()
         self._close_leftovers(plan)
 
@@ -143,7 +144,7 @@ class ValidationRunner(RunPlanner):
 
     def _begin(self, plan: Plan, executor: Executor, source: AnalyticsSource) -> RunSession:
         settings = self.study.settings
-        processor = AnalyticsProcessor(self._database, source, settings, self._plugins)
+        processor = AnalyticsProcessor(self._database, settings, self._plugins)
         self._close_leftovers(plan)
         start = self._starter.start(plan, executor, self._starter.open_run_of(plan))
         session = RunSession(
@@ -152,17 +153,17 @@ class ValidationRunner(RunPlanner):
             fetcher=ResultFetcher(source, settings.analytics, self._clock),
             processor=processor,
             scheduler=start.scheduler,
-            total=len(start.ulids) + len(start.finished),
+            total=len(start.names) + len(start.finished),
             started=self._clock.now(),
             is_resumed=start.is_resumed,
         )
-        for combination, ulid in start.ulids.items():
-            session.rename(combination, ulid, start.names[combination])
+        for combination, (ulid, job_name) in start.names.items():
+            session.rename(combination, ulid, job_name)
         if start.is_resumed:
             session.failed = len(self._database.get_failed_jobs(start.run_id))
             session.succeeded = len(start.finished) - session.failed
         log.info(
-            "run %d: %d jobs to do, executor %s", start.run_id, len(start.ulids), executor.name
+            "run %d: %d jobs to do, executor %s", start.run_id, len(start.names), executor.name
         )
         self._session = session
         self._follow(start)
@@ -186,7 +187,7 @@ class ValidationRunner(RunPlanner):
     def _named_jobs(self, due: Sequence[Combination]) -> list[Job]:
         """The jobs to hand in, under names that are stored by now."""
         session = self._session
-        again = [c for c in due if session.scheduler.attempts(c) > 1]
+        again = {c for c in due if session.scheduler.attempts(c) > 1}
         for combination in again:
             ulid = str(ULID())
             session.rename(combination, ulid, name_job(self.study.name, ulid))
@@ -200,7 +201,7 @@ class ValidationRunner(RunPlanner):
         renamed = [
             (job.combination, job.ulid, job.job_name)
             for job in jobs
-            if job.ulid in wanted or session.scheduler.attempts(job.combination) > 1
+            if job.ulid in wanted or job.combination in again
         ]
         write.update_ulids(self._database.db, session.run_id, renamed)
         return jobs
@@ -292,15 +293,14 @@ class ValidationRunner(RunPlanner):
     def _remember_doubt(self, combination: Combination, update: JobUpdate) -> None:
         fault = update.fault or JobFault("state unknown", f"its state is {update.state.value}")
         if self._session.doubts.get(combination) != fault:
-            first_line = fault.message.partition("\n")[0]
-            log.info("%s: %s: %s", combination, update.state.value, first_line)
+            log.info("%s: %s: %s", combination, update.state.value, fault.first_line)
         self._session.doubts[combination] = fault
 
     def _give_up_lost(self) -> None:
         """Fail jobs whose state stays unknown; stop when nothing can be asked about any more."""
         session, now, run = self._session, self._clock.now(), self.study.settings.run
         if session.scheduler.is_cut_off(now):
-            why = next(reversed(session.doubts.values())).message.partition("\n")[0]
+            why = next(reversed(session.doubts.values())).first_line
             raise BackendError(
                 f"{session.executor.name} could not be asked about any job for "
                 f"{run.unreachable_limit_s:g} s (run.unreachable_limit_s): {why}. Jobs that were "
@@ -316,13 +316,12 @@ class ValidationRunner(RunPlanner):
         if not overdue:
             return
         outputs = session.executor.cancel([session.ulids[c] for c in overdue])
-        limit = f"{self.study.settings.run.job_timeout_s:g} s"
+        what = "stopped" if session.executor.can_cancel else "not waited for"
+        limit_s = self.study.settings.run.job_timeout_s
         for combination in overdue:
-            message = f"stopped after running for {limit} (run.job_timeout_s)"
-            if not session.executor.can_cancel:
-                message = f"not waited for after running for {limit} (run.job_timeout_s)"
-            output = outputs.get(session.ulids[combination])
-            fault = JobFault("timed out", f"{message}\n{output}" if output else message)
+            message = f"{what} after running for {limit_s:g} s (run.job_timeout_s)"
+            message = with_output(message, outputs.get(session.ulids[combination]))
+            fault = JobFault("timed out", message)
             self._store(combination, JobStatus.TIMEOUT, fault=fault)
 
     def _cancel_the_rest(self) -> None:
@@ -359,8 +358,8 @@ class ValidationRunner(RunPlanner):
     def _attempt_failed(self, combination: Combination, fault: JobFault) -> None:
         now = self._clock.now()
         if self._session.scheduler.failed(combination, now, can_pass=fault.can_pass):
-            first_line = fault.message.partition("\n")[0]
-            log.warning("%s: %s: %s; will be tried again", combination, fault.kind, first_line)
+            what = f"{fault.kind}: {fault.first_line}"
+            log.warning("%s: %s; will be tried again", combination, what)
         else:
             self._store(combination, JobStatus.FAILED, fault=fault)
 

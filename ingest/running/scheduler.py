@@ -201,8 +201,7 @@ class Scheduler(Generic[Key]):
             return now
         longest = max(self._limits.poll_interval_max_s, grid)
         wait = min(max((now - job.accepted_at) * _SHARE_OF_AGE, grid), longest)
-        then = math.floor((now + wait) / grid + 0.5) * grid
-        return then if then > now else then + grid
+        return math.floor((now + wait) / grid + 0.5) * grid
 
     def began(self, key: Key, now: float) -> None:
         """A job was seen running; its time-out counts from the first time."""

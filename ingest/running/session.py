@@ -79,7 +79,7 @@ class RunSession:
             self.known_result_sets += not stored.is_new
 
     def progress(self, now: float) -> RunProgress:
-        """Where the run is."""
+        """Progress so far: counts by state, elapsed time."""
         return RunProgress(
             run_id=self.run_id,
             total=self.total,

@@ -27,11 +27,13 @@ log = logging.getLogger("ingest.run")
 
 @dataclass(frozen=True)
 class RunStart:
-    """A run that is about to go on. ulids: the jobs to do; finished: those that ended before."""
+    """A run that is about to go on.
+
+    names: ULID and job name of each job to do. finished: the jobs that ended before.
+    """
 
     run_id: int
-    ulids: Mapping[Combination, str]
-    names: Mapping[Combination, str]
+    names: Mapping[Combination, tuple[str, str]]
     finished: frozenset[Combination]
     is_resumed: bool
     scheduler: Scheduler[Combination]
@@ -88,7 +90,7 @@ class RunStarter:
         self.keep_names()
         if open_run is not None:
             run_id = open_run.run_id
-            names = self._take_up(run_id, jobs, cut_off)
+            names = self._resume_run(run_id, jobs, cut_off)
         else:
             run_id, names = self._start_new(plan)
         adopted = self._adopt(run_id, cut_off, executor)
@@ -96,8 +98,7 @@ class RunStarter:
             names[job.combination] = (job.ulid, job.job_name)
         return RunStart(
             run_id=run_id,
-            ulids={combination: ulid for combination, (ulid, _) in names.items()},
-            names={combination: name for combination, (_, name) in names.items()},
+            names=names,
             finished=open_run.finished if open_run else frozenset(),
             is_resumed=open_run is not None,
             scheduler=Scheduler(names, self._limits(executor), self._jitter),
@@ -160,7 +161,7 @@ class RunStarter:
         name = name_job(self._study.name, ulid)
         return JobRecord(job.combination, ulid, name, job.inputs, job.reason)
 
-    def _take_up(
+    def _resume_run(
         self,
         run_id: int,
         jobs: Sequence[PlannedJob],

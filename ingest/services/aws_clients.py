@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ingest.services.aws_errors import AwsCall, AwsError, Trouble, aws_exceptions, translate
+from ingest.services.aws_errors import (
+    AwsCall,
+    AwsError,
+    AwsPlace,
+    Trouble,
+    aws_exceptions,
+    translate,
+)
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -17,24 +24,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-CONNECT_TIMEOUT_S = 10
-READ_TIMEOUT_S = 60
+_CONNECT_TIMEOUT_S = 10
 _ATTEMPTS = 4
-
-
-@dataclass(frozen=True)
-class AwsPlace:
-    """Which account and region are called. where: the settings' section, for messages.
-
-    policy: the file in examples/aws that lists the permissions needed.
-    """
-
-    region: str | None = None
-    profile: str | None = None
-    where: str = "executors.aws-batch"
-    policy: str = "submitter-policy.json"
-    connections: int = 16
-    read_timeout_s: float = READ_TIMEOUT_S
 
 
 class AwsClients:
@@ -78,32 +69,37 @@ class AwsClients:
         config = Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=self._place.connections,
-            connect_timeout=CONNECT_TIMEOUT_S,
+            connect_timeout=_CONNECT_TIMEOUT_S,
             read_timeout=self._place.read_timeout_s,
         )
-
-        def make() -> Any:
+        with self.calling(service, "connect", service):
             return self._session.client(service, config=config)  # type: ignore[call-overload]
 
-        return self.call(make, service, "connect", service)
-
-    def call(
-        self, function: Callable[[], Answer], service: str, operation: str, thing: str
-    ) -> Answer:
-        """What a call gives. Raises AwsError; thing: what it is about, for the message."""
+    @contextmanager
+    def calling(self, service: str, operation: str, thing: str) -> Iterator[None]:
+        """For calls within the block: raises AwsError. thing: what they are about, for messages."""
         try:
-            return function()
+            yield
         except AwsError:
             raise
         except aws_exceptions() as exc:
-            place = self._place
-            call = AwsCall(service, operation, thing, place.where, place.profile, place.policy)
-            raise translate(exc, call) from exc
+            raise translate(exc, AwsCall(service, operation, thing, self._place)) from exc
+
+    def check_bucket(self, bucket: str) -> None:
+        """Ask for a bucket, to see that it is there and ours to read. Raises AwsError."""
+        with self.calling("s3", "HeadBucket", f"s3://{bucket}"):
+            self.s3.head_bucket(Bucket=bucket)
+
+    def read_object(self, bucket: str, key: str) -> bytes:
+        """The bytes of an object. Raises AwsError."""
+        with self.calling("s3", "GetObject", f"s3://{bucket}/{key}"):
+            # the body is read within the call: the connection may break there too
+            return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     @property
     def region(self) -> str:
         """The region that is called. Raises AwsError when none is set."""
-        return self.call(lambda: self.s3.meta.region_name, "s3", "connect", "S3")
+        return self.s3.meta.region_name
 
 
 def find_or_none(call: Callable[[], Answer]) -> Answer | None:

@@ -9,36 +9,9 @@ from typing import Any
 
 from ingest.errors import BackendError
 
-_THROTTLED = {
-    "TooManyRequestsException",
-    "ThrottlingException",
-    "Throttling",
-    "ThrottledException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "SlowDown",
-    "429",
-}
-_ENDED = {"ExpiredTokenException", "ExpiredToken", "RequestExpired", "TokenRefreshRequired"}
-_UNKNOWN_KEY = {
-    "UnrecognizedClientException",
-    "InvalidClientTokenId",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "InvalidSignatureException",
-    "IncompleteSignature",
-    "MissingAuthenticationToken",
-    "AuthFailure",
-}
-_FORBIDDEN = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "403"}
-_NO_BUCKET = {"NoSuchBucket"}
-_MISSING = {"NoSuchKey", "404", "NotFound"}
-_OTHER_REGION = {"PermanentRedirect", "301", "AuthorizationHeaderMalformed"}
-_CLOCK = {"RequestTimeTooSkewed"}
-_LIMIT = {"LimitExceededException", "ServiceQuotaExceededException", "OptInRequired"}
-_RETRY_LATER = {"RequestTimeout", "OperationAborted"}
 # IAM's name of an action where it is not that of the call.
 _ACTIONS = {"s3:HeadObject": "s3:GetObject", "s3:HeadBucket": "s3:ListBucket"}
+_ANY = "any"
 
 
 class Trouble(Enum):
@@ -63,7 +36,10 @@ class Trouble(Enum):
 
 
 class AwsError(Exception):
-    """A failed AWS call: str(error) is one line, trouble says what may be done about it."""
+    """A failed AWS call: str(error) is one line, trouble says what may be done about it.
+
+    Not an IngestError: executors and sources turn it into a job's fault or a BackendError.
+    """
 
     def __init__(self, message: str, trouble: Trouble) -> None:
         self.trouble = trouble
@@ -75,31 +51,111 @@ class AwsError(Exception):
 
 
 @dataclass(frozen=True)
-class AwsCall:
-    """A call as it is told in messages. thing: what it was about; where: the settings' section.
+class AwsPlace:
+    """Which account and region are called. where: the settings' section, for messages.
 
-    policy: the file in examples/aws that lists the permissions.
+    policy: the file in examples/aws that lists the permissions needed.
     """
+
+    region: str | None = None
+    profile: str | None = None
+    where: str = "executors.aws-batch"
+    policy: str = "submitter-policy.json"
+    connections: int = 16
+    read_timeout_s: float = 60
+
+
+@dataclass(frozen=True)
+class AwsCall:
+    """A call as messages describe it; thing: what it was about."""
 
     service: str
     operation: str
     thing: str
-    where: str = "executors.aws-batch"
-    profile: str | None = None
-    policy: str = "submitter-policy.json"
+    place: AwsPlace = AwsPlace()
 
-    @property
-    def bucket_setting(self) -> str:
-        """What to change when the bucket is another."""
-        if self.where == "analytics.s3":
-            return "set it in analytics.s3.location"
-        return f"set {self.where}.bucket"
+    def words(self) -> dict[str, str]:
+        """What the sentences below may name."""
+        place, action = self.place, f"{self.service}:{self.operation}"
+        option = f" --profile {place.profile}" if place.profile else ""
+        bucket_key = "location" if place.where == "analytics.s3" else "bucket"
+        return {
+            "operation": self.operation,
+            "thing": self.thing,
+            "where": place.where,
+            "policy": place.policy,
+            "action": _ACTIONS.get(action, action),
+            "bucket": self.thing.removeprefix("s3://").partition("/")[0],
+            "bucket_setting": f"{place.where}.{bucket_key}",
+            "option": option,
+            "login": f"log in again (aws sso login{option}), then run the same command",
+        }
 
-    @property
-    def action(self) -> str:
-        """IAM's name of the permission it needs."""
-        name = f"{self.service}:{self.operation}"
-        return _ACTIONS.get(name, name)
+
+_UNSENT, _THROTTLED, _DOUBTFUL, _MISSING, _REFUSED, _FATAL = Trouble
+
+# Codes of an answer other than success, what may be done, and the sentence; the first row that
+# fits counts. "429" and "5xx" stand for these HTTP statuses too.
+# fmt: off
+_REFUSALS = [
+    ("ExpiredTokenException ExpiredToken RequestExpired TokenRefreshRequired",
+     _FATAL, "the AWS credentials have expired: {login}"),
+    ("UnrecognizedClientException InvalidClientTokenId InvalidAccessKeyId SignatureDoesNotMatch "
+     "InvalidSignatureException IncompleteSignature MissingAuthenticationToken AuthFailure",
+     _FATAL, "AWS does not accept the credentials ({code}): check them with "
+             "aws sts get-caller-identity{option}"),
+    ("AccessDeniedException AccessDenied UnauthorizedOperation 403",
+     _FATAL, "AWS denies {action} on {thing}: allow it in the IAM policy (examples/aws/{policy})"),
+    ("TooManyRequestsException ThrottlingException Throttling ThrottledException "
+     "RequestLimitExceeded RequestThrottled SlowDown 429",
+     _THROTTLED, "AWS answers {operation} with too many requests ({code})"),
+    ("NoSuchBucket",
+     _FATAL, "no S3 bucket {bucket}: create it, or set {bucket_setting}"),
+    ("NoSuchKey 404 NotFound",
+     _MISSING, "no {thing}"),
+    ("PermanentRedirect 301 AuthorizationHeaderMalformed",
+     _FATAL, "{thing} is in another region: set {where}.region to it"),
+    ("RequestTimeTooSkewed",
+     _FATAL, "AWS refuses the time of this machine's clock: set the clock right"),
+    ("LimitExceededException ServiceQuotaExceededException OptInRequired",
+     _FATAL, "an AWS quota is used up ({code}): {reason}"),
+    ("5xx RequestTimeout OperationAborted",
+     _DOUBTFUL, "AWS answers {operation} with an error of its own ({code})"),
+    (_ANY, _REFUSED, "AWS refuses {operation} on {thing}: {reason_or_code}"),
+]
+# The same for calls that got no answer, by class of exception.
+_FAILURES = [
+    ("NoCredentialsError",
+     _FATAL, "no AWS credentials: run aws configure, or set AWS_PROFILE or {where}.profile"),
+    ("PartialCredentialsError",
+     _FATAL, "the AWS credentials lack {cred_var}: set it, or run aws configure"),
+    ("SSOError TokenRetrievalError",
+     _FATAL, "the AWS login cannot be used any more: {login}"),
+    ("CredentialRetrievalError",
+     _FATAL, "the AWS credentials cannot be read: {exc}"),
+    ("NoRegionError",
+     _FATAL, 'no AWS region: set {where}.region, e.g. region = "eu-west-1", or AWS_DEFAULT_REGION'),
+    ("ProfileNotFound",
+     _FATAL, "no AWS profile {profile!r}: aws configure list-profiles shows those there are"),
+    ("SSLError",
+     _FATAL, "no secure connection to {endpoint_url}: {error}"),
+    ("ProxyConnectionError",
+     _UNSENT, "the proxy cannot be reached: check HTTPS_PROXY"),
+    ("EndpointConnectionError ConnectTimeoutError",
+     _UNSENT, "{endpoint_url} cannot be reached: check the network and the region"),
+    ("ReadTimeoutError",
+     _DOUBTFUL, "{endpoint_url} gave no answer to {operation} in time"),
+    ("HTTPClientError",
+     _DOUBTFUL, "the connection to {endpoint_url} broke during {operation}"),
+    ("ParamValidationError",
+     _REFUSED, "{operation} cannot be sent for {thing}: {report}"),
+    ("BotoCoreError",
+     _REFUSED, "{operation} failed for {thing}: {exc}"),
+    ("ValueError",
+     _FATAL, "AWS cannot be called: {exc}: check AWS_ENDPOINT_URL, the region and {where}"),
+    (_ANY, _REFUSED, "{operation} failed for {thing}: {exc}"),
+]
+# fmt: on
 
 
 def aws_exceptions() -> tuple[type[Exception], ...]:
@@ -115,112 +171,30 @@ def translate(exc: Exception, call: AwsCall) -> AwsError:
     from botocore.exceptions import ClientError
 
     if isinstance(exc, ClientError):
-        trouble, message = _refusal(exc.response, call)
+        error = exc.response.get("Error", {})
+        code, reason = str(error.get("Code", "")), str(error.get("Message", ""))
+        keys, rows = _refusal_keys(exc.response, code, call), _REFUSALS
+        words = {"code": code, "reason": reason, "reason_or_code": reason or code}
     else:
-        trouble, message = _own_failure(exc, call)
-    return AwsError(_one_line(message), trouble)
+        keys, rows = {_ANY, *(kind.__name__ for kind in type(exc).__mro__)}, _FAILURES
+        words = _failure_words(exc)
+    trouble, sentence = next(row[1:] for row in rows if keys & set(row[0].split()))
+    return AwsError(_one_line(sentence.format(**(words | call.words()))), trouble)
 
 
-def _refusal(response: Any, call: AwsCall) -> tuple[Trouble, str]:
-    """What an answer other than success means."""
-    error = response.get("Error", {})
-    code, reason = str(error.get("Code", "")), str(error.get("Message", ""))
+def _refusal_keys(response: Any, code: str, call: AwsCall) -> set[str]:
+    """What the rows of _REFUSALS are looked up by."""
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
-    if code in _ENDED:
-        return Trouble.FATAL, f"the AWS credentials have expired: {_login(call)}"
-    if code in _UNKNOWN_KEY:
-        return Trouble.FATAL, (
-            f"AWS does not accept the credentials ({code}): check them with "
-            f"aws sts get-caller-identity{_profile_option(call)}"
-        )
-    if code in _FORBIDDEN:
-        return Trouble.FATAL, (
-            f"AWS denies {call.action} on {call.thing}: allow it in the IAM policy "
-            f"(examples/aws/{call.policy})"
-        )
-    if code in _THROTTLED or status == 429:
-        return Trouble.THROTTLED, f"AWS answers {call.operation} with too many requests ({code})"
-    if code in _NO_BUCKET or (code in _MISSING and call.operation == "HeadBucket"):
-        bucket = call.thing.removeprefix("s3://").partition("/")[0]
-        return Trouble.FATAL, f"no S3 bucket {bucket}: create it, or {call.bucket_setting}"
-    if code in _MISSING:
-        return Trouble.MISSING, f"no {call.thing}"
-    if code in _OTHER_REGION:
-        return Trouble.FATAL, f"{call.thing} is in another region: set {call.where}.region to it"
-    if code in _CLOCK:
-        return Trouble.FATAL, "AWS refuses the time of this machine's clock: set the clock right"
-    if code in _LIMIT:
-        return Trouble.FATAL, f"an AWS quota is used up ({code}): {reason}"
-    if status >= 500 or code in _RETRY_LATER:
-        return Trouble.DOUBTFUL, f"AWS answers {call.operation} with an error of its own ({code})"
-    return Trouble.REFUSED, f"AWS refuses {call.operation} on {call.thing}: {reason or code}"
+    if call.operation == "HeadBucket" and code in ("NoSuchKey", "404", "NotFound"):
+        code = "NoSuchBucket"
+    return {_ANY, code, "429" if status == 429 else "", "5xx" if status >= 500 else ""}
 
 
-def _own_failure(exc: Exception, call: AwsCall) -> tuple[Trouble, str]:
-    """What a call that got no answer means: credentials, settings or the network."""
-    from botocore import exceptions as boto
-
-    if isinstance(exc, boto.NoCredentialsError):
-        return Trouble.FATAL, (
-            f"no AWS credentials: run aws configure, or set AWS_PROFILE or {call.where}.profile"
-        )
-    if isinstance(exc, boto.PartialCredentialsError):
-        missing = exc.kwargs.get("cred_var", "a part")
-        return Trouble.FATAL, f"the AWS credentials lack {missing}: set it, or run aws configure"
-    if isinstance(exc, _login_errors()):
-        return Trouble.FATAL, f"the AWS login cannot be used any more: {_login(call)}"
-    if isinstance(exc, boto.CredentialRetrievalError):
-        return Trouble.FATAL, f"the AWS credentials cannot be read: {exc}"
-    if isinstance(exc, boto.NoRegionError):
-        return Trouble.FATAL, (
-            f'no AWS region: set {call.where}.region, e.g. region = "eu-west-1", '
-            "or AWS_DEFAULT_REGION"
-        )
-    if isinstance(exc, boto.ProfileNotFound):
-        name = exc.kwargs.get("profile", "")
-        return Trouble.FATAL, (
-            f"no AWS profile {name!r}: aws configure list-profiles shows those there are"
-        )
-    return _connection_failure(exc, call)
-
-
-def _connection_failure(exc: Exception, call: AwsCall) -> tuple[Trouble, str]:
-    from botocore import exceptions as boto
-
-    url = str(getattr(exc, "kwargs", {}).get("endpoint_url") or "AWS")
-    if isinstance(exc, boto.SSLError):
-        return Trouble.FATAL, f"no secure connection to {url}: {exc.kwargs.get('error', exc)}"
-    if isinstance(exc, boto.ProxyConnectionError):
-        return Trouble.UNSENT, "the proxy cannot be reached: check HTTPS_PROXY"
-    if isinstance(exc, boto.EndpointConnectionError | boto.ConnectTimeoutError):
-        return Trouble.UNSENT, f"{url} cannot be reached: check the network and the region"
-    if isinstance(exc, boto.ReadTimeoutError):
-        return Trouble.DOUBTFUL, f"{url} gave no answer to {call.operation} in time"
-    if isinstance(exc, boto.HTTPClientError):
-        return Trouble.DOUBTFUL, f"the connection to {url} broke during {call.operation}"
-    if isinstance(exc, boto.ParamValidationError):
-        report = str(exc.kwargs.get("report", exc))
-        return Trouble.REFUSED, f"{call.operation} cannot be sent for {call.thing}: {report}"
-    if isinstance(exc, boto.BotoCoreError):
-        return Trouble.REFUSED, f"{call.operation} failed for {call.thing}: {exc}"
-    if isinstance(exc, ValueError):
-        message = f"{exc}: check AWS_ENDPOINT_URL, the region and {call.where}"
-        return Trouble.FATAL, f"AWS cannot be called: {message}"
-    return Trouble.REFUSED, f"{call.operation} failed for {call.thing}: {exc}"
-
-
-def _login_errors() -> tuple[type[Exception], ...]:
-    from botocore import exceptions as boto
-
-    return (boto.SSOError, boto.TokenRetrievalError)
-
-
-def _profile_option(call: AwsCall) -> str:
-    return f" --profile {call.profile}" if call.profile else ""
-
-
-def _login(call: AwsCall) -> str:
-    return f"log in again (aws sso login{_profile_option(call)}), then run the same command"
+def _failure_words(exc: Exception) -> dict[str, Any]:
+    """What the sentences of _FAILURES may name of an exception; boto's say more in kwargs."""
+    told = getattr(exc, "kwargs", {})
+    defaults = {"error": exc, "report": exc, "cred_var": "a part", "profile": ""}
+    return {**defaults, **told, "exc": exc, "endpoint_url": told.get("endpoint_url") or "AWS"}
 
 
 def _one_line(message: str) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import socket
-import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,8 +13,6 @@ from urllib.parse import urlsplit
 
 # The longest that a Retry-After is obeyed: one of days is a mistake, and would freeze a run.
 LONGEST_RETRY_AFTER_S = 900.0
-
-
 DETAIL_CHARACTERS = 300
 
 
@@ -94,54 +90,3 @@ def without_credentials(url: str) -> str:
         return "the address given"
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" if host else parts.path
-
-
-CONNECT_TIMEOUT_S = 10.0
-
-
-def describe_failure(exc: BaseException, timeout_s: float) -> str:
-    """Why a call failed, in a few words without addresses."""
-    import requests
-    import urllib3.exceptions as urllib3_errors
-
-    links = list(_chain(exc))
-
-    def first(*kinds: type[BaseException]) -> BaseException | None:
-        return next((link for link in links if isinstance(link, kinds)), None)
-
-    prefix = "through the proxy: " if first(urllib3_errors.ProxyError) else ""
-    if first(socket.gaierror):
-        return prefix + "its host name is not known (DNS)"
-    if certificate := first(ssl.SSLCertVerificationError):
-        why = getattr(certificate, "verify_message", "") or certificate
-        return prefix + f"its TLS certificate is not accepted ({why})"
-    if first(ssl.SSLError, urllib3_errors.SSLError):
-        return prefix + "TLS failed; is this an https address?"
-    if first(ConnectionRefusedError):
-        return prefix + "connection refused"
-    if first(requests.ConnectTimeout):
-        return prefix + f"no connection within {min(CONNECT_TIMEOUT_S, timeout_s):g} s"
-    if first(requests.ReadTimeout, urllib3_errors.ReadTimeoutError, TimeoutError):
-        return prefix + f"no answer within {timeout_s:g} s"
-    if first(ConnectionError, urllib3_errors.IncompleteRead):
-        return prefix + "the connection was dropped"
-    return prefix + _last_words(links)
-
-
-def _last_words(links: list[BaseException]) -> str:
-    for link in links:
-        if isinstance(link, OSError) and link.strerror:
-            return link.strerror
-    return type(links[-1]).__name__
-
-
-def _chain(exc: BaseException) -> Iterator[BaseException]:
-    """An error and those it came from: as cause, or wrapped as argument or reason."""
-    seen: set[int] = set()
-    waiting: list[object] = [exc]
-    while waiting:
-        link = waiting.pop(0)
-        if isinstance(link, BaseException) and id(link) not in seen:
-            seen.add(id(link))
-            yield link
-            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]

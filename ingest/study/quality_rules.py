@@ -6,79 +6,12 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Any
 
 from ingest.findings import Finding, Severity, error, warning
+from ingest.study.rule_kinds import KINDS, Scope, matches
 from ingest.study.setting_fields import read_section, setting
 
-
-@dataclass(frozen=True)
-class RuleKind:
-    """A kind of rule: the keys it needs and the further ones it may have.
-
-    is_per_job: it looks at one job's results alone, so it is checked as soon as they are there.
-    """
-
-    doc: str
-    needs: tuple[str, ...] = ()
-    may_have: tuple[str, ...] = ()
-    is_per_job: bool = False
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Every key of this kind, those of all kinds last."""
-        return (*self.needs, *self.may_have, *_COMMON_KEYS)
-
-
-_COMMON_KEYS = ("name", "kind", "severity", "countries", "scenarios")
-KINDS: dict[str, RuleKind] = {
-    "bounds": RuleKind(
-        "every value is at least `minimum` and at most `maximum` (one of them may be left out)",
-        ("label",),
-        ("minimum", "maximum", "rtol"),
-        is_per_job=True,
-    ),
-    "monotone": RuleKind(
-        "values never fall (`increasing`) or never rise (`decreasing`) over the years",
-        ("label", "direction"),
-        ("rtol",),
-        is_per_job=True,
-    ),
-    "conserved": RuleKind(
-        "in every year the labels of `sum`, less those of `minus`, add up to the label `total`",
-        ("sum", "total"),
-        ("minus", "rtol"),
-        is_per_job=True,
-    ),
-    "complete_years": RuleKind(
-        "each label has every year from the first to the last of the job's results",
-        (),
-        ("label",),
-        is_per_job=True,
-    ),
-    "ordering": RuleKind(
-        "in each country the label does not fall from one of `scenarios` to the next",
-        ("label", "scenarios"),
-        ("compare", "rtol"),
-    ),
-    "same_first_year": RuleKind(
-        "in each country all scenarios begin with the same year; with `values`, the same values",
-        (),
-        ("label", "values", "rtol"),
-    ),
-    "jump": RuleKind(
-        "no value moves by more than `factor` times against the state before the run",
-        ("label",),
-        ("factor",),
-    ),
-    "outlier": RuleKind(
-        "the label's sum over the years, per unit of `per`, is like that of other countries",
-        ("label", "per"),
-        ("z",),
-    ),
-}
 DIRECTIONS = ("increasing", "decreasing")
 
 
@@ -123,29 +56,13 @@ class Rule:
     @property
     def is_per_job(self) -> bool:
         """Whether one job's results are enough to check it."""
-        return KINDS[self.kind].is_per_job
+        return KINDS[self.kind].scope is Scope.JOB
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Every label and pattern that the rule names."""
         named = (*self.label, *self.sum, *self.minus, self.total, self.per)
         return tuple(label for label in named if label)
-
-
-def matches(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a name is one of some names and glob patterns; no pattern stands for all."""
-    return not patterns or any(name == p or fnmatchcase(name, p) for p in patterns)
-
-
-@lru_cache(maxsize=256)
-def matching(names: tuple[str, ...], patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """The names that match() some patterns, in the order given."""
-    return tuple(name for name in names if matches(name, patterns))
-
-
-def is_pattern(name: str) -> bool:
-    """Whether a name is a glob pattern."""
-    return any(character in name for character in "*?[")
 
 
 def read_rules(raw: Any, where: str) -> tuple[tuple[Rule, ...], list[Finding]]:
@@ -190,17 +107,11 @@ def _key_problems(rule: Rule, values: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _value_problems(rule: Rule) -> Iterable[str]:
-    for key in ("minimum", "maximum", "factor", "z", "rtol"):
-        value = getattr(rule, key)
-        if value is not None and not math.isfinite(value):
-            yield f"{key}: a finite number is needed, not {value!r}"
-    if rule.kind == "bounds":
-        if rule.minimum is None and rule.maximum is None:
-            yield "minimum: a rule of kind bounds needs a minimum or a maximum"
-        elif rule.minimum is not None and rule.maximum is not None and rule.minimum > rule.maximum:
-            yield f"minimum: {rule.minimum:g} is more than the maximum, {rule.maximum:g}"
-    if rule.kind == "ordering" and len(rule.scenarios) == 1:
-        yield "scenarios: two scenarios or more are needed, the lowest first"
+    for field in dataclasses.fields(rule):
+        value = getattr(rule, field.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            yield f"{field.name}: a finite number is needed, not {value!r}"
+    yield from KINDS[rule.kind].problems(rule)
 
 
 def _default_name(rule: Rule) -> str:
@@ -215,12 +126,12 @@ def _same_names(rules: Sequence[Rule]) -> Iterable[str]:
 
 
 def unknown_scenarios(rules: Iterable[Rule], known: Iterable[str], where: str) -> list[Finding]:
-    """A warning for each scenario that a rule of kind ordering names and that is not there."""
+    """A warning for each scenario that a rule needs by name and that is not there."""
     names = set(known)
     return [
         warning("unknown-scenario", where, f"rule {rule.name!r}: no scenario {scenario}")
         for rule in rules
-        if rule.kind == "ordering"
+        if "scenarios" in KINDS[rule.kind].needs
         for scenario in rule.scenarios
         if scenario not in names
     ]

@@ -20,8 +20,6 @@ class Parameter:
     value: Any
     paths: tuple[str, ...]
     description: str = ""
-    category: str = ""
-    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +90,4 @@ def _parse_parameter(name: str, entry: dict[str, Any]) -> Parameter:
         value=entry["value"],
         paths=tuple(entry["paths"]),
         description=str(entry.get("description") or ""),
-        category=str(entry.get("category") or ""),
-        hidden=bool(entry.get("hidden", False)),
     )

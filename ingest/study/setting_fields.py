@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ingest.errors import PluginError
 from ingest.findings import Finding, error
 from ingest.text.suggest import did_you_mean
 
@@ -36,20 +37,58 @@ def setting(
     choices: tuple[str, ...] = (),
     minimum: float | None = None,
     above: float | None = None,
+    is_input: bool | str = False,
 ) -> Any:
-    """A dataclass field with what the documentation and the checks need.
+    """A dataclass field with what the documentation, the checks and the plan need.
 
+    Its type is str, int, float, bool or tuple[str, ...], or one of these with `| None`.
     choices: the only words allowed; minimum: smallest value allowed; above: must be larger.
+    is_input: it decides numbers, so that a change of it means a re-run; in [analytics] it may be
+    the name of the only source that it matters to. The settings of a source are no inputs.
     """
-    metadata = {"doc": doc, "choices": choices, "minimum": minimum, "above": above}
+    metadata = {
+        "doc": doc, "choices": choices, "minimum": minimum, "above": above, "is_input": is_input
+    }  # fmt: skip
     return dataclasses.field(default=default, metadata=metadata)
 
 
 def section_fields(section: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
-    """Each field of a section with its resolved type."""
+    """Each field of a section with its resolved type. Raises PluginError: it is none that we know.
+
+    Plugins declare sections too, so the message is for their authors.
+    """
+    if not dataclasses.is_dataclass(section):
+        raise PluginError(f"{_place(section)} must be a dataclass whose fields setting() makes")
     hints = typing.get_type_hints(section)
     for field in dataclasses.fields(section):
-        yield field, hints[field.name]
+        hint = hints[field.name]
+        if "doc" not in field.metadata:
+            raise PluginError(f"{_place(section)}.{field.name} must be made by setting()")
+        if _without_none(hint) not in _TYPE_WORDS:
+            name = hint.__name__ if isinstance(hint, type) else hint
+            raise PluginError(
+                f"{_place(section)}.{field.name}: a setting cannot be of type {name}; "
+                "use str, int, float, bool or tuple[str, ...], or one of these with | None"
+            )
+        yield field, hint
+
+
+def _place(section: type[Any]) -> str:
+    return f"{section.__module__}.{section.__qualname__}"
+
+
+def _without_none(hint: Any) -> Any:
+    """The type of a setting that may be None, any other as it is."""
+    if typing.get_origin(hint) not in (types.UnionType, typing.Union):
+        return hint
+    others = [arg for arg in typing.get_args(hint) if arg is not type(None)]
+    return others[0] if len(others) == 1 else hint
+
+
+def input_names(section: type[Any], source: str = "") -> list[str]:
+    """The settings of a section that decide numbers, with this analytics source."""
+    marked = {field.name: field.metadata["is_input"] for field, _ in section_fields(section)}
+    return [name for name, is_input in marked.items() if is_input is True or is_input == source]
 
 
 def read_section(
@@ -79,16 +118,16 @@ def read_section(
 
 def _converted(value: Any, hint: Any) -> Any:
     """The value as the declared type; text is parsed, anything else must fit as it is."""
-    if isinstance(hint, types.UnionType):
-        if value is None or value == FromText(""):
-            return None
-        hint = next(arg for arg in hint.__args__ if arg is not type(None))
+    plain = _without_none(hint)
+    if plain is not hint and (value is None or value == FromText("")):
+        return None
+    hint = plain
     if isinstance(value, FromText):
         value = _parsed_text(value.text, hint)
-    if typing.get_origin(hint) is tuple:
+    if hint == _TEXTS:
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not all(isinstance(i, str) for i in items):
-            raise ValueError(f"a list of texts is needed, not {value!r}")
+            raise ValueError(f"{_TYPE_WORDS[hint]} is needed, not {value!r}")
         return tuple(items)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -97,18 +136,19 @@ def _converted(value: Any, hint: Any) -> Any:
     return value
 
 
-_TYPE_WORDS = {
+_TEXTS = tuple[str, ...]
+_TYPE_WORDS: dict[Any, str] = {
+    _TEXTS: "a list of texts",
     str: "a text",
     int: "a whole number",
     float: "a number",
     bool: "true or false",
-    dict: "a table",
 }
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def _parsed_text(text: str, hint: Any) -> Any:
-    if typing.get_origin(hint) is tuple:
+    if hint == _TEXTS:
         return [item.strip() for item in text.split(",") if item.strip()]
     if hint is bool:
         return _TRUTH.get(text.casefold(), text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ingest.text.suggest import did_you_mean
 STUDY_FILE = "ingest.toml"
 RERUN_TRIGGERS = ("input", "code", "environment", "commit")
 ENVIRONMENT_PREFIX = "INGEST_"
+_EXECUTOR_PREFIX = "INGEST_EXECUTORS_"
 
 
 @dataclass(frozen=True)
@@ -109,24 +110,32 @@ class AnalyticsSettings:
         "executor",
         "where metrics come from: `executor` (what it brings), `analytics-api`, `s3` or a plugin's",
     )
-    element_labels: tuple[str, ...] = setting((), "keep these labels alone; all labels where empty")
+    element_labels: tuple[str, ...] = setting(
+        (), "keep only these labels; all labels where empty", is_input=True
+    )
     url: str | None = setting(None, "address of the analytics API, for source `analytics-api`")
     event_type: str = setting(
         "ECHO",
         "analytics API: kind of event",
         choices=("*", "ECHO", "BALANCE_SET", "EDGE_VALUES_CALCULATED"),
+        is_input="analytics-api",
     )
     group_by: tuple[str, ...] = setting(
-        ("element_label",), "analytics API: columns to group by, `element_label` among them"
+        ("element_label",),
+        "analytics API: columns to group by, `element_label` among them",
+        is_input="analytics-api",
     )
-    group_by_date: str = setting("timestamp:year", "analytics API: date column and its unit")
+    group_by_date: str = setting(
+        "timestamp:year", "analytics API: date column and its unit", is_input="analytics-api"
+    )
     aggregations: tuple[str, ...] = setting(
-        ("value:last",), "analytics API: `value:last` or `value:sum`"
+        ("value:last",), "analytics API: `value:last` or `value:sum`", is_input="analytics-api"
     )
     filters: tuple[str, ...] = setting(
         (),
         "analytics API: `column=value` or `column__op=value`; op: eq, neq, gt, gte, lt, lte, in, "
         "contains",
+        is_input="analytics-api",
     )
     concurrency: int = setting(4, "jobs whose results are fetched side by side, at most", minimum=1)
     pause_s: float = setting(0.0, "seconds between the starts of two calls for results", minimum=0)
@@ -137,6 +146,7 @@ class AnalyticsSettings:
         "fail",
         "a bad row fails the job, or is dropped, counted and recorded",
         choices=("fail", "skip"),
+        is_input=True,
     )
 
 
@@ -227,8 +237,8 @@ def read_settings_file(
     """
     raw = _read_toml(study_file)
     findings = _apply_environment(raw, environ)
-    for override in overrides:
-        _apply_override(raw, override)
+    options = {_apply_override(raw, override) for override in overrides}
+    _apply_executor_variables(raw, environ, options)
     settings, more = _settings_from(raw, study_file)
     return settings, findings + more
 
@@ -251,55 +261,73 @@ def _read_toml(study_file: Path) -> dict[str, Any]:
 def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, list[Finding]]:
     where = study_file.name
     tables = (*SECTIONS, "executors", "units")
-    known = (*tables, "rules")
     findings = [
         error("unknown-key", where, f"unknown section [{key}].{did_you_mean(key, known)}")
+        for known in [(*tables, "rules")]
         for key in raw
         if key not in known
     ]
-    not_tables = [key for key in tables if not isinstance(raw.get(key, {}), dict)]
+    not_tables = _not_tables({key: raw.get(key, {}) for key in tables}, "", where)
     if not_tables:
-        findings += [error("bad-value", where, f"{key}: a table is needed") for key in not_tables]
-        return Settings(study_file.parent), findings
+        return Settings(study_file.parent), findings + not_tables
     labels = _take_tables(raw, "tolerance", lambda key: key == "labels").get("labels", {})
     sources = _take_tables(raw, "analytics", lambda key: key not in _keys("analytics"))
     sections = {}
     for name, section in SECTIONS.items():
         sections[name], more = read_section(section, raw.get(name, {}), name, where)
         findings += more
-    label_tolerances = {}
-    for label, values in labels.items():
-        if not isinstance(values, dict):
-            message = f'tolerance.labels."{label}": a table with rtol, atol is needed'
-            findings.append(error("bad-value", where, message))
-            continue
-        base = {"rtol": sections["tolerance"].rtol, "atol": sections["tolerance"].atol}
-        label_tolerances[label], more = read_section(
-            ToleranceSettings, base | values, f'tolerance.labels."{label}"', where
-        )
-        findings += more
+    tolerances, more = _read_label_tolerances(labels, sections["tolerance"], where)
+    findings += more
     rules, more = read_rules(raw.get("rules", []), where)
     findings += more
-    units = {label: unit for label, unit in raw.get("units", {}).items() if isinstance(unit, str)}
-    findings += [
-        error("bad-value", where, f'units."{label}": a text is needed, not {unit!r}')
-        for label, unit in raw.get("units", {}).items()
-        if label not in units
-    ]
+    units, more = _read_units(raw.get("units", {}), where)
     executors = raw.get("executors", {})
-    for name, values in executors.items():
-        if not isinstance(values, dict):
-            findings.append(error("bad-value", where, f"executors.{name}: a table is needed"))
     settings = Settings(
         study_file.parent,
         **sections,
         rules=rules,
         units=units,
-        tolerance_labels=label_tolerances,
-        executors=executors,
+        tolerance_labels=tolerances,
+        executors={name: table for name, table in executors.items() if isinstance(table, dict)},
         analytics_sources=sources,
     )
-    return settings, findings
+    return settings, findings + more + _not_tables(executors, "executors.", where)
+
+
+def _not_tables(values: Mapping[str, Any], prefix: str, where: str) -> list[Finding]:
+    return [
+        error("bad-value", where, f"{prefix}{key}: a table is needed")
+        for key, value in values.items()
+        if not isinstance(value, dict)
+    ]
+
+
+def _read_label_tolerances(
+    labels: Mapping[str, Any], general: ToleranceSettings, where: str
+) -> tuple[dict[str, ToleranceSettings], list[Finding]]:
+    """[tolerance.labels."..."]; what a label does not set is as in general."""
+    tolerances: dict[str, ToleranceSettings] = {}
+    findings: list[Finding] = []
+    for label, values in labels.items():
+        name = f'tolerance.labels."{label}"'
+        if not isinstance(values, dict):
+            findings.append(error("bad-value", where, f"{name}: a table with rtol, atol is needed"))
+            continue
+        tolerances[label], more = read_section(
+            ToleranceSettings, asdict(general) | values, name, where
+        )
+        findings += more
+    return tolerances, findings
+
+
+def _read_units(raw: Mapping[str, Any], where: str) -> tuple[dict[str, str], list[Finding]]:
+    units = {label: unit for label, unit in raw.items() if isinstance(unit, str)}
+    findings = [
+        error("bad-value", where, f'units."{label}": a text is needed, not {unit!r}')
+        for label, unit in raw.items()
+        if label not in units
+    ]
+    return units, findings
 
 
 def _keys(section: str) -> frozenset[str]:
@@ -330,12 +358,32 @@ def _apply_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> list[
             continue
         if variable in targets:
             _set_text(raw, targets[variable], text)
-        elif match := _executor_variable(variable, raw.get("executors", {})):
-            _set_text(raw, ("executors", *match), text)
-        else:
+        elif not variable.startswith(_EXECUTOR_PREFIX):
             message = f"names no setting and is ignored.{did_you_mean(variable, targets)}"
             findings.append(warning("unknown-variable", variable, message))
     return findings
+
+
+def _apply_executor_variables(
+    raw: dict[str, Any], environ: Mapping[str, str], options: set[tuple[str, ...]]
+) -> None:
+    """Set what INGEST_EXECUTORS_<NAME>_<KEY> variables say, where no option says it.
+
+    They are for the executor that is chosen, for those with a section, and for `local`, which says
+    how the model is called; another command may choose the executor that the rest is for.
+    """
+    executors, run = raw.get("executors", {}), raw.get("run", {})
+    chosen = run.get("executor") if isinstance(run, dict) else None
+    names = {"local", str(getattr(chosen, "text", chosen))}
+    names |= set(executors) if isinstance(executors, dict) else set()
+    for variable, text in environ.items():
+        for name in sorted(names, key=len, reverse=True):
+            prefix = _variable("executors", name) + "_"
+            if variable.startswith(prefix):
+                place = ("executors", name, variable.removeprefix(prefix).lower())
+                if place not in options:
+                    _set_text(raw, place, text)
+                break
 
 
 def _set_text(raw: dict[str, Any], place: Sequence[str], text: str) -> str | None:
@@ -358,21 +406,13 @@ def _variable(*names: str) -> str:
     return ENVIRONMENT_PREFIX + "_".join(names).upper().replace("-", "_")
 
 
-def _executor_variable(variable: str, executors: Any) -> tuple[str, str] | None:
-    """Executor and key of INGEST_EXECUTORS_<NAME>_<KEY>, the longest executor name first."""
-    named = executors if isinstance(executors, dict) else {}
-    for name in sorted({"local", "run-api", "aws-batch", *named}, key=len, reverse=True):
-        prefix = _variable("executors", name) + "_"
-        if variable.startswith(prefix):
-            return name, variable.removeprefix(prefix).lower()
-    return None
-
-
-def _apply_override(raw: dict[str, Any], override: str) -> None:
-    """Set what a --set option says."""
+def _apply_override(raw: dict[str, Any], override: str) -> tuple[str, ...]:
+    """Set what a --set option says; gives the place of the setting."""
     match = re.fullmatch(r"([\w-]+(?:\.[\w-]+)+)\s*=\s*(.*)", override, flags=re.DOTALL)
     if match is None:
         raise ConfigError(f"--set {override!r}: write section.key=value, e.g. run.max_in_flight=50")
-    in_the_way = _set_text(raw, match[1].split("."), match[2])
+    place = tuple(match[1].split("."))
+    in_the_way = _set_text(raw, place, match[2])
     if in_the_way:
         raise ConfigError(f"--set {override!r}: {in_the_way} is not a section")
+    return place

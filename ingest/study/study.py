@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,9 @@ from ingest.study.code_version import CodeVersion, read_code_version
 from ingest.study.country import Country, parse_countries
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
 from ingest.study.label import Label, read_labels
+from ingest.study.local_settings import LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
+from ingest.study.setting_fields import input_names
 from ingest.study.settings import STUDY_FILE, Settings
 
 
@@ -82,7 +85,10 @@ def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Findi
     countries, more = _read_countries(settings, hooks)
     findings += more
     code, more = read_code_version(
-        settings.root, settings.study.code, settings.study.code_version, _how_it_runs(settings)
+        settings.root,
+        settings.study.code,
+        settings.study.code_version,
+        how_it_runs(settings, hooks),
     )
     findings += more
     if model is None:
@@ -93,14 +99,30 @@ def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Findi
     return study, findings
 
 
-def _how_it_runs(settings: Settings) -> dict[str, str]:
-    """How the study's model is called, wherever it runs: a part of its code version."""
-    local = settings.executors.get("local", {})
+def how_it_runs(settings: Settings, hooks: Any) -> dict[str, str]:
+    """The executors' settings that decide numbers: a part of the code version.
+
+    Those of [executors.local] say how the model is called, wherever it runs.
+    """
+    sections: dict[str, type[Any]] = {"local": LocalSettings}
+    chosen = settings.run.executor
+    if chosen not in sections and settings.executors.get(chosen):
+        sections |= _offered_settings(hooks, chosen)
     return {
-        f"executors.local.{key}": str(getattr(local[key], "text", local[key]))
-        for key in ("entry_point", "command")
-        if key in local
+        f"executors.{name}.{key}": str(getattr(values[key], "text", values[key]))
+        for name, section in sections.items()
+        for values in [settings.executors.get(name, {})]
+        for key in input_names(section)
+        if key in values
     }
+
+
+def _offered_settings(hooks: Any, name: str) -> dict[str, type[Any]]:
+    """The settings of an executor by its name; nothing for one that no plugin offers."""
+    groups = [g if isinstance(g, Iterable) else [g] for g in hooks.ingest_register_executors()]
+    offered = (cls for group in groups for cls in group if hasattr(cls, "Settings"))
+    sections = {getattr(cls, "name", ""): cls.Settings for cls in offered}
+    return {name: sections[name]} if name in sections else {}
 
 
 def _read_model(settings: Settings) -> tuple[Model | None, list[Finding]]:

@@ -4,18 +4,17 @@ from typing import Any
 
 import pytest
 
-from ingest.analytics.quality import (
-    QualityFinding,
-    check_jump,
-    check_ordering,
-    check_outliers,
-    check_result_set,
-    check_same_first_year,
-)
+from ingest.analytics.quality import QualityFinding, check_result_set
 from ingest.findings import Severity
 from ingest.metrics import Metric, ResultSet
 from ingest.study.combination import Combination
 from ingest.study.quality_rules import Rule, read_rules
+from ingest.study.rule_kinds import (
+    check_jump,
+    check_ordering,
+    check_outliers,
+    check_same_first_year,
+)
 
 KEN = Combination("KEN", "null")
 

@@ -22,9 +22,9 @@ from ingest.executors.base import (
     Submission,
 )
 from ingest.executors.local.executor import LocalExecutor
-from ingest.executors.local_settings import LocalSettings
 from ingest.metrics import Metric, ResultSet
 from ingest.study.combination import Combination
+from ingest.study.local_settings import LocalSettings
 from ingest.study.settings import AnalyticsSettings, RunSettings, StudySettings
 
 # Far longer than anything here takes: a test that hangs shall fail and name what it waited for.

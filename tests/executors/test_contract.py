@@ -16,9 +16,9 @@ from ingest.analytics.validate import validate_rows
 from ingest.errors import AnalyticsError
 from ingest.executors.base import Executor, JobState
 from ingest.executors.local.executor import LocalExecutor
-from ingest.executors.local_settings import LocalSettings
 from ingest.findings import Finding
 from ingest.plugins.manager import find_executor, load_plugins
+from ingest.study.local_settings import LocalSettings
 from ingest.study.setting_fields import read_section, section_fields
 from tests.conftest import PROJECT
 from tests.executors.aws_batch.aws_drive import aws_batch_contract
@@ -92,6 +92,12 @@ EXECUTORS: dict[str, Callable[[Path], AbstractContextManager[Make]]] = {
     "run-api": lambda root: run_api_contract(root, f"{MODULE}:simulate"),
     "aws-batch": lambda root: aws_batch_contract(root, f"{MODULE}:simulate"),
 }
+
+
+def test_every_executor_that_comes_along_is_held_to_the_contract() -> None:
+    offered = load_plugins().hook.ingest_register_executors()
+    names = {cls.name for group in offered for cls in group}
+    assert names <= {name.partition(",")[0] for name in EXECUTORS}
 
 
 @pytest.fixture(params=EXECUTORS.values(), ids=EXECUTORS)

@@ -36,6 +36,7 @@ from ingest.study.combination import Combination, select_names
 from ingest.study.compose import compose_scenarios
 from ingest.study.country import Country
 from ingest.study.git import GitState
+from ingest.study.json_files import sha256_text
 from ingest.study.scenario import parse_scenario
 from ingest.study.settings import AnalyticsSettings, Settings, StudySettings
 from ingest.study.study import Model, Study
@@ -222,6 +223,45 @@ def test_other_document_of_the_same_model_and_scenario_is_a_change_of_compositio
 def test_changed_analytics_query_runs_everything(analytics: AnalyticsSettings) -> None:
     made = plan(study_of(analytics=analytics), succeeded(study_of()))
     assert reasons(made) == {("input", "analytics query changed"): 6}
+
+
+@pytest.mark.parametrize(
+    ("analytics", "digest"),
+    [
+        (AnalyticsSettings(), "ea366be0fe4be9888382441b3d63010c825584511c0ef8741c69d8f5875603e4"),
+        (
+            AnalyticsSettings(source="s3", filters=("x=1",), url="http://u"),
+            "ea366be0fe4be9888382441b3d63010c825584511c0ef8741c69d8f5875603e4",
+        ),
+        (
+            AnalyticsSettings(element_labels=("B", "A"), on_bad_rows="skip"),
+            "2a76088ff9a8d6c5f9d7c550e156f782c65ecde26e56025027573771107daeb3",
+        ),
+        (
+            AnalyticsSettings(
+                source="analytics-api",
+                url="http://u",
+                filters=("b=2", "a=1"),
+                element_labels=("B", "A"),
+                event_type="*",
+                aggregations=("value:sum",),
+            ),
+            "3bd964374b9b995fecc54b361b026963de6b5f05bee6a7f3faeb4816b6b72a36",
+        ),
+    ],
+)
+def test_query_has_the_digest_that_databases_hold(
+    analytics: AnalyticsSettings, digest: str
+) -> None:
+    assert sha256_text(query_content(analytics)) == digest
+
+
+def test_inputs_have_the_digest_that_databases_hold() -> None:
+    inputs = inputs_of(study_of())[KEN_NULL]
+    assert inputs.shared.code_digest == (
+        "4f1da65ccd472abd6f58a06743c78324298e3249a6f22505287d8947c6734a63"
+    )
+    assert inputs.digest == "3bdfef841c51df4579035137639a086844a5546aae04dc0a018cce9243818702"
 
 
 def test_order_of_element_labels_is_no_change() -> None:

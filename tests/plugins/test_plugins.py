@@ -19,7 +19,6 @@ from ingest.analytics.sources.base import ExecutorSource
 from ingest.errors import AnalyticsError, ConfigError, PluginError
 from ingest.executors.base import Executor, JobUpdate
 from ingest.executors.local.executor import LocalExecutor
-from ingest.executors.local_settings import LocalSettings
 from ingest.plugins import hookspecs
 from ingest.plugins.manager import (
     DEFAULT_PLUGINS,
@@ -30,6 +29,7 @@ from ingest.plugins.manager import (
     load_plugins,
 )
 from ingest.running.backend import choose_backend
+from ingest.study.local_settings import LocalSettings
 from ingest.study.setting_fields import read_section
 from ingest.study.settings import load_settings
 from tests.conftest import PROJECT, Ingest, StudyFolder, scenario

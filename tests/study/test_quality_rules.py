@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from ingest.findings import Finding
-from ingest.study.quality_rules import KINDS, Rule, matching, read_rules, unknown_scenarios
+from ingest.study.quality_rules import Rule, read_rules, unknown_scenarios
+from ingest.study.rule_kinds import KINDS, matching
 
 BOUNDS = {"kind": "bounds", "label": "Population", "minimum": 0}
 

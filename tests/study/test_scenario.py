@@ -28,7 +28,7 @@ def problems(content: Any) -> list[str]:
 
 def test_scenario_holds_what_its_file_says() -> None:
     content = document(
-        Start={"value": 2025, "paths": [PATH, "$.x"], "description": "d", "category": "c"},
+        Start={"value": 2025, "paths": [PATH, "$.x"], "description": "d"},
         Country={"value": "AFG", "paths": ["$.y"], "hidden": True},
     )
     assert parsed(content) == Scenario(
@@ -36,8 +36,8 @@ def test_scenario_holds_what_its_file_says() -> None:
         label="Null",
         description="none",
         parameters=(
-            Parameter("Start", 2025, (PATH, "$.x"), "d", "c"),
-            Parameter("Country", "AFG", ("$.y",), hidden=True),
+            Parameter("Start", 2025, (PATH, "$.x"), "d"),
+            Parameter("Country", "AFG", ("$.y",)),
         ),
         file="scenarios/null.json",
     )

@@ -146,6 +146,32 @@ def test_variable_goes_to_the_longest_executor_name(read: Read) -> None:
     assert settings.executors["local-big"]["workers"].text == "4"
 
 
+def test_variable_sets_a_setting_of_the_executor_that_is_chosen(read: Read) -> None:
+    settings = read("", ["run.executor=slurm-big"], INGEST_EXECUTORS_SLURM_BIG_QUEUE="long")
+    assert settings.executors["slurm-big"]["queue"].text == "long"
+    settings = read("", INGEST_EXECUTOR="slurm", INGEST_EXECUTORS_SLURM_QUEUE="long")
+    assert settings.executors["slurm"]["queue"].text == "long"
+
+
+def test_variable_of_an_executor_that_another_command_may_choose_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "ingest.toml").write_text("")
+    environ = {"INGEST_EXECUTORS_RUN_API_URL": "http://here"}
+    assert load_settings(tmp_path / "ingest.toml", environ) == (Settings(tmp_path), [])
+
+
+def test_option_wins_over_a_variable_of_an_executor(read: Read) -> None:
+    settings = read(
+        "[executors.local]\nworkers = 1",
+        ["executors.local.workers=3"],
+        INGEST_EXECUTORS_LOCAL_WORKERS="2",
+        INGEST_EXECUTORS_LOCAL_ENTRY_POINT="m:f",
+    )
+    local = settings.executors["local"]
+    assert (local["workers"].text, local["entry_point"].text) == ("3", "m:f")
+
+
 def test_variable_of_the_command_line_itself_is_no_setting(read: Read) -> None:
     assert read("", INGEST_STUDY="somewhere") == read("")
 

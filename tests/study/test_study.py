@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,51 @@ def test_how_the_model_is_called_is_part_of_the_code_version(study: StudyFolder)
     overrides = ("executors.local.workers=7", "study.name=other")
     assert load(study.root, *overrides)[0].code.digest == before
     assert load(study.root, "executors.local.entry_point=model:other")[0].code.digest != before
+
+
+def test_how_the_model_is_called_is_written_as_databases_hold_it(study: StudyFolder) -> None:
+    parts = load(study.root, "executors.local.command=Rscript,model.R")[0].code.parts
+    assert parts["executors.local.entry_point"] == "model:simulate"
+    assert parts["executors.local.command"] == "Rscript,model.R"
+    file = study.root / "ingest.toml"
+    called = re.sub("entry_point.*", 'command = ["Rscript", "model.R"]', file.read_text())
+    file.write_text(called)
+    parts = load(study.root)[0].code.parts
+    assert parts["executors.local.command"] == "['Rscript', 'model.R']"
+
+
+def test_an_executors_own_inputs_are_part_of_the_code_version(
+    study: StudyFolder, tmp_path: Path
+) -> None:
+    folder = tmp_path / "own plugins"
+    folder.mkdir()
+    (folder / "slurm.py").write_text(
+        """from dataclasses import dataclass
+from ingest.plugin_api import LocalExecutor, hookimpl, setting
+
+@dataclass(frozen=True)
+class SlurmSettings:
+    image: str = setting("standard", "container image", is_input=True)
+    queue: str = setting("short", "queue")
+
+class SlurmExecutor(LocalExecutor):
+    name = "slurm"
+    Settings = SlurmSettings
+
+@hookimpl
+def ingest_register_executors():
+    return [SlurmExecutor]
+"""
+    )
+
+    def digest(*overrides: str) -> str:
+        return load(study.root, *overrides, plugins=folder)[0].code.digest
+
+    chosen = "run.executor=slurm"
+    assert digest(chosen) == digest()
+    assert digest(chosen, "executors.slurm.queue=long") == digest()
+    assert digest("executors.slurm.image=new") == digest()
+    assert digest(chosen, "executors.slurm.image=new") != digest()
 
 
 def test_override_of_the_entry_point_with_the_same_value_changes_nothing(

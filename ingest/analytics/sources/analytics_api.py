@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
-from ingest import __version__
 from ingest.analytics.parse import parse_rows
 from ingest.analytics.sources.base import AnalyticsSource
 from ingest.analytics.sources.query import query_findings, query_parameters
@@ -21,19 +20,15 @@ from ingest.executors.base import ExecutorContext
 from ingest.findings import Finding, error, has_errors
 from ingest.services.http_answers import (
     HttpAnswer,
-    describe_failure,
     read_detail,
     retry_after,
     without_credentials,
 )
+from ingest.services.http_calls import NoAnswerError, describe_failure, exchange, make_session
 from ingest.study.settings import STUDY_FILE
-
-if TYPE_CHECKING:
-    import requests
 
 # An answer that cannot be read may have been cut off on its way; four are no accident.
 _UNREADABLE_AT_MOST = 4
-_CONNECT_TIMEOUT_S = 10.0
 
 
 class AnalyticsApiSource(AnalyticsSource):
@@ -59,7 +54,7 @@ class AnalyticsApiSource(AnalyticsSource):
         self._shown_url = without_credentials(self._url)
         self._query = query_parameters(analytics)
         self._is_filtered = bool(analytics.element_labels or analytics.filters)
-        self._session = _make_session(analytics.concurrency)
+        self._session = make_session(analytics.concurrency)
         self._unreadable: dict[str, int] = {}
 
     @staticmethod
@@ -100,17 +95,12 @@ class AnalyticsApiSource(AnalyticsSource):
         self._session.close()
 
     def _get(self, ulid: str) -> HttpAnswer:
-        import requests
-
         names = ("analytics", self.context.environment, ulid)
         url = "/".join([self._url, *(quote(name, safe="") for name in names)])
-        limits_s = (min(_CONNECT_TIMEOUT_S, self.timeout_s), self.timeout_s)
         try:
-            answer = self._session.get(url, params=self._query, timeout=limits_s)
-        except requests.RequestException as exc:
-            why = describe_failure(exc, self.timeout_s)
-            raise ResultsNotReadyError(f"{self._shown_url} could not be asked: {why}") from exc
-        return HttpAnswer(answer.status_code, answer.headers, answer.content)
+            return exchange(self._session, "GET", url, self.timeout_s, params=self._query)
+        except NoAnswerError as exc:
+            raise ResultsNotReadyError(f"{self._shown_url} could not be asked: {exc}") from exc
 
     def _error_of(self, answer: HttpAnswer) -> AnalyticsError | BackendError:
         """The error that an answer other than 200 stands for."""
@@ -149,18 +139,6 @@ class AnalyticsApiSource(AnalyticsSource):
             raise ResultsNotReadyError(
                 f"{self._shown_url} has no rows for it{rest * self._is_filtered}"
             )
-
-
-def _make_session(connections: int) -> requests.Session:
-    """A session with a connection for each of the threads that call side by side."""
-    import requests
-    from requests.adapters import HTTPAdapter
-
-    session = requests.Session()
-    session.headers["User-Agent"] = f"ingest/{__version__}"
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=connections))
-    return session
 
 
 def _detail(body: bytes) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ingest.findings import Finding, error, warning
+from ingest.services.http_calls import find_url_problem
 from ingest.study.settings import STUDY_FILE, AnalyticsSettings
 from ingest.text.suggest import did_you_mean
 
@@ -80,19 +81,8 @@ def _url_problem(url: str | None) -> str | None:
             "analytics.url is missing: the source analytics-api needs the address of the "
             'analytics API, e.g. url = "https://analytics.example.org"'
         )
-    try:
-        parts = urlsplit(url)
-        is_address = bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
-    except ValueError:  # brackets that do not match, a port that is no number
-        is_address = False
-    if not is_address:
-        return (
-            "analytics.url is no address: write https://HOST, perhaps with :PORT and /PATH; "
-            "@, / and : within a password as %40, %2F and %3A"
-        )
-    if parts.query or parts.fragment:
-        return "analytics.url must end with its path: leave out ? and # and what follows"
-    return None
+    problem = find_url_problem(url)
+    return f"analytics.url cannot be used: {problem}" if problem else None
 
 
 def _grouping_problems(settings: AnalyticsSettings) -> Iterator[str]:

@@ -12,8 +12,8 @@ from ingest.analytics.sources.base import AnalyticsSource
 from ingest.errors import BackendError, ConfigError, ResultsNotReadyError
 from ingest.executors.base import ExecutorContext
 from ingest.findings import Finding, error
-from ingest.services.aws_clients import AwsClients, AwsPlace
-from ingest.services.aws_errors import AwsError, Trouble
+from ingest.services.aws_clients import AwsClients
+from ingest.services.aws_errors import AwsError, AwsPlace, Trouble
 from ingest.services.s3_place import parse_s3_place
 from ingest.study.setting_fields import setting
 
@@ -67,11 +67,8 @@ class S3Source(AnalyticsSource):
         if list(S3Source.check(settings, context)):
             return
         bucket, _ = _filled(settings.location or "", context, "01ULID")
-        clients = AwsClients(_place(settings, context))
         try:
-            s3 = clients.s3
-            thing = f"s3://{bucket}"
-            clients.call(lambda: s3.head_bucket(Bucket=bucket), "s3", "HeadBucket", thing)
+            AwsClients(_place(settings, context)).check_bucket(bucket)
         except AwsError as exc:
             yield error("aws-bucket", WHERE, str(exc))
 
@@ -92,13 +89,7 @@ class S3Source(AnalyticsSource):
         try:
             with self._connecting:
                 clients = self._clients
-            s3 = clients.s3
-            return clients.call(
-                lambda: s3.get_object(Bucket=bucket, Key=key)["Body"].read(),
-                "s3",
-                "GetObject",
-                thing,
-            )
+            return clients.read_object(bucket, key)
         except AwsError as exc:
             if exc.trouble is Trouble.MISSING:
                 raise ResultsNotReadyError(f"job {ulid} has no results at {thing} yet") from exc

@@ -23,7 +23,6 @@ from ingest.executors.aws_batch.jobs import EXIT_AGAIN, EXIT_INPUT
 from ingest.executors.aws_batch.result_csv import as_csv
 from ingest.executors.aws_batch.store import ErrorDocument, JobStore
 from ingest.executors.aws_batch.submit import ARRAY_NAME, CODE_DIGEST, JOB_ULID, JOBS_URI
-from ingest.executors.local_settings import LocalSettings
 from ingest.executors.model_call import (
     ModelCrashError,
     ModelError,
@@ -32,16 +31,21 @@ from ingest.executors.model_call import (
     run_command,
 )
 from ingest.executors.output_tail import TailedOutput, last_lines
-from ingest.services.aws_clients import AwsClients, AwsPlace
-from ingest.services.aws_errors import AwsError
+from ingest.services.aws_clients import AwsClients
+from ingest.services.aws_errors import AwsError, AwsPlace
 from ingest.services.s3_place import parse_s3_place
+from ingest.study.local_settings import LocalSettings
 
 _ARRAY_INDEX, _JOB_ID = "AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ID"
 _ATTEMPT = "AWS_BATCH_JOB_ATTEMPT"
 
 
 class Stopped(BaseException):
-    """SIGTERM came: the job was terminated, ran out of time, or its machine is taken away."""
+    """SIGTERM came: the job was terminated, ran out of time, or its machine is taken away.
+
+    Not an IngestError, nor an Exception, so that no model catches it: main() turns it into an
+    exit code.
+    """
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ingest.errors import BackendError, ConfigError, ResultsNotReadyError
 from ingest.executors.aws_batch.image import read_code_digest, read_model_settings
 from ingest.executors.aws_batch.jobs import retry_strategy
 from ingest.executors.aws_batch.lookup import JobLookup
-from ingest.executors.aws_batch.preflight import AwsTarget, find_problems
+from ingest.executors.aws_batch.preflight import find_problems
 from ingest.executors.aws_batch.settings import (
     MIN_TIMEOUT_S,
     WHERE,
@@ -33,8 +33,8 @@ from ingest.executors.base import (
     Submission,
 )
 from ingest.findings import Finding, error, has_errors
-from ingest.services.aws_clients import AwsClients, AwsPlace
-from ingest.services.aws_errors import AwsError
+from ingest.services.aws_clients import AwsClients
+from ingest.services.aws_errors import AwsError, AwsPlace
 
 
 class AwsBatchExecutor(Executor):
@@ -52,7 +52,7 @@ class AwsBatchExecutor(Executor):
         pause: Callable[[float], None] = time.sleep,
         place: AwsPlace | None = None,
     ) -> None:
-        """pause: how to wait before something is tried again. place: for other time-outs."""
+        """pause: how to wait before another try. place: tests pass one with shorter time-outs."""
         super().__init__(settings, context)
         self._settings = settings
         self._pause = pause
@@ -79,7 +79,7 @@ class AwsBatchExecutor(Executor):
             return []
         clients = AwsClients(_aws_place(settings, context))
         store = JobStore(clients, settings.place)
-        return list(find_problems(clients, store, _target(settings), write=True))
+        return list(find_problems(clients, store, settings, write=True))
 
     def start(self) -> None:
         """Look at settings, credentials, queue, job definition and bucket.
@@ -91,26 +91,25 @@ class AwsBatchExecutor(Executor):
                 raise ConfigError(str(finding))
         _, model = read_model_settings(self.context.root)
         digest = read_code_digest(self.context.root, self.context.study, model)
-        target = _target(self._settings)
-        for problem in find_problems(self._clients, self._store, target, write=False):
+        for problem in find_problems(self._clients, self._store, self._settings, write=False):
             raise BackendError(f"{problem.message} (ingest check --executor {self.name} tells all)")
         self._submitter = Submitter(
             clients=self._clients,
             store=self._store,
             lookup=self._lookup,
-            request=self._request(target),
+            request=self._request(),
             variables={CODE_DIGEST: digest},
             upload_threads=self._settings.upload_concurrency,
             pause=self._pause,
         )
         _ = self._clients.batch_once  # every client is made before threads share them
 
-    def _request(self, target: AwsTarget) -> dict[str, Any]:
+    def _request(self) -> dict[str, Any]:
         """What every SubmitJob gets."""
         timeout_s = max(MIN_TIMEOUT_S, math.ceil(self.context.run.job_timeout_s))
         return {
-            "jobQueue": target.queue,
-            "jobDefinition": target.job_definition,
+            "jobQueue": self._settings.queue,
+            "jobDefinition": self._settings.job_definition,
             "timeout": {"attemptDurationSeconds": timeout_s},
             "retryStrategy": retry_strategy(self._settings.attempts),
             "tags": job_tags(self._settings, self.context),
@@ -206,10 +205,6 @@ class AwsBatchExecutor(Executor):
         with ThreadPoolExecutor(CALL_THREADS) as pool:
             list(pool.map(lambda job_id: self._lookup.terminate(job_id, "cancelled"), targets))
         return {}
-
-
-def _target(settings: AwsBatchSettings) -> AwsTarget:
-    return AwsTarget(settings.queue or "", settings.job_definition or "")
 
 
 def _aws_place(settings: AwsBatchSettings, context: ExecutorContext) -> AwsPlace:

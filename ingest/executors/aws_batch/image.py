@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ingest.errors import ConfigError, StudyError
-from ingest.executors.local_settings import LocalSettings
 from ingest.findings import has_errors
 from ingest.study.code_version import read_code_version
+from ingest.study.local_settings import LocalSettings
 from ingest.study.setting_fields import read_section
 from ingest.study.settings import STUDY_FILE, StudySettings, load_settings
 

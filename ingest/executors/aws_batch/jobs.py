@@ -7,23 +7,14 @@ from typing import Any
 
 from ingest.executors.aws_batch.store import ErrorDocument
 from ingest.executors.base import JobFault, JobState
+from ingest.executors.batch_words import BATCH_STATES, HOST_LOST
 
 # Exit codes of the worker, chosen as sysexits.h has them: bad input, and a failure that passes.
 EXIT_INPUT = 65
 EXIT_AGAIN = 75
 
-STATES = {
-    "SUBMITTED": JobState.SUBMITTED,
-    "PENDING": JobState.SUBMITTED,
-    "RUNNABLE": JobState.SUBMITTED,
-    "STARTING": JobState.SUBMITTED,
-    "RUNNING": JobState.RUNNING,
-    "SUCCEEDED": JobState.SUCCEEDED,
-    "FAILED": JobState.FAILED,
-}
 # Why Batch stops a job that began: status reasons and container reasons start with these words.
 _TIMED_OUT = "Job attempt duration exceeded timeout"
-_HOST_LOST = "Host EC2"
 _OUT_OF_MEMORY = "OutOfMemory"
 _NOT_STARTED = ("CannotPull", "CannotCreateContainer", "CannotStartContainer", "ResourceInit")
 _SIGNAL_BASE = 128  # a shell's exit code for a process that a signal killed: this plus its number
@@ -37,7 +28,7 @@ def retry_strategy(attempts: int) -> dict[str, Any]:
         "evaluateOnExit": [
             {"onExitCode": str(EXIT_INPUT), "action": "EXIT"},
             {"onExitCode": str(EXIT_AGAIN), "action": "RETRY"},
-            {"onStatusReason": f"{_HOST_LOST}*", "action": "RETRY"},
+            {"onStatusReason": f"{HOST_LOST}*", "action": "RETRY"},
             {"onReason": "*", "action": "EXIT"},
         ],
     }
@@ -45,7 +36,7 @@ def retry_strategy(attempts: int) -> dict[str, Any]:
 
 def state_of(described: Mapping[str, Any]) -> JobState:
     """The state of a job as DescribeJobs gives it; UNKNOWN for a word that is new."""
-    return STATES.get(str(described.get("status")), JobState.UNKNOWN)
+    return BATCH_STATES.get(str(described.get("status")), JobState.UNKNOWN)
 
 
 def fault_of(described: Mapping[str, Any], error: ErrorDocument | None) -> JobFault:
@@ -58,7 +49,7 @@ def fault_of(described: Mapping[str, Any], error: ErrorDocument | None) -> JobFa
     words = _joined(status_reason, reason, exit_code, container.get("logStreamName"))
     if status_reason.startswith(_TIMED_OUT):
         return JobFault("timed out", f"{words} (run.job_timeout_s)")
-    if status_reason.startswith(_HOST_LOST):
+    if status_reason.startswith(HOST_LOST):
         return JobFault("host lost", words, can_pass=True)
     if reason.startswith(_OUT_OF_MEMORY):
         return JobFault("out of memory", f"{words}; give the job definition more memory")

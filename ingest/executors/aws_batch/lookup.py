@@ -83,7 +83,6 @@ class JobLookup:
 
     def _list(self, pattern: str) -> Iterable[JobSummaryTypeDef]:
         """Every job in the queue whose name fits, in any state."""
-        batch = self._clients.batch
         more: dict[str, Any] = {}
         while True:
             arguments: dict[str, Any] = {
@@ -91,12 +90,8 @@ class JobLookup:
                 "filters": [{"name": "JOB_NAME", "values": [pattern]}],
                 **more,
             }
-            page = self._clients.call(
-                lambda arguments=arguments: batch.list_jobs(**arguments),  # type: ignore[misc]
-                "batch",
-                "ListJobs",
-                f"queue {self._queue}",
-            )
+            with self._clients.calling("batch", "ListJobs", f"queue {self._queue}"):
+                page = self._clients.batch.list_jobs(**arguments)
             yield from page["jobSummaryList"]
             if not page.get("nextToken"):
                 return
@@ -104,14 +99,9 @@ class JobLookup:
 
     def terminate(self, job_id: str, why: str) -> None:
         """End a job in whatever state it is; one that cannot be ended is told in the log."""
-        batch, reason = self._clients.batch, f"{TERMINATED}: {why}"
         try:
-            self._clients.call(
-                lambda: batch.terminate_job(jobId=job_id, reason=reason),
-                "batch",
-                "TerminateJob",
-                f"job {job_id}",
-            )
+            with self._clients.calling("batch", "TerminateJob", f"job {job_id}"):
+                self._clients.batch.terminate_job(jobId=job_id, reason=f"{TERMINATED}: {why}")
         except AwsError as exc:
             command = f"aws batch terminate-job --job-id {job_id} --reason {TERMINATED!r}"
             log.warning("job %s goes on: %s. End it by hand: %s", job_id, exc, command)

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from ingest.executors.aws_batch.settings import WHERE, AwsBatchSettings
 from ingest.executors.aws_batch.store import JobStore
 from ingest.findings import Finding, error
 from ingest.services.aws_clients import AwsClients
 from ingest.services.aws_errors import AwsError
 
-WHERE = "executors.aws-batch"
 _REVISION = re.compile(r"arn:.*|.*:\d+")
 
 
-@dataclass(frozen=True)
-class AwsTarget:
-    """What a run needs in AWS: a job queue and a job definition, each a name or an ARN."""
-
-    queue: str
-    job_definition: str
-
-
 def find_problems(
-    clients: AwsClients, store: JobStore, target: AwsTarget, *, write: bool
+    clients: AwsClients, store: JobStore, settings: AwsBatchSettings, *, write: bool
 ) -> Iterator[Finding]:
     """What is wrong in AWS, each finding with its remedy; nothing more after credentials fail.
 
@@ -35,10 +26,11 @@ def find_problems(
     if problem is not None:
         yield problem
         return
+    definition = settings.job_definition or ""
     questions: list[tuple[str, Callable[[], str | None]]] = [
-        ("aws-queue", lambda: _queue_problem(clients, target.queue)),
-        ("aws-job-definition", lambda: _definition_problem(clients, target.job_definition)),
-        ("aws-bucket", lambda: store.check_bucket()),
+        ("aws-queue", lambda: _queue_problem(clients, settings.queue or "")),
+        ("aws-job-definition", lambda: _definition_problem(clients, definition)),
+        ("aws-bucket", lambda: clients.check_bucket(store.place.bucket)),
     ]
     if write:
         questions.append(("aws-bucket", lambda: store.probe()))
@@ -60,18 +52,13 @@ def _asked(code: str, question: Callable[[], str | None]) -> Finding | None:
 
 
 def _ask_identity(clients: AwsClients) -> None:
-    sts = clients.sts
-    clients.call(sts.get_caller_identity, "sts", "GetCallerIdentity", "these credentials")
+    with clients.calling("sts", "GetCallerIdentity", "these credentials"):
+        clients.sts.get_caller_identity()
 
 
 def _queue_problem(clients: AwsClients, queue: str) -> str | None:
-    batch = clients.batch
-    answer = clients.call(
-        lambda: batch.describe_job_queues(jobQueues=[queue]),
-        "batch",
-        "DescribeJobQueues",
-        f"queue {queue}",
-    )
+    with clients.calling("batch", "DescribeJobQueues", f"queue {queue}"):
+        answer = clients.batch.describe_job_queues(jobQueues=[queue])
     if not answer["jobQueues"]:
         return f"no job queue {queue!r} in {clients.region}: set {WHERE}.queue and {WHERE}.region"
     found = answer["jobQueues"][0]
@@ -84,16 +71,11 @@ def _queue_problem(clients: AwsClients, queue: str) -> str | None:
 
 
 def _definition_problem(clients: AwsClients, name: str) -> str | None:
-    batch = clients.batch
     asked: dict[str, Any] = {"jobDefinitionName": name, "status": "ACTIVE"}
     if _REVISION.fullmatch(name):
         asked = {"jobDefinitions": [name]}
-    answer = clients.call(
-        lambda: batch.describe_job_definitions(**asked),
-        "batch",
-        "DescribeJobDefinitions",
-        f"job definition {name}",
-    )
+    with clients.calling("batch", "DescribeJobDefinitions", f"job definition {name}"):
+        answer = clients.batch.describe_job_definitions(**asked)
     active = [d for d in answer["jobDefinitions"] if d.get("status") == "ACTIVE"]
     if not active:
         where = f"{WHERE}.job_definition"

@@ -7,7 +7,7 @@ import io
 import json
 from typing import Any
 
-COLUMNS = ("element_label", "timestamp_year", "value")
+from ingest.metrics import Metric
 
 
 def as_csv(raw: bytes) -> bytes:
@@ -22,7 +22,7 @@ def as_csv(raw: bytes) -> bytes:
         rows = [_row(record) for record in json.loads(raw)]
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(Metric._fields)
         writer.writerows(rows)
         return text.getvalue().encode()
     except (ValueError, KeyError, TypeError):
@@ -31,7 +31,7 @@ def as_csv(raw: bytes) -> bytes:
 
 def _row(record: Any) -> tuple[str, str, str]:
     """A record's cells. Raises KeyError, TypeError: it is of another form."""
-    label, year, value = (record[column] for column in COLUMNS)
+    label, year, value = (record[column] for column in Metric._fields)
     for cell, types in ((label, str), (year, int | float), (value, int | float)):
         if not isinstance(cell, types) or isinstance(cell, bool):
             raise TypeError(f"{cell!r} cannot be a cell")

@@ -6,14 +6,12 @@ A key depends on the job's ULID alone, so a job that runs twice writes the same 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
 
+from ingest.executors.output_tail import with_output
 from ingest.services.aws_clients import AwsClients, find_or_none
 from ingest.services.s3_place import S3Place
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class ErrorDocument:
     @property
     def text(self) -> str:
         """The message, followed by the tail where there is one."""
-        return f"{self.message}\n{self.tail}" if self.tail else self.message
+        return with_output(self.message, self.tail)
 
 
 class JobStore:
@@ -71,9 +69,7 @@ class JobStore:
 
     def has_results(self, ulid: str) -> bool:
         """Whether a job has left results."""
-        key = self._job_key(ulid, "results.csv")
-        head = self._clients.s3.head_object
-        return find_or_none(lambda: self._call("HeadObject", key, head)) is not None
+        return find_or_none(lambda: self._head(self._job_key(ulid, "results.csv"))) is not None
 
     def put_error(self, ulid: str, error: ErrorDocument) -> None:
         """Store why a job failed."""
@@ -92,13 +88,6 @@ class JobStore:
         """Write an empty marker below the prefix, to see that this is allowed."""
         self._put(self.place.key("preflight"), b"", "text/plain")
 
-    def check_bucket(self) -> None:
-        """Ask for the bucket, to see that it is there and ours to read."""
-        s3, bucket = self._clients.s3, self.place.bucket
-        self._clients.call(
-            lambda: s3.head_bucket(Bucket=bucket), "s3", "HeadBucket", f"s3://{bucket}"
-        )
-
     def _job_key(self, ulid: str, name: str) -> str:
         return self.place.key("jobs", ulid, name)
 
@@ -106,20 +95,14 @@ class JobStore:
         return self.place.key("arrays", f"{array}.json")
 
     def _put(self, key: str, body: bytes, content_type: str) -> None:
-        put = self._clients.s3.put_object
-        self._call("PutObject", key, put, Body=body, ContentType=content_type)
+        bucket = self.place.bucket
+        with self._clients.calling("s3", "PutObject", f"s3://{bucket}/{key}"):
+            self._clients.s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
 
     def _get(self, key: str) -> bytes:
-        get = self._clients.s3.get_object
-        # the body is read within the call: the connection may break there too
-        return self._call("GetObject", key, lambda **place: get(**place)["Body"].read())
+        return self._clients.read_object(self.place.bucket, key)
 
-    def _call(
-        self, operation: str, key: str, function: Callable[..., Answer], **arguments: Any
-    ) -> Answer:
+    def _head(self, key: str) -> object:
         bucket = self.place.bucket
-
-        def called() -> Answer:
-            return function(Bucket=bucket, Key=key, **arguments)
-
-        return self._clients.call(called, "s3", operation, f"s3://{bucket}/{key}")
+        with self._clients.calling("s3", "HeadObject", f"s3://{bucket}/{key}"):
+            return self._clients.s3.head_object(Bucket=bucket, Key=key)

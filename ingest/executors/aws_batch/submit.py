@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from ulid import ULID
 from ingest.executors.aws_batch.lookup import JobLookup
 from ingest.executors.aws_batch.store import JobStore
 from ingest.executors.base import Job, JobFault, Submission
+from ingest.executors.job_name import name_array
 from ingest.services.aws_clients import AwsClients
 from ingest.services.aws_errors import AwsError, Trouble
-from ingest.services.pacing import Pacer
+from ingest.services.pacing import Pace
 
 MAX_ARRAY_SIZE = 10_000
 MAX_CALLS_PER_S = 30.0  # AWS takes 50 a second from a whole account
@@ -51,12 +51,11 @@ def plan_groups(jobs: Sequence[Job], study_name: str, arrays: bool) -> list[JobG
     """The calls that hand these jobs in; an array gets a name of its own, with a new ULID."""
     if not arrays or len(jobs) < 2:
         return [JobGroup(job.job_name, (job.ulid,), is_array=False) for job in jobs]
-    study = re.sub(r"[^A-Za-z0-9_]+", "_", study_name)[:60]
     count = -(-len(jobs) // MAX_ARRAY_SIZE)
     size = -(-len(jobs) // count)  # even sizes, so that no array of one child is left over
     return [
         JobGroup(
-            f"ingest-{study}-array-{ULID()}",
+            name_array(study_name, str(ULID())),
             tuple(job.ulid for job in jobs[start : start + size]),
             is_array=True,
         )
@@ -88,7 +87,7 @@ class Submitter:
         self._variables = {**variables, JOBS_URI: str(store.place)}
         self._upload_threads = upload_threads
         self._pause = pause
-        self._pacer = Pacer(MAX_CALLS_PER_S)
+        self._pace = Pace(1 / MAX_CALLS_PER_S)
 
     def submit(self, groups: Sequence[JobGroup], jobs: Mapping[str, Job]) -> Iterator[Submission]:
         """Hand in groups, singles side by side; jobs are given by ULID.
@@ -197,15 +196,9 @@ class Submitter:
         raise AssertionError("the last try returns or raises")
 
     def _call_submit_job(self, name: str, arguments: Mapping[str, Any]) -> str:
-        self._pacer.wait()
-        batch = self._clients.batch_once
-        thing = f"queue {self._request['jobQueue']}"
-        answer = self._clients.call(
-            lambda: batch.submit_job(jobName=name, **self._request, **arguments),
-            "batch",
-            "SubmitJob",
-            thing,
-        )
+        self._pace.wait()
+        with self._clients.calling("batch", "SubmitJob", f"queue {self._request['jobQueue']}"):
+            answer = self._clients.batch_once.submit_job(jobName=name, **self._request, **arguments)
         return answer["jobId"]
 
 

@@ -75,11 +75,9 @@ class JobWatch:
         return answers
 
     def _describe_chunk(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]] | AwsError:
-        batch = self._clients.batch
         try:
-            answer = self._clients.call(
-                lambda: batch.describe_jobs(jobs=ids), "batch", "DescribeJobs", "jobs"
-            )
+            with self._clients.calling("batch", "DescribeJobs", "jobs"):
+                answer = self._clients.batch.describe_jobs(jobs=ids)
         except AwsError as exc:
             if exc.trouble is Trouble.FATAL:
                 raise exc.as_backend_error() from exc

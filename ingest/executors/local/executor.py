@@ -24,10 +24,10 @@ from ingest.executors.base import (
 )
 from ingest.executors.local.worker_process import WorkerProcess
 from ingest.executors.local.worker_side import Answer
-from ingest.executors.local_settings import LocalSettings
 from ingest.executors.model_call import describe_exit
 from ingest.executors.output_tail import with_output
 from ingest.findings import Finding, error
+from ingest.study.local_settings import LocalSettings
 
 # Jobs a worker holds: the one it works on, and the next, so that it never waits for the runner.
 _JOBS_A_WORKER = 2
@@ -73,11 +73,6 @@ class LocalExecutor(Executor):
             message = f"command: no program {settings.command[0]!r} on this machine"
             return [error("no-program", where, message)]
         return []
-
-    @property
-    def worker_count(self) -> int:
-        """How many worker processes run side by side."""
-        return self._count
 
     def start(self) -> None:
         """Start the workers and wait until the first has loaded the model.

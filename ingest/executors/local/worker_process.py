@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.executors.local.worker_side import FRAME_HEADER, Answer, Order
+from ingest.executors.local.worker_side import FRAME_HEADER, Answer, Request
 from ingest.executors.output_tail import output_tail
 
 
@@ -63,20 +63,20 @@ class WorkerProcess:
             "command": command,
             "folder": self._folder.name if self._folder else None,
         }
-        self._queue(Order.JOB, json.dumps(model).encode())
+        self._queue(Request.JOB, json.dumps(model).encode())
 
     def give(self, ulid: str, document: bytes) -> None:
         """Hand over one more job, as far as the worker takes it now; send() hands over the rest."""
         self.ulids.append(ulid)
-        self._queue(Order.JOB, document)
+        self._queue(Request.JOB, document)
 
     def recall(self) -> None:
         """Ask the newest job back; it comes back (Answer.RECALLED) unless it has begun."""
         self.recalled = self.ulids[-1]
-        self._queue(Order.RECALL, b"")
+        self._queue(Request.RECALL, b"")
 
-    def _queue(self, order: Order, body: bytes) -> None:
-        self._unsent.append(memoryview(FRAME_HEADER.pack(order, len(body)) + body))
+    def _queue(self, request: Request, body: bytes) -> None:
+        self._unsent.append(memoryview(FRAME_HEADER.pack(request, len(body)) + body))
         self.send()
 
     @property

@@ -33,7 +33,7 @@ from ingest.executors.output_tail import output_tail, with_output
 FRAME_HEADER = struct.Struct(">BQ")
 
 
-class Order(IntEnum):
+class Request(IntEnum):
     """The kinds of frames that a worker gets."""
 
     JOB = 0
@@ -51,14 +51,14 @@ class Answer(IntEnum):
     RECALLED = 5
 
 
-def read_frame(pipe: BinaryIO) -> tuple[Order, bytes] | None:
+def read_frame(pipe: BinaryIO) -> tuple[Request, bytes] | None:
     """The next frame sent to a worker, None at the end."""
     header = pipe.read(FRAME_HEADER.size)
     if len(header) < FRAME_HEADER.size:
         return None
     kind, size = FRAME_HEADER.unpack(header)
     body = pipe.read(size)
-    return (Order(kind), body) if len(body) == size else None
+    return (Request(kind), body) if len(body) == size else None
 
 
 class Worker:
@@ -90,8 +90,8 @@ class Worker:
     def receive(self, jobs: BinaryIO) -> None:
         """Queue what arrives, until the pipe ends; runs in a thread of its own."""
         while (frame := read_frame(jobs)) is not None:
-            order, document = frame
-            if order is Order.JOB:
+            request, document = frame
+            if request is Request.JOB:
                 self._documents.append(document)
                 self._held.release()
             elif self._held.acquire(blocking=False):

@@ -6,13 +6,13 @@ whatever can be understood is accepted, and everything else becomes a state of i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from ingest.executors.base import JobFault, JobState
+from ingest.executors.batch_words import BATCH_STATES, HOST_LOST
 from ingest.services.http_answers import (
     DETAIL_CHARACTERS,
     HttpAnswer,
@@ -21,9 +21,6 @@ from ingest.services.http_answers import (
     retry_after,
     without_credentials,
 )
-
-# Above this, a startedAt is in milliseconds.
-_MILLISECONDS_ABOVE = 1e10
 
 
 class Outcome(StrEnum):
@@ -54,23 +51,11 @@ class SubmitAnswer:
 
 @dataclass(frozen=True)
 class StatusAnswer:
-    """What the API says of a job. started_at: seconds since 1970, where it is told."""
+    """What the API says of a job."""
 
     state: JobState
     fault: JobFault | None = None
-    started_at: float | None = None
     retry_after_s: float | None = None
-
-
-_STATES = {
-    "SUBMITTED": JobState.SUBMITTED,
-    "PENDING": JobState.SUBMITTED,
-    "RUNNABLE": JobState.SUBMITTED,
-    "STARTING": JobState.SUBMITTED,
-    "RUNNING": JobState.RUNNING,
-    "SUCCEEDED": JobState.SUCCEEDED,
-    "FAILED": JobState.FAILED,
-}
 
 
 # --- POST /run/{environment} ---------------------------------------------------------------------
@@ -132,12 +117,12 @@ def parse_status_answer(answer: HttpAnswer, job_id: str) -> StatusAnswer:
     if content.get("jobId") not in (None, job_id):
         return _unknown(f"to the question for job {job_id} is about {content['jobId']!r:.100}")
     word = content.get("jobStatus")
-    state = _STATES.get(word.strip().upper()) if isinstance(word, str) else None
+    state = BATCH_STATES.get(word.strip().upper()) if isinstance(word, str) else None
     if state is None:
         said = f"{word!r:.100}" if "jobStatus" in content else "missing"
         return _unknown(f"of job {job_id} names no known state: jobStatus is {said}")
     fault = _read_fault(content) if state is JobState.FAILED else None
-    return StatusAnswer(state, fault, started_at=_seconds(content.get("startedAt")))
+    return StatusAnswer(state, fault)
 
 
 def unreachable(reason: str, retry_after_s: float | None = None) -> StatusAnswer:
@@ -162,16 +147,4 @@ def _read_fault(content: Mapping[str, Any]) -> JobFault:
         lines[0] += f" (exit code {exit_code})"
     if isinstance(stream, str) and stream:
         lines.append(f"log stream: {stream[:DETAIL_CHARACTERS]}")
-    # AWS Batch's words for a machine that was taken away, e.g. a spot instance
-    can_pass = reason.startswith("Host EC2")
-    return JobFault("job failed", "\n".join(lines), can_pass)
-
-
-def _seconds(value: Any) -> float | None:
-    """A time in seconds or milliseconds as seconds since 1970."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return value / 1000 if value > _MILLISECONDS_ABOVE else float(value)
-
-
-# --- what both have ------------------------------------------------------------------------------
+    return JobFault("job failed", "\n".join(lines), can_pass=reason.startswith(HOST_LOST))

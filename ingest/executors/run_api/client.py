@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from ingest import __version__
 from ingest.errors import BackendError
 from ingest.executors.run_api.answers import (
     Outcome,
@@ -17,22 +15,15 @@ from ingest.executors.run_api.answers import (
     parse_submit_answer,
     unreachable,
 )
-from ingest.services.http_answers import (
-    CONNECT_TIMEOUT_S,
-    HttpAnswer,
-    describe_failure,
-    without_credentials,
-)
+from ingest.services.http_answers import HttpAnswer, without_credentials
+from ingest.services.http_calls import NoAnswerError, exchange, make_session
 
 if TYPE_CHECKING:
     import requests
 
-# Answers of this API are a few hundred bytes; a body beyond this is none of its own.
+# Answers of this API are a few hundred bytes; a longer body did not come from it.
 _LARGEST_BODY_BYTES = 1 << 20
-
-
-class NoAnswerError(Exception):
-    """A call ended without a whole answer; str() says why in a few words."""
+_POST_HEADERS = {"Content-Type": "application/json", "Connection": "close"}
 
 
 class RunApiClient:
@@ -41,7 +32,7 @@ class RunApiClient:
     def __init__(self, url: str, timeout_s: float, connections: int = 1) -> None:
         self._url = url.rstrip("/")
         self._timeout_s = timeout_s
-        self._session = _make_session(connections)
+        self._session = make_session(connections)
 
     @property
     def shown_url(self) -> str:
@@ -71,7 +62,7 @@ class RunApiClient:
         # a connection of its own: one that stood idle may be closed by the server just as it is
         # used again, and nobody could tell whether the document arrived
         try:
-            with _make_session(1) as session:
+            with make_session(1) as session:
                 answer = self._exchange(
                     "POST", f"/run/{quote(environment, safe='')}", session, body
                 )
@@ -98,39 +89,16 @@ class RunApiClient:
         self, method: str, path: str, session: requests.Session, document: _Document | None = None
     ) -> HttpAnswer:
         """One call and its whole answer. Raises NoAnswerError."""
-        import requests
-        import urllib3
-
-        headers = {"Content-Type": "application/json", "Connection": "close"}
-        timeout_s = self._timeout_s
-        deadline = time.monotonic() + timeout_s
-        try:
-            with session.request(
-                method,
-                self._url + path,
-                data=document,
-                headers=headers if document is not None else {},
-                timeout=(min(CONNECT_TIMEOUT_S, timeout_s), timeout_s),
-                allow_redirects=document is None,
-                stream=True,
-            ) as response:
-                body = _read_body(response, deadline)
-                return HttpAnswer(response.status_code, response.headers, body)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
-            raise NoAnswerError(describe_failure(exc, timeout_s)) from exc
-
-
-def _make_session(connections: int) -> requests.Session:
-    """A session that tries nothing twice."""
-    import requests
-    import requests.adapters
-
-    session = requests.Session()
-    session.headers["User-Agent"] = f"ingest/{__version__}"
-    adapter = requests.adapters.HTTPAdapter(pool_maxsize=connections, max_retries=0)
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, adapter)
-    return session
+        options = {} if document is None else {"data": document, "headers": _POST_HEADERS}
+        return exchange(
+            session,
+            method,
+            self._url + path,
+            self._timeout_s,
+            largest_bytes=_LARGEST_BODY_BYTES,
+            allow_redirects=document is None,
+            **options,
+        )
 
 
 class _Document:
@@ -148,35 +116,9 @@ class _Document:
         yield self._content
 
 
-def _read_body(response: requests.Response, deadline: float) -> bytes:
-    """The body; a server that dribbles it or never ends is not waited for."""
-    body = bytearray()
-    for chunk in response.iter_content(1 << 16):
-        body += chunk
-        if len(body) > _LARGEST_BODY_BYTES:
-            raise NoAnswerError("the answer is too large")
-        if time.monotonic() > deadline:
-            raise NoAnswerError("the answer did not end in time")
-    return bytes(body)
-
-
 def access_denied(shown_url: str, call: str, status: int) -> BackendError:
     """The error for an API that lets nobody in."""
     return BackendError(
         f"the run API at {shown_url} denies access: {call} was answered {status}. "
         "Check the user and password in executors.run-api.url"
     )
-
-
-def find_url_problem(url: str) -> str | None:
-    """What is wrong with an address, None where it may be called."""
-    try:
-        parts = urlsplit(url)
-        has_host = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # its words may hold a part of a password
-        return "it cannot be read; write @, / and : within a password as %40, %2F and %3A"
-    if parts.scheme not in ("http", "https") or not has_host:
-        return "it must begin with http:// or https:// and name a host"
-    if parts.query or parts.fragment:
-        return "it must end with its path: no ? and no #"
-    return None

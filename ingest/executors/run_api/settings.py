@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from ingest.errors import BackendError
 from ingest.executors.base import ExecutorContext
-from ingest.executors.run_api.client import RunApiClient, find_url_problem
+from ingest.executors.run_api.client import RunApiClient
 from ingest.findings import Finding, error
+from ingest.services.http_calls import find_url_problem
 from ingest.study.setting_fields import setting
 
 _WHERE = "executors.run-api"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest.executors.run_api.answers import StatusAnswer
-from ingest.services.pacing import HoldBack
+from ingest.services.pacing import Pace
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class StatusCalls:
         self._questions: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._stopped = threading.Event()
-        self._hold = HoldBack()
+        self._pace = Pace()
 
     def request(self, ulid: str, job_id: str) -> None:
         """Ask about a job, unless that is under way."""
@@ -59,7 +59,7 @@ class StatusCalls:
             self._questions.put(None)
 
     def _serve(self) -> None:
-        while (question := self._questions.get()) is not None and self._hold.wait(self._stopped):
+        while (question := self._questions.get()) is not None and self._pace.wait(self._stopped):
             ulid, job_id = question
             answer: StatusAnswer | Exception
             try:
@@ -67,5 +67,5 @@ class StatusCalls:
             except Exception as exc:  # noqa: BLE001  # raised again in the thread of the run
                 answer = exc
             if isinstance(answer, StatusAnswer) and answer.retry_after_s:
-                self._hold.hold(answer.retry_after_s)
+                self._pace.hold(answer.retry_after_s)
             self._tell(StatusAnswered(ulid, answer))

@@ -40,7 +40,7 @@ from ingest.executors.run_api.submitter_protocol import (
     read_config,
     read_orders,
 )
-from ingest.services.pacing import HoldBack
+from ingest.services.pacing import Pace
 
 _LOCK_TIMEOUT_S = 2.0
 # What a call may take beyond its time-out: connecting, and reading an answer that dribbles.
@@ -63,7 +63,7 @@ class Submitter:
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._stopped = threading.Event()
-        self._hold = HoldBack()
+        self._pace = Pace()
         self._reached_at = time.monotonic()
 
     def run(self, orders: BinaryIO) -> bool:
@@ -108,7 +108,7 @@ class Submitter:
     def _submit(self, order: Order) -> None:
         """Offer a document until it is answered for good; an API that is busy is given time."""
         attempt = busy = 0
-        while self._hold.wait(self._stopped):
+        while self._pace.wait(self._stopped):
             answer = self._send(order)
             attempt += 1
             if answer.outcome in (Outcome.BUSY, Outcome.NOT_SENT):
@@ -166,7 +166,7 @@ class Submitter:
         if seconds is None:
             seconds = min(_FIRST_BACK_OFF_S * 2.0 ** min(attempt - 1, 20), _LONGEST_BACK_OFF_S)
             seconds *= 0.5 + random.random()
-        if self._hold.hold(seconds):
+        if self._pace.hold(seconds):
             self.tell(Holding(seconds, answer.reason))
 
     def _give_up(self, reason: str, *, is_local: bool = False) -> None:

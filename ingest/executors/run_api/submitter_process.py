@@ -64,7 +64,7 @@ class SubmitterProcess:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._outgoing.put(encode_config(config))
-        self._writer = _start(self._write, self._process.stdin)
+        _start(self._write, self._process.stdin)
         self._reader = _start(self._read, self._process.stdout)
 
     @property

@@ -80,7 +80,7 @@ def test_expired_credentials_end_the_run(source: S3Source, double: AwsDouble) ->
 
 def test_a_bucket_that_is_not_there_names_the_location(double: AwsDouble, tmp_path: Path) -> None:
     settings = S3SourceSettings("s3://no-such-bucket/{ulid}.csv")
-    message = "no S3 bucket no-such-bucket: create it, or set it in analytics.s3.location"
+    message = "no S3 bucket no-such-bucket: create it, or set analytics.s3.location"
     with pytest.raises(BackendError) as caught:
         S3Source(settings, make_context(tmp_path)).fetch("01A")
     assert str(caught.value) == message

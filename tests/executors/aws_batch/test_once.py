@@ -15,7 +15,7 @@ from ulid import ULID
 from ingest.errors import BackendError
 from ingest.executors.aws_batch.executor import AwsBatchExecutor
 from ingest.executors.base import EarlierJob, Executor, Job, JobState, Submission
-from ingest.services.aws_clients import AwsPlace
+from ingest.services.aws_errors import AwsPlace
 from ingest.study.combination import Combination
 from tests.conftest import PROJECT
 from tests.executors.aws_batch.aws_double import QUEUE, AwsDouble, Fault, kill, running_double

@@ -21,8 +21,8 @@ import pytest
 from ingest.errors import AnalyticsError, BackendError, ConfigError
 from ingest.executors.base import JobState
 from ingest.executors.local.executor import LocalExecutor, available_cores
-from ingest.executors.local_settings import LocalSettings
 from ingest.metrics import Metric
+from ingest.study.local_settings import LocalSettings
 from tests.conftest import PROJECT
 from tests.executors.drive import (
     LIMIT_S,
@@ -294,7 +294,11 @@ def test_a_worker_that_is_killed_while_idle_costs_no_job(root: Path) -> None:
 def test_the_number_of_workers_defaults_to_the_cores(root: Path) -> None:
     settings = LocalSettings(entry_point=ENTRY_POINT)
     with closing(LocalExecutor(settings, make_context(root))) as executor:
-        assert executor.worker_count == available_cores()
+        executor.start()
+        jobs = [make_job(f"J{n}", act("takes", seconds=1)) for n in range(3 * available_cores())]
+        list(executor.submit(jobs))
+        begun = [update for update in executor.poll([], 0.0) if update.state is JobState.RUNNING]
+        assert len(begun) == available_cores()
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
 
 

@@ -228,23 +228,6 @@ def test_a_failed_job_has_its_reason(more: dict[str, Any], fault: JobFault) -> N
     assert (told.state, told.fault) == (JobState.FAILED, fault)
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (1_700_000_000, 1_700_000_000.0), (1_700_000_000_500, 1_700_000_000.5),
-        (1_700_000_000.25, 1_700_000_000.25), (None, None), ("2025", None), (True, None),
-    ],
-)  # fmt: skip
-def test_started_at_is_in_seconds_or_milliseconds(value: Any, seconds: float | None) -> None:
-    content = {"jobStatus": "RUNNING", "startedAt": value}
-    assert parse_status_answer(answer(200, content), "J").started_at == seconds
-
-
-def test_infinite_numbers_are_no_time() -> None:
-    told = parse_status_answer(answer(200, b'{"jobStatus": "RUNNING", "startedAt": 1e999}'), "J")
-    assert (told.state, told.started_at) == (JobState.RUNNING, None)
-
-
 @given(st.binary(max_size=60), st.integers(100, 599))
 def test_nothing_ends_a_job_but_its_own_words(body: bytes, status: int) -> None:
     assert parse_status_answer(answer(status, body), "J").state not in FINAL

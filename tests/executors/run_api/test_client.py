@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ingest.errors import BackendError
 from ingest.executors.base import JobState
 from ingest.executors.run_api.answers import Outcome, SubmitAnswer
-from ingest.executors.run_api.client import RunApiClient, find_url_problem
-from ingest.services.http_answers import describe_failure
+from ingest.executors.run_api.client import RunApiClient
+from ingest.services.http_calls import describe_failure, find_url_problem
 from tests.executors.run_api.run_api_server import Act, RunApiServer, run_api_server
 
 DOCUMENT = json.dumps({"nodes": [], "padding": "x" * 100_000}).encode()

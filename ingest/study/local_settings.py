@@ -12,9 +12,13 @@ class LocalSettings:
     """[executors.local]: the study's model on this machine."""
 
     entry_point: str | None = setting(
-        None, 'the model as "module:function"; gets the document, yields (label, year, value)'
+        None,
+        'the model as "module:function"; gets the document, yields (label, year, value)',
+        is_input=True,
     )
     command: tuple[str, ...] = setting(
-        (), "the model as a program and arguments with {document} and {result} for the files"
+        (),
+        "the model as a program and arguments with {document} and {result} for the files",
+        is_input=True,
     )
     workers: int = setting(0, "worker processes; 0 stands for one a core", minimum=0)
