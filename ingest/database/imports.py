@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlite_utils import Database
-
+from ingest.database.connection import Database
 from ingest.database.records import JobStatus, RunStatus
 from ingest.database.write import ElementIds, insert_result_set, set_run_status
 from ingest.metrics import ResultSet

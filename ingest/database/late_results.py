@@ -7,10 +7,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlite_utils import Database
 from ulid import ULID
 
 from ingest.analytics.quality import QualityFinding
+from ingest.database.connection import Database
 from ingest.database.imports import EXECUTOR, UNKNOWN_COMMIT, ImportContext
 from ingest.database.quality import replace_job_findings
 from ingest.database.records import JobStatus, RunStatus, StoredResult

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from sqlite_utils import Database
-
 from ingest.analytics.quality import QualityFinding
+from ingest.database.connection import Database
 from ingest.study.combination import Combination
 
 _INSERT = """INSERT INTO quality_findings (run_id, country, scenario, rule, severity, element_label,

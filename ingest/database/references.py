@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
-from sqlite_utils import Database
+from ingest.database.connection import Database
 
 
 def replace_reference(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
+from typing import TYPE_CHECKING
 
 from ingest.database.changes import RECOUNT
+from ingest.database.migrations import Migrations
 
-MIGRATION_SET = "ingest"
-migrations = Migrations(MIGRATION_SET)
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+migrations = Migrations("ingest")
 
 _FINAL = "'success', 'failed', 'timeout', 'cancelled'"
 

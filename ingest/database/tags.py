@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from sqlite_utils import Database
+from ingest.database.connection import Database
 
 
 def read_tags(connection: sqlite3.Connection) -> list[dict[str, Any]]:

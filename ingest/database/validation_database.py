@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from ingest.analytics.quality import QualityFinding
 from ingest.database import changes, cleanup, late_results, quality, read, references, tags, write
+from ingest.database.connection import Database
 from ingest.database.files import open_for_writing, writer_lock
 from ingest.database.imports import (
     ImportContext,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlite_utils import Database
-
+from ingest.database.connection import Database
 from ingest.database.quality import replace_job_findings
 from ingest.database.records import (
     AcceptedJob,
@@ -42,8 +42,7 @@ def insert_run(db: Database, record: RunRecord, jobs: Sequence[JobRecord]) -> in
             "executor": record.executor,
             "ingest_version": record.ingest_version,
         }
-        run_id = db.table("validation_runs").insert(row).last_pk
-        assert isinstance(run_id, int)
+        run_id = _insert(db, "validation_runs", row)
         set_ids = {shared: _input_set_id(db, shared) for shared in _shared(jobs)}
         db.conn.executemany(
             """INSERT INTO job_results (run_id, country, scenario, ulid, job_name, job_status,
@@ -72,15 +71,18 @@ def _shared(jobs: Sequence[JobRecord]) -> dict[InputSet, None]:
 
 
 def _input_set_id(db: Database, shared: InputSet) -> int:
-    columns = tuple(vars(shared))
-    where = " AND ".join(f"{column} = ?" for column in columns)
-    values = tuple(vars(shared).values())
-    found = db.conn.execute(f"SELECT input_set_id FROM input_sets WHERE {where}", values).fetchone()
-    if found:
-        return int(found[0])
-    marks = ", ".join("?" for _ in columns)
+    row = vars(shared)
+    where = " AND ".join(f"{column} = ?" for column in row)
+    query = f"SELECT input_set_id FROM input_sets WHERE {where}"
+    found = db.conn.execute(query, tuple(row.values())).fetchone()
+    return int(found[0]) if found else _insert(db, "input_sets", row)
+
+
+def _insert(db: Database, table: str, row: Mapping[str, Any]) -> int:
+    """Insert a row by column names; gives its id."""
+    marks = ", ".join("?" * len(row))
     cursor = db.conn.execute(
-        f"INSERT INTO input_sets ({', '.join(columns)}) VALUES ({marks})", values
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", tuple(row.values())
     )
     return int(cursor.lastrowid or 0)
 
@@ -114,13 +116,33 @@ def keep_labels(db: Database, labels: Sequence[Label]) -> None:
     _keep_names(db, "labels", "element_label", [vars(label) for label in labels])
 
 
-def _keep_names(db: Database, table: str, key: str, rows: Sequence[dict[str, str]]) -> None:
+def _keep_names(db: Database, table: str, key: str, rows: Sequence[Mapping[str, str]]) -> None:
     """Add and update rows by key; where all are as they were, nothing is written."""
-    known = {row[key]: row for row in db.table(table).rows}
-    changed = [row for row in rows if not row.items() <= known.get(row[key], {}).items()]
+    cursor = db.conn.execute(f"SELECT * FROM {table}")
+    known_columns = [column[0] for column in cursor.description]
+    found = (dict(zip(known_columns, values, strict=True)) for values in cursor)
+    known = {row[key]: row.items() for row in found}
+    changed = [row for row in rows if not row.items() <= known.get(row[key], {}.items())]
     if changed:
         with db.atomic():
-            db.table(table).upsert_all(changed, pk=key, alter=True)
+            columns = list(dict.fromkeys(column for row in changed for column in row))
+            for column in columns:
+                if column not in known_columns:
+                    db.conn.execute(f'ALTER TABLE "{table}" ADD COLUMN "{column}" TEXT')
+            _upsert(db, table, key, columns, changed)
+
+
+def _upsert(
+    db: Database, table: str, key: str, columns: list[str], rows: Sequence[Mapping[str, str]]
+) -> None:
+    quoted = [f'"{column}"' for column in columns]
+    updates = ", ".join(f"{column} = excluded.{column}" for column in quoted)
+    marks = ", ".join("?" * len(columns))
+    db.conn.executemany(
+        f"INSERT INTO {table} ({', '.join(quoted)}) VALUES ({marks}) "
+        f"ON CONFLICT ({key}) DO UPDATE SET {updates}",
+        ([row.get(column) for column in columns] for row in rows),
+    )
 
 
 def update_ulids(db: Database, run_id: int, jobs: Iterable[tuple[Combination, str, str]]) -> None:

@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from ingest.database.schema import migrations
 
@@ -21,7 +20,7 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """A history of 30 runs with gaps and failures, in the schema before m006."""
     chance = random.Random(6)
     with closing(sqlite3.connect(tmp_path / "results.db")) as opened:
-        migrations.apply(Database(opened), stop_before="m006_faster_latest_results")
+        migrations.apply(opened, stop_before="m006_faster_latest_results")
         opened.execute("INSERT INTO elements VALUES (1, 'Population')")
         for run_id in range(1, 31):
             opened.execute(
@@ -60,14 +59,14 @@ def columns(connection: sqlite3.Connection, view: str) -> list[str]:
 @pytest.mark.parametrize("view", ["latest_results", "latest_metrics"])
 def test_migration_changes_no_row_and_no_column(connection: sqlite3.Connection, view: str) -> None:
     before, names = read(connection, view), columns(connection, view)
-    migrations.apply(Database(connection))
+    migrations.apply(connection)
     assert len(before) == 11
     assert read(connection, view) == before
     assert columns(connection, view) == names
 
 
 def test_older_successes_are_not_looked_at_one_by_one(connection: sqlite3.Connection) -> None:
-    migrations.apply(Database(connection))
+    migrations.apply(connection)
     plan = [
         row[3]
         for row in connection.execute("EXPLAIN QUERY PLAN SELECT * FROM latest_results LIMIT 1")
