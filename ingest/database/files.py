@@ -10,8 +10,6 @@ from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ingest.database.connection import Database
 from ingest.database.migrations import MIGRATIONS_TABLE
 from ingest.database.schema import migrations
@@ -172,6 +170,8 @@ def writer_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     wait: wait for the other writer instead of refusing.
     Raises DatabaseBusyError with the pid of the process that holds it.
     """
+    from filelock import FileLock, Timeout
+
     lock_path = path.with_name(path.name + ".lock")
     lock = FileLock(lock_path, timeout=-1 if wait else 0)
     try:

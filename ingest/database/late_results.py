@@ -6,19 +6,21 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ulid import ULID
-
-from ingest.analytics.quality import QualityFinding
-from ingest.database.connection import Database
 from ingest.database.imports import EXECUTOR, UNKNOWN_COMMIT, ImportContext
 from ingest.database.quality import replace_job_findings
 from ingest.database.records import JobStatus, RunStatus, StoredResult
 from ingest.database.write import ElementIds, insert_result_set, set_run_status
 from ingest.errors import DatabaseError
-from ingest.metrics import ResultSet
+from ingest.executors.job_name import new_ulid
 from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
+
+if TYPE_CHECKING:
+    from ingest.analytics.quality import QualityFinding
+    from ingest.database.connection import Database
+    from ingest.metrics import ResultSet
 
 NOT_FETCHED = "results not fetched"
 """Kind of a failure whose job itself succeeded."""
@@ -246,7 +248,7 @@ def _insert_job(
         [
             run_id,
             *item.combination,
-            item.ulid or str(ULID()),
+            item.ulid or new_ulid(),
             JobStatus.SUCCESS.value,
             timestamp,
             f"imported from {item.origin}",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from ingest.analytics.quality import QualityFinding
-from ingest.database.connection import Database
-from ingest.study.combination import Combination
+if TYPE_CHECKING:
+    from ingest.analytics.quality import QualityFinding
+    from ingest.database.connection import Database
+    from ingest.study.combination import Combination
 
 _INSERT = """INSERT INTO quality_findings (run_id, country, scenario, rule, severity, element_label,
     timestamp_year, value, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""

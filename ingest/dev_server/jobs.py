@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ulid import ULID
-
 from ingest.clock import Clock
 from ingest.executors.base import JobFault
+from ingest.executors.job_name import new_ulid
 
 NEVER = float("inf")
 _BEFORE_RUNNING = ("SUBMITTED", "RUNNABLE", "STARTING")
@@ -93,7 +92,7 @@ class JobBook:
             self._documents[digest] += 1
             job = DevJob(
                 job_id=str(uuid.uuid4()),
-                ulid=str(ULID()),
+                ulid=new_ulid(),
                 environment=environment,
                 digest=digest,
                 subject=f"{environment} {digest} {self._documents[digest]}",

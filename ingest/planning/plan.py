@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest.planning.input_changes import (
     code_changes,
@@ -17,10 +17,12 @@ from ingest.planning.input_changes import (
 )
 from ingest.planning.inputs import ContentLookup, Inputs, InputSet
 from ingest.study.combination import Combination
-from ingest.study.compose import ComposedScenario
 from ingest.study.json_files import canonical_json, sha256_text
-from ingest.study.settings import AnalyticsSettings
-from ingest.study.study import Study
+
+if TYPE_CHECKING:
+    from ingest.study.compose import ComposedScenario
+    from ingest.study.settings import AnalyticsSettings
+    from ingest.study.study import Study
 
 
 class ReasonKind(StrEnum):

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import pluggy
-from ulid import ULID
 
 from ingest.analytics.fetcher import Fetched, ResultFetcher
 from ingest.analytics.sources.base import AnalyticsSource
@@ -19,7 +18,7 @@ from ingest.database.late_results import NOT_FETCHED
 from ingest.database.records import AcceptedJob, JobOutcome, JobStatus, RunStatus
 from ingest.errors import BackendError, ConfigError
 from ingest.executors.base import Executor, Job, JobFault, JobState, JobUpdate, Submission
-from ingest.executors.job_name import name_job
+from ingest.executors.job_name import name_job, new_ulid
 from ingest.planning.plan import Plan
 from ingest.plugins.events import JobFinished, RunFinished, RunProgress
 from ingest.plugins.manager import call_observers
@@ -186,7 +185,7 @@ class ValidationRunner(RunPlanner):
         session = self._session
         again = [c for c in due if session.scheduler.attempts(c) > 1]
         for combination in again:
-            ulid = str(ULID())
+            ulid = new_ulid()
             session.rename(combination, ulid, name_job(self.study.name, ulid))
         jobs = [
             Job(c, session.ulids[c], session.job_names[c], self.compose_document(c)) for c in due

@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
-from ulid import ULID
-
 from ingest.executors.aws_batch.lookup import JobLookup
 from ingest.executors.aws_batch.store import JobStore
 from ingest.executors.base import Job, JobFault, Submission
+from ingest.executors.job_name import new_ulid
 from ingest.services.aws_clients import AwsClients
 from ingest.services.aws_errors import AwsError, Trouble
 from ingest.services.pacing import Pacer
@@ -56,7 +55,7 @@ def plan_groups(jobs: Sequence[Job], study_name: str, arrays: bool) -> list[JobG
     size = -(-len(jobs) // count)  # even sizes, so that no array of one child is left over
     return [
         JobGroup(
-            f"ingest-{study}-array-{ULID()}",
+            f"ingest-{study}-array-{new_ulid()}",
             tuple(job.ulid for job in jobs[start : start + size]),
             is_array=True,
         )
