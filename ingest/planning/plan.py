@@ -46,8 +46,7 @@ class Reason(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True)
-class StoredSuccess:
+class StoredSuccess(NamedTuple):
     """The newest success of a combination; inputs is None where they were not recorded."""
 
     run_id: int
@@ -56,16 +55,14 @@ class StoredSuccess:
     inputs: Inputs | None
 
 
-@dataclass(frozen=True)
-class StoredFailure:
+class StoredFailure(NamedTuple):
     """The newest job of a combination, when it was no success."""
 
     run_id: int
     job_status: str
 
 
-@dataclass(frozen=True)
-class UnfinishedJob:
+class UnfinishedJob(NamedTuple):
     """A job of a run that was cut off, with the digest of the inputs it was begun for."""
 
     run_id: int
