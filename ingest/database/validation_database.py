@@ -6,9 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ingest.analytics.quality import QualityFinding
 from ingest.database import changes, cleanup, late_results, quality, read, references, tags, write
 from ingest.database.connection import Database
 from ingest.database.files import open_for_writing, writer_lock
@@ -36,6 +35,9 @@ from ingest.study.combination import Combination
 from ingest.study.country import Country
 from ingest.study.label import Label
 from ingest.study.scenario import Scenario
+
+if TYPE_CHECKING:
+    from ingest.analytics.quality import QualityFinding
 
 
 class ValidationDatabase:

@@ -11,7 +11,6 @@ import pluggy
 
 from ingest.analytics.fetcher import Fetched, ResultFetcher
 from ingest.analytics.sources.base import AnalyticsSource
-from ingest.changes.diff import Tolerances
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase
 from ingest.database.late_results import NOT_FETCHED
@@ -433,6 +432,8 @@ class ValidationRunner(RunPlanner):
 
     def _end_run(self, run_id: int, now: str) -> tuple[RunStatus, RunChanges | None]:
         """Give a run whose jobs have all ended its final status, and keep what it changed."""
+        from ingest.changes.diff import Tolerances
+
         changes = store_run_changes(self._database, run_id, Tolerances.of(self.study.settings))
         store_run_quality(self._database, run_id, self.study.settings)
         failed = self._database.get_failed_jobs(run_id)
