@@ -94,7 +94,7 @@ def ingest_job_finished(event: JobFinished) -> None:
 
     @hookimpl
     def ingest_job_finished(event):
-        print(event.combination, event.status)
+        print(event.combination, event.job_status)
     """
 
 

@@ -66,6 +66,22 @@ def test_an_error_that_is_caught_undoes_the_inner_part_only(db: Database, path: 
     assert stored(path) == ["a", "c", "d"]
 
 
+def add_then_fail_twice(db: Database) -> None:
+    with db.atomic():
+        add(db, "b")
+        with pytest.raises(ValueError, match="inner"):
+            add_and_fail(db, "c", ValueError("inner"))
+        raise ValueError("outer")
+
+
+def test_a_part_is_undone_whole_after_a_part_of_its_own_was(db: Database, path: Path) -> None:
+    with db.atomic():
+        add(db, "a")
+        with pytest.raises(ValueError, match="outer"):
+            add_then_fail_twice(db)
+    assert stored(path) == ["a"]
+
+
 def add_twice(db: Database, note: str) -> None:
     with db.atomic():
         add(db, note)

@@ -233,6 +233,21 @@ def test_stored_state_is_that_of_the_newest_success(database: ValidationDatabase
     assert state.content("unknown") is None
 
 
+def test_a_failure_counts_until_the_combination_has_a_newer_job(
+    database: ValidationDatabase,
+) -> None:
+    first = start(database, KEN, UGA)
+    for combination in (KEN, UGA):
+        database.record_job_result(first, failure(combination))
+    assert set(database.stored_state().failures) == {KEN, UGA}
+    second = start(database, KEN, UGA)
+    database.record_job_result(second, success(KEN, result_set(1.0)))
+    assert database.stored_state().failures == {}
+    database.record_job_result(second, failure(UGA))
+    failures = database.stored_state().failures
+    assert {combination: failed.run_id for combination, failed in failures.items()} == {UGA: second}
+
+
 def test_further_groups_of_countries_become_columns(
     database: ValidationDatabase, path: Path
 ) -> None:
