@@ -3,7 +3,8 @@
 # make check   formatting, lint, types, generated documentation
 # make screenshots  the pictures of the README, from the bundled study; needs Chromium
 # make docs    regenerate the generated parts of the documentation
-# make bench   the benchmarks; make bench-cloud the one of the run API (3 minutes);
+# make bench   the benchmarks; make bench-startup the one of commands that have nothing to do
+#              (2 minutes); make bench-cloud the one of the run API (3 minutes);
 #              make bench-browser the one of the browser (15 minutes, 2 GB of temporary files)
 
 VENV   ?= .venv
@@ -16,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 DOCS   := README.md $(wildcard docs/*.md)
 
-.PHONY: run test check docs bench bench-cloud bench-browser screenshots wheel clean
+.PHONY: run test check docs bench bench-startup bench-cloud bench-browser screenshots wheel clean
 
 run: $(VENV)/installed
 	@$(BIN)/ingest run --study $(STUDY)
@@ -42,6 +43,9 @@ docs: $(VENV)/installed-dev
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/main_job.py
 	$(BIN)/python benchmarks/diff.py
+
+bench-startup: $(VENV)/installed
+	$(BIN)/python benchmarks/startup.py
 
 bench-cloud: $(VENV)/installed
 	$(BIN)/python benchmarks/run_api.py

@@ -2,33 +2,86 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
 
-from ingest import __version__
-from ingest.commands.backfill import backfill
-from ingest.commands.chart import chart
-from ingest.commands.check import check
-from ingest.commands.compare import compare
-from ingest.commands.dev_server import dev_server
-from ingest.commands.diff import diff
-from ingest.commands.explain import explain
-from ingest.commands.export import export
-from ingest.commands.gc import gc
-from ingest.commands.import_ import import_
-from ingest.commands.init import init
-from ingest.commands.plan import plan
-from ingest.commands.plugins import plugins
-from ingest.commands.query import query
-from ingest.commands.reference import reference
-from ingest.commands.run import run
-from ingest.commands.serve import serve
-from ingest.commands.status import status
-from ingest.commands.tag import tag
 from ingest.errors import IngestError, StudyError
 
 _SHOWN_ERRORS = 12
+
+# Each command's place, and the first sentence of its help, which `ingest --help` prints without
+# importing it. A test holds the sentences equal to the commands' own.
+_COMMANDS = {
+    "backfill": ("backfill:backfill", "Fetch the results that jobs lack, and store them."),
+    "chart": (
+        "chart:chart",
+        "Write the chart of a canned query into a file, or list the queries that have one.",
+    ),
+    "check": ("check:check", "Check a study without running it."),
+    "compare": ("compare:compare", "Compare scenario B with scenario A, the baseline."),
+    "dev-server": (
+        "dev_server:dev_server",
+        "Serve a run API and an analytics API on this machine, to try the way through the cloud.",
+    ),
+    "diff": (
+        "diff:diff",
+        "Show what moved between two states, and because of which input.",
+    ),
+    "explain": (
+        "explain:explain",
+        "Tell the history of one combination: runs, reasons, inputs, results.",
+    ),
+    "export": (
+        "export:export",
+        "Write the results as of a run to a file, or hold CSV files against them.",
+    ),
+    "gc": (
+        "gc:gc",
+        "Remove old runs and give the space back; without --yes, show what would go.",
+    ),
+    "import": (
+        "import_:import_",
+        "Add runs, jobs or metrics that are recorded elsewhere to a results database.",
+    ),
+    "init": ("init:init", "Write a complete, runnable study into a folder."),
+    "plan": ("plan:plan", "Show what would run, and why; changes nothing."),
+    "plugins": ("plugins:plugins", "List the plugins that are loaded, and their hooks."),
+    "query": ("query:query", "Run an SQL query on the results, read-only."),
+    "reference": ("reference:reference", "Load published figures, and list them."),
+    "run": ("run:run", "Run what has changed, and store the results."),
+    "serve": (
+        "serve:serve",
+        "Look at the results in the browser: overview, comparisons, changes, charts, data.",
+    ),
+    "status": ("status:status", "Show the last runs, or one run."),
+    "tag": ("tag:tag", "Give a run a name, or list the names."),
+}
+
+
+class LazyCommand(click.Command):
+    """A command known by name and short help; its module is imported when it is called."""
+
+    def __init__(self, name: str, place: str, help_text: str) -> None:
+        super().__init__(name, help=help_text)
+        self._place = place
+
+    def load(self) -> click.Command:
+        """The command itself."""
+        module, _, attribute = self._place.partition(":")
+        command: click.Command = getattr(import_module(f"ingest.commands.{module}"), attribute)
+        return command
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """The context of the command itself, which click goes on with."""
+        return self.load().make_context(info_name, args, parent, **extra)
 
 
 class ErrorsAsExitCodes(click.Group):
@@ -51,11 +104,27 @@ class ErrorsAsExitCodes(click.Group):
             ctx.exit(exc.exit_code)
 
 
+def _show_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from ingest import __version__  # reads the installed package: slow
+
+        click.echo(f"ingest, version {__version__}")
+        ctx.exit()
+
+
 @click.group(
     cls=ErrorsAsExitCodes,
+    commands={name: LazyCommand(name, *command) for name, command in _COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="ingest")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 def main() -> None:
     """Run every country x scenario of a model and keep every result in one SQLite file.
 
@@ -68,27 +137,3 @@ def main() -> None:
     Exit codes: 0 success, 1 some jobs failed, 2 usage or configuration, 3 a gate found something,
     4 the backend could not be used, 130 interrupted.
     """
-
-
-for command in (
-    diff,
-    explain,
-    run,
-    plan,
-    check,
-    status,
-    serve,
-    query,
-    init,
-    plugins,
-    export,
-    import_,
-    backfill,
-    dev_server,
-    compare,
-    reference,
-    tag,
-    gc,
-    chart,
-):
-    main.add_command(command)

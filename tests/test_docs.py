@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.cli import main
+from ingest.cli import LazyCommand, main
 from ingest.plugins import hookspecs
 from tests.conftest import PROJECT
 
@@ -29,7 +29,8 @@ def test_every_command_and_option_is_in_the_commands_page() -> None:
     page = read("docs/commands.md")
     for name, command in main.commands.items():
         assert f"\n## ingest {name}\n" in page
-        for parameter in command.params:
+        assert isinstance(command, LazyCommand)
+        for parameter in command.load().params:
             for option in parameter.opts:
                 assert option in page or option == parameter.name
 

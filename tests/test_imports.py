@@ -14,7 +14,7 @@ from tests.conftest import PROJECT
 # Slow to import, or not installed everywhere: imported by the function that needs them.
 LAZY = {
     "altair", "boto3", "botocore", "datasette", "pandas", "pyarrow", "pycountry", "requests",
-    "vl_convert",
+    "sqlite_utils", "vl_convert",
 }  # fmt: skip
 OPENING = {"sqlite3.connect", "sqlite3.Connection", "sqlite_utils.Database", "Database"}
 # Tables of the connection itself are no writing.

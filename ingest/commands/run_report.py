@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ingest.changes.summary import describe_series
 from ingest.commands.common.context import StudyContext
 from ingest.commands.common.words import duration, some
 from ingest.commands.plan import nothing_to_do
@@ -17,9 +16,11 @@ from ingest.database.read import read_failure_causes
 from ingest.database.records import RunStatus
 from ingest.errors import InterruptedRunError
 from ingest.planning.plan import Plan
-from ingest.running.closing import RunQuality
-from ingest.running.session import RunReport
 from ingest.text.numbers import count_text
+
+if TYPE_CHECKING:
+    from ingest.running.closing import RunQuality
+    from ingest.running.session import RunReport
 
 JOBS_FAILED = 1
 GATE_CLOSED = 3
@@ -94,6 +95,8 @@ def _show_changes(report: RunReport) -> None:
         return
     largest = ""
     if changes.largest is not None:
+        from ingest.changes.summary import describe_series
+
         largest = f"; largest {describe_series(changes.largest)}"
     click.echo(
         f"Changed against run {changes.before_run_id}: "

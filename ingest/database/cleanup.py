@@ -10,9 +10,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from sqlite_utils import Database
-
 from ingest.database.changes import RECOUNT
+from ingest.database.connection import Database
 from ingest.database.records import IS_OPEN
 from ingest.errors import DatabaseError
 

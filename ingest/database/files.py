@@ -10,10 +10,9 @@ from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-from sqlite_utils import Database
-
-from ingest.database.schema import MIGRATION_SET, migrations, update_schema
+from ingest.database.connection import Database
+from ingest.database.migrations import MIGRATIONS_TABLE
+from ingest.database.schema import migrations, update_schema
 from ingest.errors import (
     DatabaseBusyError,
     DatabaseError,
@@ -78,15 +77,8 @@ def database_file(connection: sqlite3.Connection) -> Path:
 def database_form(connection: sqlite3.Connection) -> DatabaseForm:
     """What form the database behind a connection has."""
     tables = dict(connection.execute("SELECT name, type FROM sqlite_master"))
-    if migrations.migrations_table in tables:
-        applied = {
-            name
-            for (name,) in connection.execute(
-                f"SELECT name FROM [{migrations.migrations_table}] WHERE migration_set = ?",
-                [MIGRATION_SET],
-            )
-        }
-        known = {migration.name for migration in migrations._migrations}
+    if MIGRATIONS_TABLE in tables:
+        applied, known = migrations.applied(connection), set(migrations.names)
         if applied - known:
             return DatabaseForm.NEWER
         return DatabaseForm.CURRENT if applied == known else DatabaseForm.OLDER
@@ -156,21 +148,16 @@ def open_for_writing(path: Path) -> tuple[Database, Path | None]:
     try:
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
-        db = Database(connection)
-        update_schema(db)
+        update_schema(connection)
     except sqlite3.Error as exc:
         connection.close()
         raise DatabaseError(f"{path} cannot be opened for writing: {exc}") from exc
-    return db, copy
+    return Database(connection), copy
 
 
 def _set_aside(connection: sqlite3.Connection, path: Path) -> Path:
     """A copy of the database as it is, beside it."""
-    applied = connection.execute(
-        f"SELECT count(*) FROM [{migrations.migrations_table}] WHERE migration_set = ?",
-        [MIGRATION_SET],
-    ).fetchone()[0]
-    copy = path.with_name(f"{path.name}.v{applied}.bak")
+    copy = path.with_name(f"{path.name}.v{len(migrations.applied(connection))}.bak")
     with closing(sqlite3.connect(copy)) as target:
         connection.backup(target)
     return copy
@@ -183,6 +170,8 @@ def writer_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     wait: wait for the other writer instead of refusing.
     Raises DatabaseBusyError with the pid of the process that holds it.
     """
+    from filelock import FileLock, Timeout
+
     lock_path = path.with_name(path.name + ".lock")
     lock = FileLock(lock_path, timeout=-1 if wait else 0)
     try:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlite_utils import Database
-
+from ingest.database.connection import Database
 from ingest.database.records import JobColumns, JobStatus, RunStatus, notes_text
 from ingest.database.rows import first_value, insert_row, read_dicts, update_job
 from ingest.database.write import insert_result_set, keep_study, set_run_status

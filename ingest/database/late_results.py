@@ -6,17 +6,19 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sqlite_utils import Database
-
-from ingest.analytics.quality import QualityFinding
 from ingest.database.quality import replace_job_findings
 from ingest.database.records import JobStatus, RunStatus, StoredResult, notes_text
 from ingest.database.rows import update_job
 from ingest.database.write import insert_result_set, set_run_status
 from ingest.errors import DatabaseError
-from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
+
+if TYPE_CHECKING:
+    from ingest.analytics.quality import QualityFinding
+    from ingest.database.connection import Database
+    from ingest.metrics import ResultSet
 
 NOT_FETCHED = "results not fetched"
 """Kind of a failure whose job itself succeeded."""

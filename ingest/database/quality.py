@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
-from sqlite_utils import Database
-
-from ingest.analytics.quality import QualityFinding
 from ingest.database.rows import insert_rows
-from ingest.study.combination import Combination
+
+if TYPE_CHECKING:
+    from ingest.analytics.quality import QualityFinding
+    from ingest.database.connection import Database
+    from ingest.study.combination import Combination
 
 
 def replace_job_findings(

@@ -81,12 +81,10 @@ def read_stored_state(connection: sqlite3.Connection, content: ContentLookup) ->
 def _read_successes(
     connection: sqlite3.Connection, input_sets: Mapping[int, InputSet]
 ) -> dict[Combination, StoredSuccess]:
-    # SQLite takes the other columns from the row that has the maximum
     rows = connection.execute(
-        """SELECT j.country, j.scenario, max(j.run_id), r.git_commit,
-                  j.result_set_id IS NOT NULL, j.input_set_id, j.document_digest
-             FROM job_results AS j JOIN validation_runs AS r ON r.run_id = j.run_id
-            WHERE j.job_status = 'success' GROUP BY j.country, j.scenario"""
+        """SELECT country, scenario, run_id, git_commit,
+                  result_set_id IS NOT NULL, input_set_id, document_digest
+             FROM latest_results JOIN validation_runs USING (run_id)"""
     )
     successes = {}
     for country, scenario, run_id, commit, has_metrics, set_id, document_digest in rows:
@@ -98,10 +96,11 @@ def _read_successes(
 
 def _read_failures(connection: sqlite3.Connection) -> dict[Combination, StoredFailure]:
     rows = connection.execute(
-        f"""SELECT country, scenario, run_id, job_status FROM (
-               SELECT country, scenario, max(run_id) AS run_id, job_status
-                 FROM job_results GROUP BY country, scenario)
-            WHERE {HAS_FAILED}"""
+        """SELECT country, scenario, run_id, job_status FROM job_results AS job
+            WHERE job_status IN ('failed', 'timeout', 'cancelled') AND NOT EXISTS (
+                SELECT 1 FROM job_results AS newer
+                 WHERE newer.country = job.country AND newer.scenario = job.scenario
+                   AND newer.run_id > job.run_id)"""
     )
     return {
         Combination(country, scenario): StoredFailure(run_id, status)

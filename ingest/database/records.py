@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ingest.analytics.quality import QualityFinding
 from ingest.errors import DatabaseError
-from ingest.metrics import ResultSet
-from ingest.planning.inputs import Inputs
-from ingest.planning.plan import Reason
-from ingest.study.combination import Combination
+
+if TYPE_CHECKING:
+    from ingest.analytics.quality import QualityFinding
+    from ingest.metrics import ResultSet
+    from ingest.planning.inputs import Inputs
+    from ingest.planning.plan import Reason
+    from ingest.study.combination import Combination
 
 ULID_LENGTH = 26
 

@@ -6,8 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
-from sqlite_utils import Database
-
+from ingest.database.connection import Database
 from ingest.database.rows import insert_rows, read_dicts
 
 

@@ -5,10 +5,12 @@ What a released migration does to tables never changes.
 
 from __future__ import annotations
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
+import sqlite3
+from typing import TYPE_CHECKING
 
 from ingest.database.changes import RECOUNT
+from ingest.database.connection import Database as Connected
+from ingest.database.migrations import Migrations
 from ingest.database.views import refresh_views
 
 TABLES = (
@@ -18,8 +20,10 @@ TABLES = (
 )  # fmt: skip
 """Every table of ours; ingest.database.views has the names of the views."""
 
-MIGRATION_SET = "ingest"
-migrations = Migrations(MIGRATION_SET)
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+migrations = Migrations("ingest")
 
 _FINAL = "'success', 'failed', 'timeout', 'cancelled'"
 
@@ -228,8 +232,8 @@ def _m007_counts_of_changes(db: Database) -> None:
         db.execute(f"CREATE INDEX result_sets_{column} ON result_sets ({column})")
 
 
-def update_schema(db: Database) -> None:
+def update_schema(connection: sqlite3.Connection) -> None:
     """Bring a database of any age to the current form, all or nothing."""
-    with db.atomic():
-        migrations.apply(db)
-        refresh_views(db.conn)
+    with Connected(connection).atomic():
+        migrations.apply(connection)
+        refresh_views(connection)

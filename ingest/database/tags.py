@@ -5,8 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from sqlite_utils import Database
-
+from ingest.database.connection import Database
 from ingest.database.rows import read_dicts
 
 

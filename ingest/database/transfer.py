@@ -12,8 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
+from ingest.database.connection import Database
 from ingest.database.files import (
     DatabaseForm,
     connect_read_only,

@@ -10,15 +10,17 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any
 
 from ingest.database import read, write
+from ingest.database.connection import Database
 from ingest.database.files import open_for_writing, writer_lock
 from ingest.database.records import JobOutcome, JobRecord, RunRecord, RunStatus, StoredResult
 from ingest.errors import DatabaseError
 from ingest.planning.plan import EMPTY_STATE, StoredState
+
+if TYPE_CHECKING:
+    pass
 
 
 class ValidationDatabase:

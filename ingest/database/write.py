@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlite_utils import Database
-
+from ingest.database.connection import Database
 from ingest.database.quality import replace_job_findings
 from ingest.database.records import (
     CUT_OFF,
@@ -90,13 +89,33 @@ def keep_study(
     _keep_names(db, "labels", "element_label", [vars(label) for label in labels])
 
 
-def _keep_names(db: Database, table: str, key: str, rows: Sequence[dict[str, str]]) -> None:
+def _keep_names(db: Database, table: str, key: str, rows: Sequence[Mapping[str, str]]) -> None:
     """Add and update rows by key; where all are as they were, nothing is written."""
-    known = {row[key]: row for row in db.table(table).rows}
-    changed = [row for row in rows if not row.items() <= known.get(row[key], {}).items()]
+    cursor = db.conn.execute(f"SELECT * FROM {table}")
+    known_columns = [column[0] for column in cursor.description]
+    found = (dict(zip(known_columns, values, strict=True)) for values in cursor)
+    known = {row[key]: row.items() for row in found}
+    changed = [row for row in rows if not row.items() <= known.get(row[key], {}.items())]
     if changed:
         with db.atomic():
-            db.table(table).upsert_all(changed, pk=key, alter=True)
+            columns = list(dict.fromkeys(column for row in changed for column in row))
+            for column in columns:
+                if column not in known_columns:
+                    db.conn.execute(f'ALTER TABLE "{table}" ADD COLUMN "{column}" TEXT')
+            _upsert(db, table, key, columns, changed)
+
+
+def _upsert(
+    db: Database, table: str, key: str, columns: list[str], rows: Sequence[Mapping[str, str]]
+) -> None:
+    quoted = [f'"{column}"' for column in columns]
+    updates = ", ".join(f"{column} = excluded.{column}" for column in quoted)
+    marks = ", ".join("?" * len(columns))
+    db.conn.executemany(
+        f"INSERT INTO {table} ({', '.join(quoted)}) VALUES ({marks}) "
+        f"ON CONFLICT ({key}) DO UPDATE SET {updates}",
+        ([row.get(column) for column in columns] for row in rows),
+    )
 
 
 def update_ulids(db: Database, run_id: int, jobs: Iterable[tuple[Combination, str, str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -47,8 +47,8 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. is_dropped: close the connection without a word. is_cut: promise the whole body,
-    send half of it and close.
+    """An answer. is_dropped: close the connection unanswered. is_cut: promise the whole body, send
+    half of it and close.
     """
 
     status: int
@@ -110,7 +110,7 @@ class DevApi:
         parts = urlsplit(call.target)
         match [unquote(part) for part in parts.path.strip("/").split("/")], call.method:
             case ["docs"], "GET":
-                return self._counted(Endpoint.DOCS, lambda: self._docs())
+                return self._counted(Endpoint.DOCS, self._docs)
             case ["run", environment], "POST":
                 return self._counted(Endpoint.SUBMIT, lambda: self._submit(environment, call.body))
             case ["status", job_id], "GET":
@@ -138,7 +138,7 @@ class DevApi:
         return reply
 
     def change_faults(self, changes: dict[str, Any]) -> Faults:
-        """Misbehave otherwise from now on. Raises ConfigError."""
+        """Misbehave in another way from now on. Raises ConfigError."""
         self.faults = self.faults.changed(changes)
         return self.faults
 
@@ -265,16 +265,14 @@ class DevApi:
         after = self.faults.retry_after_s
         headers = {} if after is None or status == 500 else {"Retry-After": f"{after:g}"}
         reply = problem(status, f"{HTTPStatus(status).phrase} (a fault of the dev server)")
-        return Reply(status, reply.body, headers=headers)
+        return replace(reply, headers=headers)
 
     def _spoilt(self, endpoint: str, subject: str, reply: Reply) -> Reply:
         """The answer, damaged where a fault says so."""
         if self._hit(f"{endpoint}-broken-json", subject):
-            half = reply.body[: len(reply.body) // 2]
-            return Reply(reply.status, half, reply.content_type)
-        if self._hit(f"{endpoint}-truncated", subject):
-            return Reply(reply.status, reply.body, reply.content_type, is_cut=True)
-        return reply
+            return replace(reply, body=reply.body[: len(reply.body) // 2])
+        is_cut = self._hit(f"{endpoint}-truncated", subject)
+        return replace(reply, is_cut=is_cut)
 
 
 def _selected(result: RawResult, query: AnalyticsQuery) -> bytes:

@@ -7,7 +7,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -24,45 +24,39 @@ class Endpoint(StrEnum):
     ANALYTICS = "analytics"
 
 
-@dataclass(frozen=True)
-class FaultKind:
-    """What a fault does. once_a_job: it is decided once for each job, not anew at every call."""
-
-    doc: str
-    once_a_job: bool = False
-
-
-KINDS: dict[str, FaultKind] = {
-    "docs-503": FaultKind("the health check is answered with 503"),
-    "submit-429": FaultKind("refused as one too many, nothing accepted"),
-    "submit-500": FaultKind("an internal error, nothing accepted"),
-    "submit-503": FaultKind("not available, nothing accepted"),
-    "submit-drop-before": FaultKind("the connection is closed, nothing accepted"),
-    "submit-drop-after": FaultKind("the job is accepted, then the connection is closed unanswered"),
-    "submit-truncated": FaultKind("the job is accepted, the connection ends amid the answer"),
-    "submit-broken-json": FaultKind("the job is accepted, the answer is whole but broken JSON"),
-    "submit-wrong-types": FaultKind("the job is accepted, the answer holds numbers for its names"),
-    "status-429": FaultKind("refused as one too many"),
-    "status-500": FaultKind("an internal error"),
-    "status-503": FaultKind("not available"),
-    "status-drop": FaultKind("the connection is closed unanswered"),
-    "status-truncated": FaultKind("the connection ends amid the answer"),
-    "status-broken-json": FaultKind("the answer is whole but broken JSON"),
-    "status-wrong-types": FaultKind("jobStatus is a number, startedAt and exitCode are texts"),
-    "status-unknown-state": FaultKind("jobStatus is a word that is none of AWS Batch's"),
-    "status-no-state": FaultKind("jobStatus is missing"),
-    "status-seconds": FaultKind("startedAt is in seconds instead of milliseconds", True),
-    "status-lost": FaultKind("404 for an accepted job, from the first question on", True),
-    "analytics-429": FaultKind("refused as one too many"),
-    "analytics-500": FaultKind("an internal error"),
-    "analytics-503": FaultKind("not available"),
-    "analytics-drop": FaultKind("the connection is closed unanswered"),
-    "analytics-truncated": FaultKind("the connection ends amid the answer"),
-    "analytics-broken-json": FaultKind("the answer is whole, but half of its text is missing"),
-    "analytics-empty": FaultKind("an empty array instead of the results"),
-    "job-failed": FaultKind("the job ends as FAILED, with exit code 1 and a reason", True),
-    "job-stuck": FaultKind("the job runs and never ends", True),
+KINDS = {
+    "docs-503": "the health check is answered with 503",
+    "submit-429": "refused as one too many, nothing accepted",
+    "submit-500": "an internal error, nothing accepted",
+    "submit-503": "not available, nothing accepted",
+    "submit-drop-before": "the connection is closed, nothing accepted",
+    "submit-drop-after": "the job is accepted, then the connection is closed unanswered",
+    "submit-truncated": "the job is accepted, the connection ends amid the answer",
+    "submit-broken-json": "the job is accepted, the answer is whole but broken JSON",
+    "submit-wrong-types": "the job is accepted, the answer holds numbers for its names",
+    "status-429": "refused as one too many",
+    "status-500": "an internal error",
+    "status-503": "not available",
+    "status-drop": "the connection is closed unanswered",
+    "status-truncated": "the connection ends amid the answer",
+    "status-broken-json": "the answer is whole but broken JSON",
+    "status-wrong-types": "jobStatus is a number, startedAt and exitCode are texts",
+    "status-unknown-state": "jobStatus is a word that is none of AWS Batch's",
+    "status-no-state": "jobStatus is missing",
+    "status-seconds": "startedAt is in seconds instead of milliseconds",
+    "status-lost": "404 for an accepted job, from the first question on",
+    "analytics-429": "refused as one too many",
+    "analytics-500": "an internal error",
+    "analytics-503": "not available",
+    "analytics-drop": "the connection is closed unanswered",
+    "analytics-truncated": "the connection ends amid the answer",
+    "analytics-broken-json": "the answer is whole, but half of its text is missing",
+    "analytics-empty": "an empty array instead of the results",
+    "job-failed": "the job ends as FAILED, with exit code 1 and a reason",
+    "job-stuck": "the job runs and never ends",
 }
+# Decided once for each job, not anew at every call.
+ONCE_A_JOB = ("status-seconds", "status-lost", "job-failed", "job-stuck")
 # Faults that take the place of an answer before the call has had any effect.
 REFUSED_WITH = (429, 500, 503)
 
@@ -116,13 +110,7 @@ class Faults:
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as JSON has them."""
-        return {
-            "rates": dict(self.rates),
-            "latency_s": dict(self.latency_s),
-            "retry_after_s": self.retry_after_s,
-            "analytics_lag_s": self.analytics_lag_s,
-            "seed": self.seed,
-        }
+        return asdict(self)
 
 
 def _is_number(value: Any) -> bool:
@@ -179,7 +167,7 @@ class Dice:
         if rate <= 0:
             return False
         call = 0
-        if not KINDS[kind].once_a_job:
+        if kind not in ONCE_A_JOB:
             with self._lock:
                 self._calls[kind, subject] += 1
                 call = self._calls[kind, subject]

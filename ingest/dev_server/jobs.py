@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ulid import ULID
-
 from ingest.clock import Clock
 from ingest.executors.base import JobFault
+from ingest.executors.job_name import new_ulid
 
 NEVER = float("inf")
 _BEFORE_RUNNING = ("SUBMITTED", "RUNNABLE", "STARTING")
@@ -55,24 +54,25 @@ class DevJob:
         return _BEFORE_RUNNING[int((now - self.accepted_at) / wait_s * 3)]
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How long jobs take apart from the model: before they start, and at least while running."""
-
-    start_time_s: float = 0.0
-    job_time_s: float = 0.0
-
-
 def document_digest(document: bytes) -> str:
     """SHA-256 of a document as it was posted."""
     return hashlib.sha256(document).hexdigest()
 
 
 class JobBook:
-    """Every job that was accepted, by its id and its ULID; safe to use from many threads."""
+    """Every job that was accepted, by its id and its ULID; safe to use from many threads.
 
-    def __init__(self, pace: Pace, clock: Clock, wall_time_s: Callable[[], float]) -> None:
-        self._pace = pace
+    start_time_s: how long a job waits before it runs. job_time_s: how long it runs at least.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        wall_time_s: Callable[[], float],
+        start_time_s: float = 0.0,
+        job_time_s: float = 0.0,
+    ) -> None:
+        self._start_time_s, self._job_time_s = start_time_s, job_time_s
         self._clock = clock
         # what the clock's zero is as a date, so that startedAt is one
         self._epoch_s = wall_time_s() - clock.now()
@@ -93,12 +93,12 @@ class JobBook:
             self._documents[digest] += 1
             job = DevJob(
                 job_id=str(uuid.uuid4()),
-                ulid=str(ULID()),
+                ulid=new_ulid(),
                 environment=environment,
                 digest=digest,
                 subject=f"{environment} {digest} {self._documents[digest]}",
                 accepted_at=now,
-                starts_at=now + self._pace.start_time_s,
+                starts_at=now + self._start_time_s,
             )
             self._by_id[job.job_id] = self._by_ulid[job.ulid] = job
             self._count_ends(now)
@@ -117,7 +117,7 @@ class JobBook:
             job.result, job.fault = result, fault
             if job.began_at == NEVER:
                 job.began_at = max(self._clock.now(), job.starts_at)
-            job.ended_at = max(self._clock.now(), job.began_at + self._pace.job_time_s)
+            job.ended_at = max(self._clock.now(), job.began_at + self._job_time_s)
             heapq.heappush(self._ends, (job.ended_at, job.job_id))
 
     def find(self, job_id: str) -> DevJob | None:

@@ -4,46 +4,37 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 
-from ingest.dev_server.jobs import DevJob
+from ingest.dev_server.jobs import DevJob, JobBook
 from ingest.errors import IngestError
-from ingest.executors.base import Executor, Job, JobFault, JobState, JobUpdate, Submission
+from ingest.executors.base import Job, JobFault, JobState, JobUpdate, Submission
 from ingest.running.backend import Backend
 from ingest.study.combination import Combination
 
 # How long a new job may wait until the thread looks for it again while others run.
 _ROUND_S = 0.02
 
-Begun = Callable[[DevJob], None]
-Ended = Callable[[DevJob, bytes | None, JobFault | None], None]
-
 
 class ModelThread:
-    """Drives one executor: submit, poll, fetch. begun and ended are called from its thread."""
+    """Drives one executor: submit, poll, fetch; keeps in the job book what became of each job."""
 
-    def __init__(self, backend: Backend, begun: Begun, ended: Ended) -> None:
-        self._backend = backend
-        self._begun, self._ended = begun, ended
+    def __init__(self, backend: Backend, jobs: JobBook) -> None:
+        self._executor = backend.make_executor()
+        self._jobs = jobs
         self._queue: queue.SimpleQueue[tuple[DevJob, bytes] | None] = queue.SimpleQueue()
         self._open: dict[str, DevJob] = {}
         self._stopping = False
-        self._ready: Future[None] = Future()
         # not a daemon: its worker processes are ended before this process is
         self._thread = threading.Thread(target=self._work, name="ingest-dev-server-model")
 
     def start(self) -> None:
-        """Start the workers and wait until the model is loaded.
-
-        Raises ConfigError or BackendError as the executor does.
-        """
-        self._thread.start()
+        """Start the workers, which load the model; errors are those of the executor."""
         try:
-            self._ready.result()
+            self._executor.start()
         except BaseException:
-            self._thread.join()
+            self._executor.close()
             raise
+        self._thread.start()
 
     def run(self, job: DevJob, document: bytes) -> None:
         """Have a document run; returns at once."""
@@ -56,33 +47,25 @@ class ModelThread:
         self._thread.join()
 
     def _work(self) -> None:
-        executor = self._backend.make_executor()
-        try:
-            executor.start()
-        except BaseException as exc:  # noqa: BLE001  # raised again where start() waits
-            executor.close()
-            self._ready.set_exception(exc)
-            return
-        self._ready.set_result(None)
         try:
             while not self._stopping:
-                self._round(executor)
+                self._round()
         except IngestError as exc:
             self._fail_from_now_on(str(exc))
         finally:
-            executor.close()
+            self._executor.close()
 
-    def _round(self, executor: Executor) -> None:
+    def _round(self) -> None:
         """Take what was handed in, and hand on what has happened; idle while there is nothing."""
         new = self._take(wait=not self._open)
         if new:
             self._open.update((job.ulid, job) for job, _ in new)
             jobs = [Job(_named(job), job.ulid, job.job_name, document) for job, document in new]
-            for submission in executor.submit(jobs):
-                self._tell(executor, submission)
+            for submission in self._executor.submit(jobs):
+                self._take_news(submission)
         if self._open:
-            for update in executor.poll((), _ROUND_S):
-                self._tell(executor, update)
+            for update in self._executor.poll((), _ROUND_S):
+                self._take_news(update)
 
     def _take(self, *, wait: bool) -> list[tuple[DevJob, bytes]]:
         taken: list[tuple[DevJob, bytes]] = []
@@ -95,21 +78,21 @@ class ModelThread:
             pass
         return taken
 
-    def _tell(self, executor: Executor, news: JobUpdate | Submission) -> None:
+    def _take_news(self, news: JobUpdate | Submission) -> None:
         job = self._open[news.ulid]
         if isinstance(news, Submission):
             if news.fault is not None:
                 self._end(job, None, news.fault)
         elif news.state is JobState.RUNNING:
-            self._begun(job)
+            self._jobs.begin(job)
         elif news.state is JobState.SUCCEEDED:
-            self._end(job, executor.fetch(job.ulid), None)
+            self._end(job, self._executor.fetch(job.ulid), None)
         elif news.state is JobState.FAILED:
             self._end(job, None, news.fault)
 
     def _end(self, job: DevJob, result: bytes | None, fault: JobFault | None) -> None:
         del self._open[job.ulid]
-        self._ended(job, result, fault)
+        self._jobs.end(job, result, fault)
 
     def _fail_from_now_on(self, message: str) -> None:
         """The executor cannot go on: what it held has failed, and so does what comes."""
@@ -121,5 +104,5 @@ class ModelThread:
 
 
 def _named(job: DevJob) -> Combination:
-    """A document does not say which combination it is; the executor needs a name alone."""
+    """A document does not say which combination it is; the executor only needs a name."""
     return Combination("document", job.digest[:12])

@@ -175,11 +175,7 @@ def _sum(rows: Sequence[Row]) -> Any:
 
 def _last(rows: Sequence[Row]) -> Any:
     """The value of the newest year; of equal years, the one that came last."""
-    newest = rows[0]
-    for row in rows[1:]:
-        if row[_YEAR] >= newest[_YEAR]:
-            newest = row
-    return newest[_VALUE]
+    return max(reversed(rows), key=operator.itemgetter(_YEAR))[_VALUE]
 
 
 def encode_rows(rows: Sequence[Row], *, as_csv: bool) -> bytes:

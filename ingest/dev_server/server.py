@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from ingest.clock import Clock, SystemClock
 from ingest.dev_server.api import DevApi, Results
 from ingest.dev_server.faults import Faults
 from ingest.dev_server.http_layer import ApiHttpServer
-from ingest.dev_server.jobs import DevJob, JobBook, Pace
+from ingest.dev_server.jobs import DevJob, JobBook
 from ingest.dev_server.model_thread import ModelThread
 from ingest.dev_server.results import Row, made_up_rows
 from ingest.errors import ConfigError
@@ -32,8 +31,8 @@ class DevServer:
     study: folder or settings of the study whose model runs; None runs no model: jobs only take
     their time, and results are made up from the document. port: 0 for any free one.
     faults: see Faults; a mapping stands for its rates. job_time_s: how long a job runs at least;
-    start_time_s: how long it waits before. results: raw results for ULIDs that no job here has.
-    log: called with one line for each request.
+    start_time_s: how long it waits before that. results: raw results for ULIDs of no job
+    here. log: called with one line for each request.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class DevServer:
         self._address = (host, port)
         self._log, self._clock = log, clock
         self._stopping = threading.Event()
-        self._jobs = JobBook(Pace(start_time_s, job_time_s), clock, time.time)
+        self._jobs = JobBook(clock, time.time, start_time_s, job_time_s)
         self._model = _model_thread(study, self._jobs)
         self._api = DevApi(
             jobs=self._jobs,
@@ -86,7 +85,7 @@ class DevServer:
         return self._api.counts()
 
     def change_faults(self, **changes: Any) -> None:
-        """Misbehave otherwise from now on: fields of Faults by name. Raises ConfigError."""
+        """Misbehave in another way from now on: fields of Faults by name. Raises ConfigError."""
         self._api.change_faults(changes)
 
     def start(self) -> Self:
@@ -101,9 +100,8 @@ class DevServer:
             except BaseException:
                 self._http.server_close()
                 raise
-        serve = self._http.serve_forever
         self._thread = threading.Thread(
-            target=serve, args=(_STOP_POLL_S,), name="ingest-dev-server-http"
+            target=self._http.serve_forever, args=(_STOP_POLL_S,), name="ingest-dev-server-http"
         )
         self._thread.start()
         return self
@@ -133,12 +131,7 @@ class DevServer:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -154,7 +147,7 @@ def _model_thread(study: Path | Settings | None, jobs: JobBook) -> ModelThread |
     )
     folder = settings.study.plugins
     plugins = load_plugins(settings.root / folder if folder else None)
-    return ModelThread(choose_backend(local, plugins), jobs.begin, jobs.end)
+    return ModelThread(choose_backend(local, plugins), jobs)
 
 
 def results_in(folder: Path) -> Results:

@@ -32,6 +32,13 @@ def _clean(study: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "_", study)[:60]
 
 
+def new_ulid() -> str:
+    """A ULID that nobody else has; those of a later millisecond sort after it."""
+    from ulid import ULID
+
+    return str(ULID())
+
+
 def is_ulid(text: str) -> bool:
     """Whether a text is the 26 characters of a ULID, in capitals."""
     return re.fullmatch(_ULID, text) is not None

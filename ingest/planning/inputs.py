@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 # Content of an input by its digest, or None when it was not kept.
 ContentLookup = Callable[[str], Any]
@@ -23,8 +23,7 @@ class InputSet:
     query_digest: str
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """Everything that decides one combination's result; document_digest is of the composed one."""
 
     shared: InputSet

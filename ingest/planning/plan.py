@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest.planning.input_changes import (
     code_changes,
@@ -17,11 +17,13 @@ from ingest.planning.input_changes import (
 )
 from ingest.planning.inputs import ContentLookup, Inputs, InputSet
 from ingest.study.combination import Combination
-from ingest.study.compose import ComposedScenario
 from ingest.study.json_files import canonical_json, sha256_text
 from ingest.study.setting_fields import input_names
-from ingest.study.settings import AnalyticsSettings
-from ingest.study.study import Study
+
+if TYPE_CHECKING:
+    from ingest.study.compose import ComposedScenario
+    from ingest.study.settings import AnalyticsSettings
+    from ingest.study.study import Study
 
 
 class ReasonKind(StrEnum):
@@ -45,8 +47,7 @@ class Reason(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True)
-class StoredSuccess:
+class StoredSuccess(NamedTuple):
     """The newest success of a combination; inputs is None where they were not recorded."""
 
     run_id: int
@@ -55,16 +56,14 @@ class StoredSuccess:
     inputs: Inputs | None
 
 
-@dataclass(frozen=True)
-class StoredFailure:
+class StoredFailure(NamedTuple):
     """The newest job of a combination, when it was no success."""
 
     run_id: int
     job_status: str
 
 
-@dataclass(frozen=True)
-class UnfinishedJob:
+class UnfinishedJob(NamedTuple):
     """A job of a run that was cut off, with the digest of the inputs it was begun for."""
 
     run_id: int

@@ -1,8 +1,7 @@
-"""The plugin manager: default plugins, installed ones (entry points), a study's own."""
+"""The plugin manager: the default plugin, installed ones (entry points), a study's own."""
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import importlib.util
 import inspect
@@ -17,32 +16,21 @@ import pluggy
 from ingest.analytics.sources.base import AnalyticsSource
 from ingest.errors import ConfigError, PluginError
 from ingest.executors.base import Executor
-from ingest.plugins import hookspecs
+from ingest.plugins import defaults, hookspecs
 from ingest.plugins.hookspecs import PROJECT_NAME
 from ingest.text.suggest import did_you_mean
 
-DEFAULT_PLUGINS = (
-    "ingest.plugins.defaults.ScenarioFiles",
-    "ingest.plugins.defaults.CountriesFile",
-    "ingest.plugins.defaults.LocalExecutorPlugin",
-    "ingest.plugins.defaults.RunApiExecutorPlugin",
-    "ingest.plugins.defaults.AwsBatchExecutorPlugin",
-    "ingest.plugins.defaults.ExpectedLabels",
-)
 ENTRY_POINT_GROUP = PROJECT_NAME
 
 
 def load_plugins(folder: Path | None = None) -> pluggy.PluginManager:
-    """A manager with the default plugins, the installed ones and the files of a folder.
+    """A manager with the default plugin, the installed ones and the files of a folder.
 
     Raises PluginError: a plugin that cannot be imported, or implements a hook wrongly.
     """
     manager = pluggy.PluginManager(PROJECT_NAME)
     manager.add_hookspecs(hookspecs)
-    for dotted_name in DEFAULT_PLUGINS:
-        module_name, _, class_name = dotted_name.rpartition(".")
-        plugin = getattr(importlib.import_module(module_name), class_name)()
-        manager.register(plugin, dotted_name)
+    manager.register(defaults, defaults.__name__)
     try:
         manager.load_setuptools_entrypoints(ENTRY_POINT_GROUP)
     except Exception as exc:
@@ -97,7 +85,7 @@ def list_plugins(manager: pluggy.PluginManager) -> list[dict[str, Any]]:
             continue
         hooks = sorted(caller.name for caller in manager.get_hookcallers(plugin) or [])
         entry: dict[str, Any] = {"name": name, "hooks": hooks}
-        if name in DEFAULT_PLUGINS:
+        if plugin is defaults:
             entry["origin"] = "default"
         elif plugin in installed:
             info = installed[plugin]
@@ -127,17 +115,23 @@ def find_analytics_source(manager: pluggy.PluginManager, name: str) -> type[Anal
 def _find(base: type[Any], offered: Iterable[Any], name: str, what: str, key: str) -> Any:
     known: dict[str, Any] = {}
     for cls in (cls for group in offered for cls in _listed(group)):
-        if not (isinstance(cls, type) and issubclass(cls, base) and hasattr(cls, "name")):
+        is_fitting = isinstance(cls, type) and issubclass(cls, base) and hasattr(cls, "name")
+        if not (is_fitting or isinstance(cls, defaults.Offer)):
             raise PluginError(
                 f"a plugin offers {cls!r} as {what}: a subclass of {base.__name__} with a name "
                 "is needed"
             )
-        if known.setdefault(cls.name, cls) is not cls:
+        other = known.setdefault(cls.name, cls)
+        if other is not cls and _loaded(other) is not _loaded(cls):
             raise PluginError(f"two plugins offer an {what} named {cls.name!r}: rename one")
     if name not in known:
         names = ", ".join(sorted(known)) or "none"
         raise ConfigError(f"{key}: no {what} {name!r} (known: {names}).{did_you_mean(name, known)}")
-    return known[name]
+    return _loaded(known[name])
+
+
+def _loaded(offer: Any) -> Any:
+    return offer.load() if isinstance(offer, defaults.Offer) else offer
 
 
 def _listed(group: Any) -> Iterable[Any]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ingest.changes.diff import SeriesChange, StateDiff, Tolerances, diff_states
-from ingest.changes.quality_of_state import check_state
 from ingest.database import ValidationDatabase
 from ingest.database.changes import replace_series_changes
 from ingest.database.quality import (
@@ -17,6 +15,9 @@ from ingest.database.quality import (
 from ingest.database.states import resolve_run, run_before
 from ingest.study.combination import Combination
 from ingest.study.settings import Settings
+
+if TYPE_CHECKING:
+    from ingest.changes.diff import SeriesChange, StateDiff, Tolerances
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ def store_run_changes(
     database: ValidationDatabase, run_id: int, tolerances: Tolerances
 ) -> RunChanges | None:
     """Store which series a run moved; None for the first run, which has nothing before it."""
+    from ingest.changes.diff import diff_states
+
     with database.reading() as connection:
         before = run_before(connection, run_id)
         if before is None:
@@ -87,6 +90,8 @@ def store_run_quality(database: ValidationDatabase, run_id: int, settings: Setti
     rules = [rule for rule in settings.rules if not rule.is_per_job]
     if not rules:
         return
+    from ingest.changes.quality_of_state import check_state
+
     with database.reading() as connection:
         countries = read_countries_of_run(connection, run_id)
         limit = settings.quality.max_findings

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import pluggy
-
-from ingest.analytics.quality import QualityFinding, check_result_set
 from ingest.analytics.validate import parse_analytics
 from ingest.database import ValidationDatabase
 from ingest.database.records import JobOutcome, StoredResult
@@ -17,6 +15,11 @@ from ingest.metrics import ResultSet
 from ingest.running.job_csv import JobCsvFiles
 from ingest.study.combination import Combination
 from ingest.study.settings import Settings
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from ingest.analytics.quality import QualityFinding
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class AnalyticsProcessor:
 
     def process(self, combination: Combination, raw: bytes) -> ProcessedResults:
         """Read and check one job's raw results: by its parser, the plugins and the rules."""
+        from ingest.analytics.quality import check_result_set  # imports statistics: slow
+
         analytics = self._settings.analytics
         try:
             result_set = parse_analytics(

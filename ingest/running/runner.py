@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import pluggy
-from ulid import ULID
 
 from ingest.analytics.fetcher import Fetched, ResultFetcher
 from ingest.analytics.sources.base import AnalyticsSource
-from ingest.changes.diff import Tolerances
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase, write
 from ingest.database.late_results import NOT_FETCHED
@@ -20,7 +18,7 @@ from ingest.database.read import read_open_run
 from ingest.database.records import AcceptedJob, JobOutcome, JobStatus, RunStatus
 from ingest.errors import BackendError, ConfigError
 from ingest.executors.base import Executor, Job, JobFault, JobState, JobUpdate, Submission
-from ingest.executors.job_name import name_job
+from ingest.executors.job_name import name_job, new_ulid
 from ingest.executors.output_tail import with_output
 from ingest.planning.plan import Plan
 from ingest.plugins.events import JobFinished, RunFinished, RunProgress
@@ -189,7 +187,7 @@ class ValidationRunner(RunPlanner):
         session = self._session
         again = {c for c in due if session.scheduler.attempts(c) > 1}
         for combination in again:
-            ulid = str(ULID())
+            ulid = new_ulid()
             session.rename(combination, ulid, name_job(self.study.name, ulid))
         jobs = [
             Job(c, session.ulids[c], session.job_names[c], self.compose_document(c)) for c in due
@@ -436,6 +434,8 @@ class ValidationRunner(RunPlanner):
 
     def _end_run(self, run_id: int, now: str) -> tuple[RunStatus, RunChanges | None]:
         """Give a run whose jobs have all ended its final status, and keep what it changed."""
+        from ingest.changes.diff import Tolerances
+
         changes = store_run_changes(self._database, run_id, Tolerances.of(self.study.settings))
         store_run_quality(self._database, run_id, self.study.settings)
         failed = self._database.get_failed_jobs(run_id)

@@ -7,15 +7,13 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ulid import ULID
-
 from ingest import __version__
 from ingest.clock import Clock
 from ingest.database import ValidationDatabase, write
 from ingest.database.read import read_cut_off_jobs, read_open_run
 from ingest.database.records import CutOffJob, JobRecord, OpenRun, RunRecord, RunStatus
 from ingest.executors.base import EarlierJob, Executor, Submission
-from ingest.executors.job_name import name_job
+from ingest.executors.job_name import name_job, new_ulid
 from ingest.planning.plan import Plan, PlannedJob, ReasonKind, study_contents
 from ingest.running.scheduler import Limits, Scheduler, parse_rate
 from ingest.study.combination import Combination
@@ -157,7 +155,7 @@ class RunStarter:
         return run_id, {job.combination: (job.ulid, job.job_name) for job in jobs}
 
     def _job_record(self, job: PlannedJob) -> JobRecord:
-        ulid = str(ULID())
+        ulid = new_ulid()
         name = name_job(self._study.name, ulid)
         return JobRecord(job.combination, ulid, name, job.inputs, job.reason)
 
@@ -171,7 +169,7 @@ class RunStarter:
         names = {}
         for job in jobs:
             known = cut_off.get(job.combination)
-            ulid = known.ulid if known else str(ULID())
+            ulid = known.ulid if known else new_ulid()
             name = known.job_name if known else name_job(self._study.name, ulid)
             names[job.combination] = (ulid, name)
         renamed = [(c, *names[c]) for c in names if c not in cut_off]

@@ -1,7 +1,8 @@
 """Scenario and country applied to the model document: the document a job gets, and its digest.
 
-A scenario's paths are resolved once; the document is then dumped once with a marker in place of
-the country, and the ISO3 code is spliced in. Where a path might find different places depending on
+A scenario's paths are resolved once, with a marker in place of the country: that gives the digests
+of all countries. For the first job of a scenario the document is dumped once, and the ISO3 code is
+spliced in for each country. Where a path might find different places depending on
 the country (a filter that looks at more than ids, after the Country parameter), the scenario is
 applied from the start for each country instead. Both ways give the same documents.
 """
@@ -13,7 +14,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathQuery
@@ -46,24 +47,30 @@ _STATIC_PATH = re.compile(
 class ComposedScenario:
     """One scenario applied to the model document, ready for any country.
 
-    parts: the document's text, split where the ISO3 code goes; None when the places that the paths
-    find depend on the country. canonical_digest: SHA-256 of the canonical text with the country's
-    slots marked. uncovered: country slots no path reaches. years: start and end, end exclusive.
+    canonical_digest: SHA-256 of the canonical text with the country's slots marked; None when the
+    places that the paths find depend on the country. takes_country: whether a slot is marked.
+    uncovered: country slots no path reaches. years: start and end, end exclusive.
     """
 
     model: Model
     scenario: Scenario
-    parts: tuple[str, ...] | None
-    canonical_digest: str
+    canonical_digest: str | None
+    takes_country: bool
     uncovered: tuple[Slot, ...]
     findings: tuple[Finding, ...]
     years: tuple[Any, Any]
+    cache: _PathCache = field(repr=False, compare=False)
 
     def document(self, iso3: str) -> bytes:
         """The model document of this scenario for one country, as UTF-8 JSON."""
-        if self.parts is None:
+        if self.canonical_digest is None:
             return json.dumps(self._applied(iso3)).encode()
-        return iso3.join(self.parts).encode()
+        return iso3.join(self._parts).encode()
+
+    @cached_property
+    def _parts(self) -> list[str]:
+        """The document's text, split where the ISO3 code goes; planning does without."""
+        return json.dumps(self._applied(_MARKER)).split(_DUMPED_MARKER)
 
     def document_digest(self, iso3: str) -> str:
         """SHA-256 that tells two composed documents apart, independent of key order and blanks.
@@ -71,36 +78,38 @@ class ComposedScenario:
         It is taken over the canonical text with the country's slots marked, and the ISO3 code, so
         that a country costs microseconds whatever the size of the document.
         """
-        if self.parts is None:
+        if self.canonical_digest is None:
             return sha256_text(canonical_json(self._applied(iso3)))
-        return sha256_text(f"{self.canonical_digest} {iso3 if len(self.parts) > 1 else '-'}")
+        return sha256_text(f"{self.canonical_digest} {iso3 if self.takes_country else '-'}")
 
     def _applied(self, iso3: str) -> Any:
-        return _apply(self.model, self.scenario, iso3, _PathCache()).document
+        return _apply(self.model, self.scenario, iso3, self.cache).document
 
 
 def compose_scenario(
     model: Model, scenario: Scenario, *, cache: _PathCache | None = None
 ) -> ComposedScenario:
     """A scenario applied to the model document, with what is wrong in findings."""
-    applied = _apply(model, scenario, _MARKER, cache or _PathCache())
+    cache = cache or _PathCache()
+    applied = _apply(model, scenario, _MARKER, cache)
     findings = list(applied.findings)
     slots = list(country_slots(applied.document))
     uncovered = tuple(slot for slot in slots if slot[0] not in applied.assigned)
     years, more = _check_years(applied.document, scenario)
     findings += more
-    parts: tuple[str, ...] | None = None
-    canonical = ""
+    digest, takes_country = None, False
     if not applied.depends_on_country:
-        parts = tuple(json.dumps(applied.document).split(_DUMPED_MARKER))
-        canonical = sha256_text(canonical_json(applied.document))
-        if slots and not uncovered and len(parts) == 1:
+        canonical = canonical_json(applied.document)
+        digest, takes_country = sha256_text(canonical), _DUMPED_MARKER in canonical
+        if slots and not uncovered and not takes_country:
             message = (
                 f"every country gets the same document: no country slot takes the country. Name "
                 f"the parameter that sets it {COUNTRY_PARAMETER}"
             )
             findings.append(warning("same-document", scenario.file, message))
-    return ComposedScenario(model, scenario, parts, canonical, uncovered, tuple(findings), years)
+    return ComposedScenario(
+        model, scenario, digest, takes_country, uncovered, tuple(findings), years, cache
+    )
 
 
 def compose_scenarios(model: Model, scenarios: Sequence[Scenario]) -> dict[str, ComposedScenario]:
@@ -181,7 +190,7 @@ class _Applied:
 
 def _apply(model: Model, scenario: Scenario, country: str, cache: _PathCache) -> _Applied:
     """Apply a scenario's parameters in order; the Country parameter takes the given country."""
-    applied = _Applied(copy.deepcopy(model.document))
+    applied = _Applied(model.copy_document())
     for location, _ in country_slots(applied.document):
         if _value_at(applied.document, location) == _OLD_PLACEHOLDER:
             _assign(applied, location, country)

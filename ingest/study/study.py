@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import pickle
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,14 @@ class Model:
 
     document: dict[str, Any]
     file: str
+
+    def copy_document(self) -> Any:
+        """A copy of the document to change, several times faster than copy.deepcopy makes one."""
+        return pickle.loads(self._pickled)
+
+    @cached_property
+    def _pickled(self) -> bytes:
+        return pickle.dumps(self.document)
 
     @cached_property
     def content(self) -> str:

@@ -137,9 +137,9 @@ def named_runs(tmp_path: Path) -> ValidationDatabase:
     with database.writing():
         for day, commit in ((1, "abc1" * 10), (3, "abc2" * 10), (5, "abc2" * 10)):
             store(database, state, commit, day)
-            database.db.execute("UPDATE validation_runs SET status = 'completed'")
-        database.db.execute("INSERT INTO run_tags VALUES ('release', 1)")
-        database.db.conn.commit()
+        with database.db.atomic():
+            database.db.conn.execute("UPDATE validation_runs SET status = 'completed'")
+            database.db.conn.execute("INSERT INTO run_tags VALUES ('release', 1)")
     return database
 
 

@@ -200,9 +200,9 @@ def test_without_a_study_it_is_told_how_to_go_on(
 def test_every_kind_of_fault_is_in_the_help_and_on_its_page(ingest: Ingest) -> None:
     shown = ingest("dev-server", "--help").stdout
     page = (Path(__file__).parents[2] / "docs" / "dev-server.md").read_text()
-    for kind, fault in KINDS.items():
+    for kind, effect in KINDS.items():
         assert kind in shown
-        assert f"| `{kind}` | {fault.doc} |" in page
+        assert f"| `{kind}` | {effect} |" in page
 
 
 def test_counts_on_the_page_are_those_there_are(tmp_path: Path) -> None:

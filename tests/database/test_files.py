@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from ingest.database.files import (
     DatabaseForm,
@@ -63,7 +62,7 @@ def test_a_new_database_has_the_current_form(tmp_path: Path) -> None:
 def test_an_older_schema_is_migrated_after_a_copy_is_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     with closing(sqlite3.connect(path)) as connection:
-        migrations.apply(Database(connection), stop_before="m002_latest_metrics")
+        migrations.apply(connection, stop_before="m002_latest_metrics")
         connection.execute(
             "INSERT INTO validation_runs (timestamp, git_commit, status) "
             "VALUES ('t', 'c', 'failed')"

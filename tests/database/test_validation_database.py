@@ -226,7 +226,9 @@ def test_run_status_recounts_its_jobs(database: ValidationDatabase, path: Path) 
     run_id = start(database, KEN, UGA)
     database.record_job_result(run_id, success(KEN, result_set(1.0)))
     database.record_job_result(run_id, failure(UGA))
-    database.db.execute("UPDATE validation_runs SET successful_jobs = 0, total_jobs = 0")
+    with database.db.atomic():
+        wrong = "UPDATE validation_runs SET successful_jobs = 0, total_jobs = 0"
+        database.db.conn.execute(wrong)
     database.update_run_status(run_id, RunStatus.FAILED, NOW)
     assert rows(
         path, "SELECT status, total_jobs, successful_jobs, failed_jobs, finished_at "
@@ -263,6 +265,21 @@ def test_stored_state_is_that_of_the_newest_success(database: ValidationDatabase
     assert state.failures[KEN].run_id == last
     assert state.content("m1") == {}
     assert state.content("unknown") is None
+
+
+def test_a_failure_counts_until_the_combination_has_a_newer_job(
+    database: ValidationDatabase,
+) -> None:
+    first = start(database, KEN, UGA)
+    for combination in (KEN, UGA):
+        database.record_job_result(first, failure(combination))
+    assert set(database.stored_state().failures) == {KEN, UGA}
+    second = start(database, KEN, UGA)
+    database.record_job_result(second, success(KEN, result_set(1.0)))
+    assert database.stored_state().failures == {}
+    database.record_job_result(second, failure(UGA))
+    failures = database.stored_state().failures
+    assert {combination: failed.run_id for combination, failed in failures.items()} == {UGA: second}
 
 
 def test_further_groups_of_countries_become_columns(
@@ -321,7 +338,7 @@ def test_metrics_are_found_through_the_country_index(
 def test_readers_are_never_blocked_by_the_writer(database: ValidationDatabase, path: Path) -> None:
     run_id = start(database, KEN)
     with database.db.atomic():
-        database.db.execute("UPDATE validation_runs SET study = 'being written'")
+        database.db.conn.execute("UPDATE validation_runs SET study = 'being written'")
         with database.reading() as connection:
             assert connection.execute("SELECT study FROM validation_runs").fetchone()[0] == "tiny"
     database.record_job_result(run_id, success(KEN, result_set(1.0)))

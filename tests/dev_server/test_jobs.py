@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.dev_server.jobs import JobBook, Pace
+from ingest.dev_server.jobs import JobBook
 from ingest.executors.base import JobFault
 from ingest.executors.job_name import parse_job_name
 from tests.dev_server.hand_clock import HandClock
@@ -14,7 +14,7 @@ def clock() -> HandClock:
 
 
 def book(clock: HandClock, start_time_s: float = 0.0, job_time_s: float = 0.0) -> JobBook:
-    return JobBook(Pace(start_time_s, job_time_s), clock, lambda: 1_700_000_000.0)
+    return JobBook(clock, lambda: 1_700_000_000.0, start_time_s, job_time_s)
 
 
 def test_a_job_goes_through_the_states_of_aws_batch(clock: HandClock) -> None:

@@ -209,7 +209,7 @@ def test_scenario_whose_old_content_was_not_kept_is_named_without_the_parameter(
 
 def test_other_document_of_the_same_model_and_scenario_is_a_change_of_composition() -> None:
     study = study_of()
-    inputs = dataclasses.replace(inputs_of(study)[KEN_NULL], document_digest="of another version")
+    inputs = inputs_of(study)[KEN_NULL]._replace(document_digest="of another version")
     stored = succeeded(study)
     successes = {**stored.successes, KEN_NULL: StoredSuccess(1, HEAD, True, inputs)}
     made = plan(study, dataclasses.replace(stored, successes=successes))

@@ -19,9 +19,8 @@ from ingest.analytics.sources.base import ExecutorSource
 from ingest.errors import AnalyticsError, ConfigError, PluginError
 from ingest.executors.base import Executor, JobUpdate
 from ingest.executors.local.executor import LocalExecutor
-from ingest.plugins import hookspecs
+from ingest.plugins import defaults, hookspecs
 from ingest.plugins.manager import (
-    DEFAULT_PLUGINS,
     call_observers,
     find_analytics_source,
     find_executor,
@@ -71,12 +70,29 @@ def documented_blocks() -> list[str]:
 # --- loading -------------------------------------------------------------------------------------
 
 
-def test_default_plugins_are_loaded_by_name_and_implement_hooks_like_others() -> None:
-    listed = list_plugins(load_plugins())
-    assert tuple(plugin["name"] for plugin in listed) == DEFAULT_PLUGINS
-    assert all(plugin["origin"] == "default" and plugin["hooks"] for plugin in listed)
-    offered = {hook for plugin in listed for hook in plugin["hooks"]}
-    assert offered <= set(HOOKS)
+def test_the_default_plugin_implements_hooks_like_others() -> None:
+    (listed,) = list_plugins(load_plugins())
+    assert listed["name"] == "ingest.plugins.defaults"
+    assert listed["origin"] == "default"
+    assert listed["hooks"] == sorted(name for name in vars(defaults) if name.startswith("ingest_"))
+    assert set(listed["hooks"]) < set(HOOKS)
+
+
+@pytest.mark.parametrize("find", [find_executor, find_analytics_source])
+def test_what_comes_along_is_found_by_the_name_its_class_has(find: Callable[..., Any]) -> None:
+    manager = load_plugins()
+    hook = f"ingest_register_{'executors' if find is find_executor else 'analytics_sources'}"
+    offers = getattr(defaults, hook)()
+    assert len(offers) >= 2
+    assert [find(manager, offer.name).name for offer in offers] == [o.name for o in offers]
+
+
+def test_a_class_that_comes_along_may_be_offered_once_more(tmp_path: Path) -> None:
+    (tmp_path / "again.py").write_text(
+        IMPORT + "from ingest.plugin_api import LocalExecutor\n"
+        "@hookimpl\ndef ingest_register_executors(): return [LocalExecutor]\n"
+    )
+    assert find_executor(load_plugins(tmp_path), "local") is LocalExecutor
 
 
 def test_the_files_of_a_folder_are_loaded_in_order(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def assert_as_naive(composed: ComposedScenario, countries: Iterable[str]) -> Non
         plain = naive_document(composed.model.document, composed.scenario, iso3, unmatched)
         assert composed.document(iso3).decode() == json.dumps(plain), (composed.scenario.name, iso3)
         # where paths find other places for each country, no country stands for all
-        assert composed.parts is None or unmatched_paths(composed) == unmatched
+        assert composed.canonical_digest is None or unmatched_paths(composed) == unmatched
 
 
 def unmatched_paths(composed: ComposedScenario) -> list[str]:
@@ -272,8 +272,8 @@ def test_only_a_filter_that_may_see_the_country_is_searched_for_every_country(
     path: str, is_fast: bool
 ) -> None:
     composed = compose(COUNTRY, ("P", 1, [path]))
-    assert (composed.parts is not None) == is_fast
-    assert compose(("P", 1, [path]), COUNTRY).parts is not None
+    assert (composed.canonical_digest is not None) == is_fast
+    assert compose(("P", 1, [path]), COUNTRY).canonical_digest is not None
     assert_as_naive(composed, ["KEN", "UGA"])
 
 
@@ -411,10 +411,10 @@ def test_any_scenario_composes_as_the_plain_way_does(
             try:
                 plain = naive_document(document, item.scenario, iso3, unmatched)
             except LostPlaceError:
-                assert item.parts is None or has_errors(item.findings)
+                assert item.canonical_digest is None or has_errors(item.findings)
                 continue
             assert item.document(iso3).decode() == json.dumps(plain)
-            assert item.parts is None or unmatched_paths(item) == unmatched
+            assert item.canonical_digest is None or unmatched_paths(item) == unmatched
             texts[iso3] = canonical_json(plain)
             # two composed documents never share a digest
             assert by_digest.setdefault(item.document_digest(iso3), texts[iso3]) == texts[iso3]

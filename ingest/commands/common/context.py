@@ -6,18 +6,20 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import pluggy
 
-from ingest.database import ValidationDatabase
 from ingest.errors import ConfigError
 from ingest.findings import Finding
-from ingest.plugins.manager import load_plugins
-from ingest.study.git import GitState, read_git_state
 from ingest.study.settings import STUDY_FILE, Settings, load_settings
-from ingest.study.study import Study, load_study
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from ingest.database import ValidationDatabase
+    from ingest.study.git import GitState
+    from ingest.study.study import Study
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -90,6 +92,8 @@ def read_settings(
 
 def load_plugins_of(settings: Settings) -> pluggy.PluginManager:
     """The plugins, those of the study's own folder included."""
+    from ingest.plugins.manager import load_plugins
+
     folder = settings.study.plugins
     return load_plugins(settings.root / folder if folder else None)
 
@@ -98,6 +102,10 @@ def load_context(
     study_path: str | None, database: str | None, overrides: Sequence[str]
 ) -> StudyContext:
     """Everything a command needs to plan a study. Raises ConfigError, StudyError, PluginError."""
+    from ingest.database import ValidationDatabase
+    from ingest.study.git import read_git_state
+    from ingest.study.study import load_study
+
     settings, findings = read_settings(study_path, database, overrides)
     plugins = load_plugins_of(settings)
     study, more = load_study(settings, plugins.hook)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from tabulate import tabulate
 
-from ingest.findings import Finding
-from ingest.study.git import GitState
 from ingest.text.numbers import count_text
+
+if TYPE_CHECKING:
+    from ingest.findings import Finding
+    from ingest.study.git import GitState
 
 
 def duration(seconds: float) -> str:
@@ -38,6 +39,8 @@ def some(items: Sequence[str], limit: int = 3) -> str:
 
 def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], right: Iterable[str] = ()) -> str:
     """An aligned table; right names the headers of the columns that hold numbers."""
+    from tabulate import tabulate
+
     numbers = set(right)
     align = ["right" if header in numbers else "left" for header in headers]
     return tabulate(

@@ -7,12 +7,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
-from ulid import ULID
-
 from ingest.executors.aws_batch.lookup import JobLookup
 from ingest.executors.aws_batch.store import JobStore
 from ingest.executors.base import Job, JobFault, Submission
-from ingest.executors.job_name import name_array
+from ingest.executors.job_name import name_array, new_ulid
 from ingest.services.aws_clients import AwsClients
 from ingest.services.aws_errors import AwsError, Trouble
 from ingest.services.pacing import Pace
@@ -55,7 +53,7 @@ def plan_groups(jobs: Sequence[Job], study_name: str, arrays: bool) -> list[JobG
     size = -(-len(jobs) // count)  # even sizes, so that no array of one child is left over
     return [
         JobGroup(
-            name_array(study_name, str(ULID())),
+            name_array(study_name, new_ulid()),
             tuple(job.ulid for job in jobs[start : start + size]),
             is_array=True,
         )

@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ingest.clock import SystemClock
 from ingest.errors import BackendError
 from ingest.study.combination import Combination
@@ -69,6 +67,8 @@ class SubmissionJournal:
     @contextmanager
     def lock(self, timeout_s: float = 0.0) -> Iterator[None]:
         """Hold the journal; the lock ends with its process. Raises BackendError: it is held."""
+        from filelock import FileLock, Timeout
+
         lock = FileLock(self._lock_path, timeout=timeout_s)
         try:
             lock.acquire()
