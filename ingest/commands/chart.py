@@ -15,7 +15,8 @@ from ingest.commands.common.context import database_path, study_options
 from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
 from ingest.questions.asked import describe_question, resolve_values
-from ingest.questions.catalogue import CannedQuery, load_canned_queries, run_canned_query
+from ingest.questions.catalogue import load_canned_queries, run_canned_query
+from ingest.questions.files import CannedQuery
 from ingest.text.numbers import count_text
 from ingest.text.suggest import did_you_mean
 

@@ -11,15 +11,14 @@ from typing import Any
 from ingest.errors import ConfigError
 from ingest.questions.files import (
     CannedQuery,
-    Chart,
     QueryParameter,
     is_sql,
-    load_files,
+    parse_canned_query,
     used_parameters,
 )
+from ingest.questions.shared import read_text
+from ingest.resources import resource_path
 from ingest.text.suggest import did_you_mean
-
-__all__ = ["CannedQuery", "Chart", "QueryParameter", "load_canned_queries"]
 
 Rows = list[tuple[Any, ...]]
 
@@ -32,7 +31,8 @@ def load_canned_queries(folder: Path | None = None) -> dict[str, CannedQuery]:
 
     Raises ConfigError that names the file and what is wrong with it.
     """
-    return load_files(folder)
+    files = sorted((folder or resource_path("canned_queries")).glob("*.sql"))
+    return {file.stem: parse_canned_query(file.stem, read_text(file)) for file in files}
 
 
 def run_canned_query(

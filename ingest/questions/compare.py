@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ingest.errors import ConfigError
-from ingest.questions.catalogue import CannedQuery, group_columns, run_canned_query
+from ingest.questions.catalogue import group_columns, run_canned_query
+from ingest.questions.files import CannedQuery
 from ingest.study.combination import select_names
 from ingest.text.suggest import did_you_mean
 

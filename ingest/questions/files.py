@@ -6,17 +6,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ingest.errors import ConfigError
-from ingest.resources import resource_path
+from ingest.questions.shared import include_fragments, with_shared
 from ingest.text.suggest import did_you_mean
-
-SHARED_PARAMETERS = "parameters.yml"
 
 # In place of a column: the number of rows; every column that is a year, whose numbers are `value`.
 COUNT = "count()"
@@ -122,26 +118,6 @@ class CannedQuery:
         return YEARS in self.columns
 
 
-def load_files(folder: Path | None = None) -> dict[str, CannedQuery]:
-    """The queries of a folder (default: those of this installation) by name, sorted.
-
-    Raises ConfigError that names the file and what is wrong with it.
-    """
-    folder = folder or resource_path("canned_queries")
-    return {path.stem: _load_file(path) for path in sorted(folder.glob("*.sql"))}
-
-
-def _load_file(path: Path) -> CannedQuery:
-    return parse_canned_query(path.stem, _read(path))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path.name} cannot be read: {exc}") from exc
-
-
 def parse_canned_query(name: str, text: str) -> CannedQuery:
     """The query that a file NAME.sql holds: a comment with YAML between lines of ---, then SQL.
 
@@ -152,7 +128,7 @@ def parse_canned_query(name: str, text: str) -> CannedQuery:
     if found is None:
         raise ConfigError(f"{file} does not begin with a comment /* --- (YAML) --- */")
     head = _mapping(file, "the comment", _load_yaml(file, found[1]), _KEYS)
-    sql = text[found.end() :].strip()
+    sql = include_fragments(file, text[found.end() :].strip())
     if not sql:
         raise ConfigError(f"{file} has no SQL after its comment")
     parameters = _parse_parameters(file, head.get("parameters") or {})
@@ -204,31 +180,9 @@ def _text(file: str, head: Mapping[str, Any], key: str) -> str:
 def _parse_parameters(file: str, value: Any) -> tuple[QueryParameter, ...]:
     entries = _mapping(file, "parameters", value)
     return tuple(
-        _parse_parameter(file, str(name), _with_shared(file, str(name), own))
+        _parse_parameter(file, str(name), with_shared(file, str(name), own))
         for name, own in entries.items()
     )
-
-
-@lru_cache(maxsize=1)
-def _shared_parameters() -> dict[str, Any]:
-    """The parameters that several questions have, each declared once."""
-    path = resource_path("canned_queries") / SHARED_PARAMETERS
-    shared: dict[str, Any] = yaml.safe_load(_read(path))
-    return shared
-
-
-def _with_shared(file: str, name: str, own: Any) -> Any:
-    """What is declared here on top of the shared parameter of that name, or of the one in `use`."""
-    if own is not None and not (isinstance(own, dict) and "use" in own):
-        return own
-    shared = _shared_parameters()
-    used = str((own or {}).get("use", name))
-    if used not in shared:
-        hint = did_you_mean(used, shared)
-        raise ConfigError(f"{file}: parameter {name}: no shared parameter {used!r}.{hint}")
-    said = {key: value for key, value in (own or {}).items() if key != "use"}
-    words = {"default_text": ""} if "default" in said else {}  # those are of the shared default
-    return {**shared[used], **words, **said}
 
 
 def _parse_parameter(file: str, name: str, value: Any) -> QueryParameter:
