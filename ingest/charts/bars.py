@@ -17,10 +17,13 @@ from ingest.charts.style import (
     STEP,
     WIDTH,
     Spec,
+    coloured,
     column_title,
     exact_text,
-    tooltip_fields,
-    tooltip_values,
+    hover_fields,
+    hover_values,
+    nominal,
+    numeric,
 )
 from ingest.questions.files import COUNT
 from ingest.text.numbers import quantity_text, signed_quantity_text
@@ -52,7 +55,7 @@ def draw_bars(drawing: Drawing) -> Body | None:
             "value": bar.value,
             "series": bar.series,
             "text": _bar_text(column, bar.value),
-            **tooltip_values(bar.hover),
+            **hover_values(bar.hover),
         }
         for bar in shown
     ]
@@ -61,15 +64,9 @@ def draw_bars(drawing: Drawing) -> Body | None:
         layers += _bar_texts(shown)
     names = len({bar.name for bar in bars})
     cut = f"the {MOST_BARS} largest of {names:,}" if names > len(kept) else ""
-    return Body(
-        {
-            "width": WIDTH,
-            "height": STEP * len(kept),
-            "data": {"values": values},
-            "layer": layers,
-        },
-        " · ".join(filter(None, [*_in_common(drawing), cut])),
-    )
+    height = STEP * len(kept)
+    body = {"width": WIDTH, "height": height, "data": {"values": values}, "layer": layers}
+    return body, " · ".join(filter(None, [*_in_common(drawing), cut]))
 
 
 def _largest(bars: Sequence[_Bar]) -> set[str]:
@@ -82,26 +79,22 @@ def _largest(bars: Sequence[_Bar]) -> set[str]:
 
 def _ordered(drawing: Drawing, bars: list[_Bar]) -> list[_Bar]:
     """The largest first; runs, years and bars of several parts stay in the order of the rows."""
-    several = len(drawing.listed("x")) > 1 or any(bar.series for bar in bars)
-    if several or drawing.column("y").endswith(("year", "run_id")):
+    if any(bar.series for bar in bars) or drawing.column("y").endswith(("year", "run_id")):
         return bars
     falling = any(bar.value > 0 for bar in bars)
     return sorted(bars, key=lambda bar: -bar.value if falling else bar.value)
 
 
 def _bar_layer(drawing: Drawing, bars: Sequence[_Bar]) -> Spec:
-    y = {"field": "name", "type": "nominal", "title": None, "sort": _names(bars),
-         "axis": {"domain": False, "ticks": False, "labelLimit": 300}}  # fmt: skip
-    x = {"field": "value", "type": "quantitative", "title": None,
-         "scale": {"domain": _bar_range(bars), "nice": False},
-         "axis": {**NUMBER_AXIS, "orient": "top"}}  # fmt: skip
+    scale = {"domain": _bar_range(bars), "nice": False}
+    axis = {"domain": False, "ticks": False, "labelLimit": 300}
     return {
         "mark": {"type": "bar", "height": {"band": 0.72}},
         "encoding": {
-            "x": x,
-            "y": y,
+            "x": numeric("value", title=None, scale=scale, axis={**NUMBER_AXIS, "orient": "top"}),
+            "y": nominal("name", title=None, sort=_names(bars), axis=axis),
             "color": _bar_colours(drawing, bars),
-            "tooltip": tooltip_fields(_hover_titles(drawing, drawing.column("x"))),
+            "tooltip": hover_fields(_hover_titles(drawing, drawing.column("x"))),
         },
     }
 
@@ -144,9 +137,8 @@ def _bars(drawing: Drawing) -> list[_Bar]:
 
 
 def _further(drawing: Drawing, column: str) -> list[str]:
-    """Columns that a hover text tells, too: what a difference is between."""
-    partners = ("percent",) if column == "difference" else ()
-    return [name for name in partners if name in drawing.columns]
+    """Columns that a hover text shows, too: what a difference is in percent."""
+    return drawing.present("percent") if column == "difference" else []
 
 
 def _hover_titles(drawing: Drawing, column: str) -> list[str]:
@@ -182,9 +174,9 @@ def _bar_texts(bars: Sequence[_Bar]) -> list[Spec]:
             "transform": [{"filter": test}],
             "mark": {"type": "text", "align": align, "dx": dx, "color": GREY, "fontSize": 11},
             "encoding": {
-                "x": {"field": "value", "type": "quantitative"},
-                "y": {"field": "name", "type": "nominal", "sort": _names(bars)},
-                "text": {"field": "text", "type": "nominal"},
+                "x": numeric("value"),
+                "y": nominal("name", sort=_names(bars)),
+                "text": nominal("text"),
             },
         }
         for test, align, dx in sides
@@ -197,13 +189,10 @@ def _bar_colours(drawing: Drawing, bars: Sequence[_Bar]) -> Spec:
     if series:
         known = {column_title(column): colour for column, colour in _COLUMN_COLOURS.items()}
         free = iter(PALETTE)
-        colours = [known.get(name) or next(free, FAINT) for name in series]
-        return {"field": "series", "type": "nominal", "title": None,
-                "legend": {"orient": "top", "columns": 3},
-                "scale": {"domain": series, "range": colours}}  # fmt: skip
+        colours = {name: known.get(name) or next(free, FAINT) for name in series}
+        return coloured("series", colours, title=None, legend={"orient": "top", "columns": 3})
     if drawing.listed("y") == ["scenario"]:
-        names = [bar.name for bar in bars]
-        colours = [drawing.colours.get(name, PALETTE[0]) for name in names]
-        return {"field": "name", "type": "nominal", "legend": None,
-                "scale": {"domain": names, "range": colours}}  # fmt: skip
+        return coloured(
+            "name", {name: drawing.colours.get(name, PALETTE[0]) for name in _names(bars)}
+        )
     return {"value": drawing.colours.get(drawing.column("x"), PALETTE[0])}

@@ -11,14 +11,18 @@ from ingest.charts.style import (
     GREY,
     HEIGHT,
     INK,
+    LINE,
     NUMBER_AXIS,
     PALETTE,
     WIDTH,
     Spec,
+    coloured,
     column_title,
+    hover_fields,
+    hover_values,
+    nominal,
     number_scale,
-    tooltip_fields,
-    tooltip_values,
+    numeric,
 )
 from ingest.questions.files import YEARS
 
@@ -46,8 +50,8 @@ def draw_lines(drawing: Drawing) -> Body | None:
     colours = _line_colours(drawing, names)
     named = {name: colours[name] for name in names if colours[name] != FAINT}
     scale = number_scale([point.y for point in points])
-    x = {"field": "x", "type": "quantitative", "title": None,
-         "scale": {"zero": False, "nice": False}, "axis": _whole_numbers(points)}  # fmt: skip
+    whole = _whole_numbers(points)
+    x = numeric("x", title=None, scale={"zero": False, "nice": False}, axis=whole)
     layers = [
         *([_zero_line()] if scale[0] < 0 < scale[1] else []),
         _line_layer(points, colours, x, scale),
@@ -57,20 +61,18 @@ def draw_lines(drawing: Drawing) -> Body | None:
     values = [{"series": point.series, "x": point.x, "y": point.y} for point in points]
     note = f"the {len(named)} largest of {len(names)} are named" if len(named) < len(names) else ""
     body = {"width": WIDTH, "height": HEIGHT, "data": {"values": values}, "layer": layers}
-    return Body(body, note)
+    return body, note
 
 
 def _line_layer(
     points: Sequence[_Point], colours: Mapping[str, str], x: Spec, scale: Sequence[float]
 ) -> Spec:
-    y = {"field": "y", "type": "quantitative", "title": None, "axis": NUMBER_AXIS,
-         "scale": {"domain": list(scale), "nice": False, "zero": False}}  # fmt: skip
-    colour = {"field": "series", "type": "nominal", "legend": None,
-              "scale": {"domain": list(colours), "range": list(colours.values())}}  # fmt: skip
+    domain = {"domain": list(scale), "nice": False, "zero": False}
+    y = numeric("y", title=None, axis=NUMBER_AXIS, scale=domain)
     few = len({point.x for point in points}) <= _FEW_POINTS
     return {
         "mark": {"type": "line", "strokeWidth": 2.2, "point": few, "clip": True},
-        "encoding": {"x": x, "y": y, "color": colour},
+        "encoding": {"x": x, "y": y, "color": coloured("series", colours)},
     }
 
 
@@ -132,8 +134,8 @@ def _line_colours(drawing: Drawing, names: Sequence[str]) -> dict[str, str]:
 
 
 def _zero_line() -> Spec:
-    return {"data": {"values": [{}]}, "mark": {"type": "rule", "color": "#9aa1ac"},
-            "encoding": {"y": {"datum": 0, "type": "quantitative"}}}  # fmt: skip
+    zero = {"y": {"datum": 0, "type": "quantitative"}}
+    return {"data": {"values": [{}]}, "mark": {"type": "rule", "color": LINE}, "encoding": zero}
 
 
 def _hover(points: Sequence[_Point], names: Sequence[str], drawing: Drawing, x: Spec) -> Spec:
@@ -145,22 +147,19 @@ def _hover(points: Sequence[_Point], names: Sequence[str], drawing: Drawing, x: 
     first = "year" if axis == YEARS or axis.endswith("year") else column_title(axis)
     shown = names[:20]
     values = [
-        {"x": at, **tooltip_values([f"{at:g}", *(found.get(name) for name in shown)])}
+        {"x": at, **hover_values([f"{at:g}", *(found.get(name) for name in shown)])}
         for at, found in sorted(by_x.items())
     ]
-    hover = {"type": "point", "nearest": True, "encodings": ["x"], "on": "pointermove",
-             "clear": "pointerout"}  # fmt: skip
+    nearest = {"type": "point", "nearest": True, "encodings": ["x"]}
+    seen = {"condition": {"param": "hover", "empty": False, "value": 1}, "value": _HIDDEN}
     return {
         "data": {"values": values},
-        "params": [{"name": "hover", "select": hover}],
-        "mark": {"type": "rule", "color": "#9aa1ac", "strokeWidth": 1},
-        "encoding": {
-            "x": x,
-            "opacity": {"condition": {"param": "hover", "empty": False, "value": 1},
-                        "value": _HIDDEN},
-            "tooltip": tooltip_fields([first, *shown]),
-        },
-    }  # fmt: skip
+        "params": [
+            {"name": "hover", "select": {**nearest, "on": "pointermove", "clear": "pointerout"}}
+        ],
+        "mark": {"type": "rule", "color": LINE, "strokeWidth": 1},
+        "encoding": {"x": x, "opacity": seen, "tooltip": hover_fields([first, *shown])},
+    }
 
 
 def _end_labels(
@@ -176,23 +175,20 @@ def _end_labels(
         {"x": right, "y": y, "label": name, "colour": colours[name], "dot": "●"}
         for name, y in _moved_apart(ends, scale)
     ]
-    place = {"x": {"field": "x", "type": "quantitative"},
-             "y": {"field": "y", "type": "quantitative"}}  # fmt: skip
+    data = {"values": values}
+    place = {"x": numeric("x"), "y": numeric("y")}
     text = {"type": "text", "align": "left", "baseline": "middle", "clip": False}
+    colour = nominal("colour", scale=None)
     return [
         {
-            "data": {"values": values},
+            "data": data,
             "mark": {**text, "dx": 6, "fontSize": 10},
-            "encoding": {
-                **place,
-                "text": {"field": "dot", "type": "nominal"},
-                "color": {"field": "colour", "type": "nominal", "scale": None},
-            },
+            "encoding": {**place, "text": nominal("dot"), "color": colour},
         },
         {
-            "data": {"values": values},
+            "data": data,
             "mark": {**text, "dx": 17, "color": INK, "limit": _LABEL_WIDTH},
-            "encoding": {**place, "text": {"field": "label", "type": "nominal"}},
+            "encoding": {**place, "text": nominal("label")},
         },
     ]
 

@@ -20,6 +20,7 @@ from ingest.questions.files import (
     is_sql,
     used_parameters,
 )
+from ingest.questions.marks import MARKS
 from ingest.text.suggest import did_you_mean
 
 _LONGEST_RUN_NUMBER = 15
@@ -295,7 +296,6 @@ def _measure(chart: Chart) -> str:
     """What the numbers of a chart are, where it is not the label alone."""
     if chart.measure:
         return chart.measure
-    channels = chart.encoding
-    numbers = channels.get("value") or (channels["x"] if chart.mark == "bar" else channels["y"])
+    numbers = chart.encoding[MARKS[chart.mark].number]
     column = numbers[0] if isinstance(numbers, list) and len(numbers) == 1 else numbers
     return _MEASURES.get(column, "") if isinstance(column, str) else ""

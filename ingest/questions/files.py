@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from ingest.errors import ConfigError
+from ingest.questions.marks import MARKS
 from ingest.questions.shared import include_fragments, with_shared
 from ingest.text.suggest import did_you_mean
 
@@ -24,13 +25,6 @@ _KEYS = {
     "title", "description", "topic", "unit", "parameters", "columns", "chart", "charts",
     "answer", "empty",
 }  # fmt: skip
-# The marks, and the channels that each needs.
-_CHANNELS = {
-    "bar": ("x", "y"),
-    "line": ("x", "y"),
-    "map": ("country", "value"),
-    "point": ("x", "y"),
-}
 _PARAMETER_KEYS = {"title", "type", "options", "default", "default_text", "many"}
 
 
@@ -262,16 +256,16 @@ def _parse_chart(
     mark = encoding.pop("mark", None)
     measure = str(encoding.pop("measure", ""))
     if not isinstance(mark, str):
-        raise ConfigError(f"{file}: {what} has no mark (bar, line, point, ...)")
+        raise ConfigError(f"{file}: {what} has no mark ({', '.join(MARKS)})")
     known = {*columns, COUNT, *(["value"] if YEARS in columns else [])}
     for channel, named in encoding.items():
         for column in _listed(named):
             if column not in known:
                 hint = did_you_mean(str(column), columns)
                 raise ConfigError(f"{file}: {what}: {channel}: no column {column!r}.{hint}")
-    if mark not in _CHANNELS:
-        raise ConfigError(f"{file}: {what}: mark {mark!r} is none of {', '.join(_CHANNELS)}")
-    for channel in _CHANNELS[mark]:
+    if mark not in MARKS:
+        raise ConfigError(f"{file}: {what}: mark {mark!r} is none of {', '.join(MARKS)}")
+    for channel in MARKS[mark].needed:
         if channel not in encoding:
             raise ConfigError(f"{file}: {what}: mark {mark} needs a column for {channel}")
     return Chart(mark, encoding, tab, measure)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.charts.charts import question_chart
+from ingest.charts.question_charts import question_chart
 from ingest.database import ValidationDatabase
 from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError

@@ -8,15 +8,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ingest.browser.questions.answer import answer_text
-from ingest.charts.charts import Spec, question_chart
-from ingest.charts.standalone import source_text
+from ingest.charts.question_charts import question_chart, source_text
+from ingest.charts.style import Spec
 from ingest.questions.asked import AskedQuestion, Choice
 from ingest.questions.files import CannedQuery, ParameterType
+from ingest.questions.marks import MARKS
 
 Rows = Sequence[Sequence[Any]]
 
 _EMPTY = "There is no row to show. Choose something else above."
-_MARK_OF_EDITOR = {"line": "line", "bar": "bar", "point": "circle", "map": "bar"}
 _EDITOR = "_editor"
 
 
@@ -145,7 +145,7 @@ def _editor(asked: AskedQuestion) -> str:
     chart = asked.query.chart
     if chart is None or asked.query.has_year_columns:
         return ""
-    state = {"g.mark": _MARK_OF_EDITOR.get(chart.mark, "line")}
+    state = {"g.mark": MARKS[chart.mark].editor}
     for channel, key in (("x", "x"), ("y", "y"), ("color", "color")):
         named = chart.encoding.get(channel)
         column = named[0] if isinstance(named, list) else named
