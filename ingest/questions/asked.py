@@ -21,11 +21,9 @@ from ingest.questions.files import (
     used_parameters,
 )
 from ingest.questions.marks import MARKS
-from ingest.text.suggest import did_you_mean
+from ingest.text.suggest import did_you_mean_or_list
 
 _LONGEST_RUN_NUMBER = 15
-# Parameters that say what is shown, in the order in which a subtitle tells them.
-_SUBJECTS = ("country", "label", "scenario", "baseline", "reference")
 _SCENARIOS = ("scenario", "baseline")
 
 
@@ -167,7 +165,8 @@ def _checked(
         known = reader.options(parameter, values)
         for part in parts:
             if part not in known:
-                raise ConfigError(_unknown(name, part, known))
+                hint = did_you_mean_or_list(part, [value for value in known if value])
+                raise ConfigError(f"{name}: there is no {part!r}{hint}")
     return ",".join(parts)
 
 
@@ -182,16 +181,6 @@ def _is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
-
-
-def _unknown(name: str, text: str, known: Mapping[str, str]) -> str:
-    hint = did_you_mean(text, [value for value in known if value])
-    if hint:
-        return f"{name}: there is no {text!r}.{hint}"
-    some = [value for value in known if value][:8]
-    more = f" and {len(known) - 8} more" if len(known) > 8 else ""
-    there = f"there are {', '.join(some)}{more}" if some else "there are none"
-    return f"{name}: there is no {text!r}; {there}"
 
 
 def split_values(text: str) -> list[str]:
@@ -266,12 +255,12 @@ def chart_subtitle(asked: AskedQuestion, chart: Chart, rows: Sequence[Sequence[o
     names = {name: value for name, value in asked.names.items() if value}
     if asked.unit:
         names["label"] += f" ({asked.unit})"
-    parts = [names[name] for name in _SUBJECTS[:2] if name in names]
+    parts = [names[name] for name in ("country", "label") if name in names]
     if "scenario" in names and "baseline" in names:
         parts.append(f"{names['scenario']} against {names['baseline']}")
     else:
         parts += [names[name] for name in _SCENARIOS if name in names]
-    parts += [names[name] for name in _SUBJECTS[4:] if name in names]
+    parts += [names["reference"]] if "reference" in names else []
     measure = _measure(chart)
     if measure and rows:
         parts.append(measure)
