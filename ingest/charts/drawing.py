@@ -28,15 +28,6 @@ class Drawing:
     colours: Mapping[str, str]
     shapes: Spec | None
 
-    def column(self, channel: str) -> str:
-        """The column on a channel, the first one where there are several."""
-        return self.listed(channel)[0]
-
-    def listed(self, channel: str) -> list[str]:
-        """The columns on a channel; none where it is not used."""
-        named = self.chart.encoding.get(channel, [])
-        return list(map(str, named)) if isinstance(named, list) else [str(named)]
-
     def present(self, *columns: str) -> list[str]:
         """Those of the columns that the rows have."""
         return [column for column in columns if column in self.rows[0]]

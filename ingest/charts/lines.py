@@ -85,9 +85,9 @@ def _whole_numbers(points: Iterable[_Point]) -> Spec:
 
 def _points(drawing: Drawing) -> Iterable[_Point]:
     """Each number with its series: of several columns, of a column of names, or of year columns."""
-    columns = drawing.listed("y")
-    by = telling_columns(drawing.rows, drawing.listed("color"))
-    x = drawing.column("x")
+    columns = drawing.chart.listed("y")
+    by = telling_columns(drawing.rows, drawing.chart.listed("color"))
+    x = drawing.chart.column("x")
     for row in drawing.rows:
         name = joined_values(row, by)
         if x == YEARS:
@@ -117,7 +117,7 @@ def _most_important(points: Sequence[_Point]) -> list[str]:
 
 def _line_colours(drawing: Drawing, names: Sequence[str]) -> dict[str, str]:
     """Known series have their own colour, others the palette's; beyond seven they are faint."""
-    columns = {column_title(c, drawing.names): c for c in drawing.listed("y")}
+    columns = {column_title(c, drawing.names): c for c in drawing.chart.listed("y")}
     free = iter(c for c in PALETTE if c not in {drawing.colours.get(name) for name in names})
     colours = {}
     for name in names:
@@ -143,7 +143,7 @@ def _hover(points: Sequence[_Point], names: Sequence[str], drawing: Drawing, x: 
     by_x: dict[float, dict[str, float]] = {}
     for point in points:
         by_x.setdefault(point.x, {})[point.series] = point.y
-    axis = drawing.column("x")
+    axis = drawing.chart.column("x")
     first = "year" if axis == YEARS or axis.endswith("year") else column_title(axis)
     shown = names[:20]
     values = [

@@ -24,7 +24,8 @@ _WIDE = 50
 
 def draw_points(drawing: Drawing) -> Body | None:
     """Two numbers against each other, with the line on which they are equal."""
-    x, y, named = drawing.column("x"), drawing.column("y"), drawing.listed("name")
+    chart = drawing.chart
+    x, y, named = chart.column("x"), chart.column("y"), chart.listed("name")
     rows = [row for row in drawing.rows if is_number(row[x]) and is_number(row[y])]
     if not rows:
         return None

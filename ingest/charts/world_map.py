@@ -23,7 +23,8 @@ _NO_DATA = "#d9dce1"
 
 def draw_map(drawing: Drawing) -> Body | None:
     """Countries coloured by a number, the middle of the colours at zero; grey is no data."""
-    column, country = drawing.column("value"), drawing.column("country")
+    chart = drawing.chart
+    column, country = chart.column("value"), chart.column("country")
     rows = {str(row[country]): row for row in drawing.rows if is_number(row[column])}
     codes = _numeric_codes(rows)
     if not codes:

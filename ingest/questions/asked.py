@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
-from ingest.questions.catalogue import check_names, default_value, parameter_options
+from ingest.questions.catalogue import Memo, check_names, default_value, parameter_options
 from ingest.questions.files import (
     CannedQuery,
     Chart,
     ParameterType,
     QueryParameter,
-    is_sql,
-    used_parameters,
 )
 from ingest.questions.marks import MARKS
 from ingest.text.suggest import did_you_mean_or_list
@@ -80,45 +77,22 @@ class AskedQuestion:
         return {**named, "after_value": self.names["run"]} if "before" in self.names else named
 
 
-Memo = dict[tuple[str, tuple[object, ...]], Any]
-"""Options and defaults that were read, by their SQL and its values; good until the data change."""
-
-
 @dataclass(frozen=True)
 class _Reader:
-    """Reads the options and defaults of a question's parameters, each only once."""
+    """The options and defaults of a question's parameters as texts; memo: what was read before."""
 
     connection: sqlite3.Connection
     query: CannedQuery
     memo: Memo
 
     def options(self, parameter: QueryParameter, values: Mapping[str, str]) -> dict[str, str]:
-        """The choices, by their value as text."""
-        if parameter.options is None:
-            return {}
-
-        def read() -> dict[str, str]:
-            found = parameter_options(self.connection, self.query, parameter, values)
-            return {_text(value): label for value, label in found}
-
-        return cast(dict[str, str], self._once(parameter.options, values, read))
+        """The labels of the choices by their values."""
+        found = parameter_options(self.connection, self.query, parameter, values, self.memo)
+        return {_text(value): label for value, label in found}
 
     def default(self, parameter: QueryParameter, values: Mapping[str, str]) -> str:
-        """The default as text."""
-
-        def read() -> str:
-            return _text(default_value(self.connection, self.query, parameter, values))
-
-        default = parameter.default
-        if not isinstance(default, str) or not is_sql(default):
-            return read()
-        return str(self._once(default, values, read))
-
-    def _once(self, sql: str, values: Mapping[str, str], read: Callable[[], Any]) -> Any:
-        key = (sql, tuple(values.get(name) for name in sorted(used_parameters(sql))))
-        if key not in self.memo:
-            self.memo[key] = read()
-        return self.memo[key]
+        """What it is without a choice."""
+        return _text(default_value(self.connection, self.query, parameter, values, self.memo))
 
 
 def resolve_values(
@@ -285,6 +259,5 @@ def _measure(chart: Chart) -> str:
     """What the numbers of a chart are, where it is not the label alone."""
     if chart.measure:
         return chart.measure
-    numbers = chart.encoding[MARKS[chart.mark].number]
-    column = numbers[0] if isinstance(numbers, list) and len(numbers) == 1 else numbers
-    return _MEASURES.get(column, "") if isinstance(column, str) else ""
+    numbers = chart.listed(MARKS[chart.mark].number)
+    return _MEASURES.get(numbers[0], "") if len(numbers) == 1 else ""

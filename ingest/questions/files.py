@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -74,6 +74,15 @@ class Chart:
     def anchor(self) -> str:
         """What the chart is called in an address: difference, map."""
         return self.tab.lower().replace(" ", "-")
+
+    def listed(self, channel: str) -> list[str]:
+        """The columns on a channel; none where it is not used."""
+        named = self.encoding.get(channel, [])
+        return list(map(str, named)) if isinstance(named, list) else [str(named)]
+
+    def column(self, channel: str) -> str:
+        """The column on a channel, the first one where there are several."""
+        return self.listed(channel)[0]
 
 
 @dataclass(frozen=True)
@@ -257,19 +266,16 @@ def _parse_chart(
     measure = str(encoding.pop("measure", ""))
     if not isinstance(mark, str):
         raise ConfigError(f"{file}: {what} has no mark ({', '.join(MARKS)})")
+    chart = Chart(mark, encoding, tab, measure)
     known = {*columns, COUNT, *(["value"] if YEARS in columns else [])}
-    for channel, named in encoding.items():
-        for column in _listed(named):
+    for channel in encoding:
+        for column in chart.listed(channel):
             if column not in known:
-                hint = did_you_mean(str(column), columns)
+                hint = did_you_mean(column, columns)
                 raise ConfigError(f"{file}: {what}: {channel}: no column {column!r}.{hint}")
     if mark not in MARKS:
         raise ConfigError(f"{file}: {what}: mark {mark!r} is none of {', '.join(MARKS)}")
     for channel in MARKS[mark].needed:
         if channel not in encoding:
             raise ConfigError(f"{file}: {what}: mark {mark} needs a column for {channel}")
-    return Chart(mark, encoding, tab, measure)
-
-
-def _listed(named: Any) -> Iterable[Any]:
-    return named if isinstance(named, list) else [named]
+    return chart

@@ -239,6 +239,16 @@ def test_several_columns_of_numbers_are_stacked_and_groups_have_a_legend() -> No
     assert "value" in spec["layer"][0]["encoding"]["color"], "without groups there is no legend"
 
 
+def test_a_bar_without_a_group_has_its_numbers_under_their_titles() -> None:
+    chart = Chart("bar", {"x": "difference", "y": "name", "color": "group"})
+    rows = [("A", "East", 1.0, 10.0), ("B", None, 2.0, 20.0)]
+    spec = drawn(chart, ["name", "group", "difference", "percent"], rows)
+    titles = [field["title"] for field in spec["layer"][0]["encoding"]["tooltip"]]
+    assert titles == ["name", "group", "difference", "percent"]
+    texts = [[bar[f"t{n}"] for n in range(4)] for bar in spec["data"]["values"]]
+    assert texts == [["A", "East", "1", "10"], ["B", "", "2", "20"]]
+
+
 def test_what_all_bars_have_in_common_stands_in_the_subtitle() -> None:
     chart = Chart("bar", {"x": "percent", "y": ["name", "scenario"]})
     spec = drawn(chart, ["name", "scenario", "percent"], [("A", "up", 1.0), ("B", "up", 2.0)])

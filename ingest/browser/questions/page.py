@@ -146,11 +146,10 @@ def _editor(asked: AskedQuestion) -> str:
     if chart is None or asked.query.has_year_columns:
         return ""
     state = {"g.mark": MARKS[chart.mark].editor}
-    for channel, key in (("x", "x"), ("y", "y"), ("color", "color")):
-        named = chart.encoding.get(channel)
-        column = named[0] if isinstance(named, list) else named
-        if column in asked.query.columns:
-            state[f"g.{key}_column"] = str(column)
+    for channel in ("x", "y", "color"):
+        for column in chart.listed(channel)[:1]:
+            if column in asked.query.columns:
+                state[f"g.{channel}_column"] = column
     if {"g.x_column", "g.y_column"} - state.keys():
         return ""
     address = urlencode({**asked.values, _EDITOR: "1", "_size": "max"})
