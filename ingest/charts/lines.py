@@ -1,4 +1,4 @@
-"""Lines over years or runs, named at their ends; hovering tells every series."""
+"""Lines over years or runs, named at their ends; the pointer shows every series."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Point:
 
 
 def draw_lines(drawing: Drawing) -> Body | None:
-    """A line for each series, of which seven are told apart; None without a number."""
+    """A line for each series, seven of them in colours of their own; None without a number."""
     points = list(_points(drawing))
     if not points:
         return None
@@ -139,7 +139,7 @@ def _zero_line() -> Spec:
 
 
 def _hover(points: Sequence[_Point], names: Sequence[str], drawing: Drawing, x: Spec) -> Spec:
-    """A line upright at the year under the pointer, which tells every series of that year."""
+    """An upright line at the year under the pointer; its hover text has all series of that year."""
     by_x: dict[float, dict[str, float]] = {}
     for point in points:
         by_x.setdefault(point.x, {})[point.series] = point.y

@@ -33,8 +33,8 @@ def draw_values(
         for scenario, points in series.items()
         for year, value in points
     ]
-    told = f"Each scenario over {baseline} (dashed), all on one scale"
-    return _draw(title, _with_unit(told, unit), rows, list(series), colours) if rows else None
+    note = f"Each scenario over {baseline} (dashed), all on one scale"
+    return _draw(title, _with_unit(note, unit), rows, list(series), colours) if rows else None
 
 
 def draw_differences(
@@ -52,12 +52,12 @@ def draw_differences(
     if not any(row["value"] for row in rows):
         return None
     scenarios = list(dict.fromkeys(str(row["scenario"]) for row in rows))
-    told = _with_unit("All on one scale", unit)
-    return _draw(f"{title}: difference to {baseline}", told, rows, scenarios, colours)
+    note = _with_unit("All on one scale", unit)
+    return _draw(f"{title}: difference to {baseline}", note, rows, scenarios, colours)
 
 
-def _with_unit(told: str, unit: str) -> str:
-    return f"{unit[:1].upper()}{unit[1:]} · {told[:1].lower()}{told[1:]}" if unit else told
+def _with_unit(note: str, unit: str) -> str:
+    return f"{unit[:1].upper()}{unit[1:]} · {note[:1].lower()}{note[1:]}" if unit else note
 
 
 def _draw(

@@ -29,12 +29,12 @@ def draw_map(drawing: Drawing) -> Body | None:
     codes = _numeric_codes(rows)
     if not codes:
         return None
-    told = drawing.present(*dict.fromkeys([column, "difference"]))
+    shown = drawing.present(*dict.fromkeys([column, "difference"]))
     values = [
         {
             "id": code,
             "value": rows[iso3][column],
-            **hover_values([rows[iso3].get("name") or iso3, *(rows[iso3][c] for c in told)]),
+            **hover_values([rows[iso3].get("name") or iso3, *(rows[iso3][c] for c in shown)]),
         }
         for iso3, code in codes.items()
     ]
@@ -46,15 +46,15 @@ def draw_map(drawing: Drawing) -> Body | None:
         "height": 300,
         "projection": {"type": "equalEarth"},
         "data": drawing.shapes or {"values": _topology(), "format": _FORMAT},
-        "layer": [{"mark": _OUTLINE | {"fill": _NO_DATA}}, _coloured(column, told, values)],
+        "layer": [{"mark": _OUTLINE | {"fill": _NO_DATA}}, _coloured(column, shown, values)],
     }
     return body, "grey: no data" + (f"; too small to be seen: {_some(small)}" if small else "")
 
 
-def _coloured(column: str, told: Sequence[str], values: Sequence[Spec]) -> Spec:
+def _coloured(column: str, shown: Sequence[str], values: Sequence[Spec]) -> Spec:
     """The countries that have a number, which is looked up by their outlines' codes."""
     most = max(abs(value["value"]) for value in values) or 1.0
-    tooltip = hover_fields(["country", *map(column_title, told)])
+    tooltip = hover_fields(["country", *map(column_title, shown)])
     fields = ["value", *(field["field"] for field in tooltip)]
     numbers = {"data": {"values": values}, "key": "id", "fields": fields}
     scale = {"scheme": "purpleorange", "reverse": True, "domainMid": 0, "domain": [-most, most]}

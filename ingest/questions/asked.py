@@ -162,7 +162,7 @@ def split_values(text: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-# --- what a page tells beside the rows -----------------------------------------------------------
+# --- what a page shows beside the rows -----------------------------------------------------------
 
 
 def describe_question(
@@ -256,7 +256,7 @@ _MEASURES = {
 
 
 def _measure(chart: Chart) -> str:
-    """What the numbers of a chart are, where it is not the label alone."""
+    """What the numbers of a chart are, where they are not just values of the label."""
     if chart.measure:
         return chart.measure
     numbers = chart.listed(MARKS[chart.mark].number)

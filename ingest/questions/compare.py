@@ -50,7 +50,7 @@ class Comparison:
     """The answer. total is a row of the same columns, over all rows; None where there is no row.
 
     columns: what it is grouped by, then the values. In rows, percent and ratio are None where the
-    baseline or the reference is 0. left_out: countries that have one of the two scenarios alone.
+    baseline or the reference is 0. left_out: countries that have only one of the two scenarios.
     """
 
     request: CompareRequest
@@ -129,7 +129,7 @@ def _select(
     request: CompareRequest,
     renamed: dict[str, str],
 ) -> tuple[tuple[Any, ...], ...]:
-    """The rows of a query with the columns to show alone."""
+    """The rows of a query with only the columns to show."""
     columns, rows = run_canned_query(connection, query, query_values(request, query))
     positions = [columns.index(column) for column in renamed.values()]
     return tuple(tuple(row[position] for position in positions) for row in rows)
@@ -196,7 +196,7 @@ def reference_label(
 
 
 def _check(connection: sqlite3.Connection, request: CompareRequest) -> tuple[str, ...]:
-    """The chosen countries with one of the two scenarios alone. Raises ConfigError."""
+    """The chosen countries that have only one of the two scenarios. Raises ConfigError."""
     _check_groups(connection, request)
     state = defaultdict[str, set[str]](set)
     for country, scenario in connection.execute(
@@ -248,9 +248,11 @@ def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> No
             hint = did_you_mean(group, known)
             raise ConfigError(f"--by {group}: groups are {', '.join(known)}.{hint}")
     if TOTAL in request.by and len(request.by) > 1:
-        raise ConfigError(f"--by {TOTAL} stands alone: the total is the last row of every table")
+        raise ConfigError(
+            f"--by {TOTAL} goes with no other group: the total is the last row of every table"
+        )
     if len(set(request.by)) < len(request.by):
-        raise ConfigError("--by: a group stands there twice")
+        raise ConfigError("--by: a group is given twice")
     if len(request.by) > DEEPEST_GROUPS:
         raise ConfigError(f"--by: at most {DEEPEST_GROUPS} groups can be nested")
     if request.reference is not None and request.by != (COUNTRY,):

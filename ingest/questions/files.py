@@ -1,4 +1,4 @@
-"""Files of canned queries: one question a file of SQL, told about by YAML in its comment."""
+"""Files of canned queries: each is one question in SQL, described by YAML in its comment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PARAMETER_KEYS = {"title", "type", "options", "default", "default_text", "many"
 
 
 class ParameterType(StrEnum):
-    """What a parameter's value has to be; a run may be named in every way `--run` understands."""
+    """What a parameter's value has to be; a run is named in any way that `--run` understands."""
 
     TEXT = "text"
     NUMBER = "number"

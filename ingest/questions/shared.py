@@ -27,7 +27,7 @@ def read_text(path: Path) -> str:
 
 @lru_cache(maxsize=1)
 def fragments() -> dict[str, str]:
-    """The pieces of SQL by name: tables of a WITH clause, told in its first comment."""
+    """The pieces of SQL by name: tables of a WITH clause, described in its first comment."""
     files = sorted((resource_path(_FOLDER) / "fragments").glob("*.sql"))
     return {file.stem: read_text(file).strip() for file in files}
 
@@ -62,9 +62,9 @@ def with_shared(file: str, name: str, own: Any) -> Any:
     used = str((own or {}).get("use", name))
     where = f"{file}: parameter {name}"
     shared = _find("shared parameter", _parameters(), used, where)
-    said = {key: value for key, value in (own or {}).items() if key != "use"}
-    words = {"default_text": ""} if "default" in said else {}  # those are of the shared default
-    return {**shared, **words, **said}
+    changed = {key: value for key, value in (own or {}).items() if key != "use"}
+    words = {"default_text": ""} if "default" in changed else {}  # they describe the shared default
+    return {**shared, **words, **changed}
 
 
 def _find(what: str, known: dict[str, Any], name: str, where: str) -> Any:
