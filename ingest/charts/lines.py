@@ -46,7 +46,10 @@ def draw_lines(drawing: Drawing) -> Body | None:
     points = list(_points(drawing))
     if not points:
         return None
-    names = _most_important(points)
+    ends = _last_values(points)
+    names = list(ends)
+    if len(names) > MOST_COLOURS:
+        names.sort(key=lambda name: -abs(ends[name]))
     colours = _line_colours(drawing, names)
     named = {name: colours[name] for name in names if colours[name] != FAINT}
     scale = number_scale([point.y for point in points])
@@ -56,7 +59,7 @@ def draw_lines(drawing: Drawing) -> Body | None:
         *([_zero_line()] if scale[0] < 0 < scale[1] else []),
         _line_layer(points, colours, x, scale),
         _hover(points, names, drawing, x),
-        *(_end_labels(points, named, scale) if len(names) > 1 else []),
+        *(_end_labels(points, ends, named, scale) if len(names) > 1 else []),
     ]
     values = [{"series": point.series, "x": point.x, "y": point.y} for point in points]
     note = f"the {len(named)} largest of {len(names)} are named" if len(named) < len(names) else ""
@@ -103,16 +106,10 @@ def _points(drawing: Drawing) -> Iterable[_Point]:
                     yield _Point(series, row[x], row[column])
 
 
-def _most_important(points: Sequence[_Point]) -> list[str]:
-    """The series, those with the largest last values first where they are many."""
-    ends: dict[str, _Point] = {}
-    for point in points:
-        if point.series not in ends or point.x >= ends[point.series].x:
-            ends[point.series] = point
-    names = list(ends)
-    if len(names) > MOST_COLOURS:
-        names.sort(key=lambda name: -abs(ends[name].y))
-    return names
+def _last_values(points: Sequence[_Point]) -> dict[str, float]:
+    """The last value of each series, in the order of the rows."""
+    ends = dict.fromkeys((point.series for point in points), 0.0)
+    return ends | {point.series: point.y for point in sorted(points, key=lambda point: point.x)}
 
 
 def _line_colours(drawing: Drawing, names: Sequence[str]) -> dict[str, str]:
@@ -163,17 +160,16 @@ def _hover(points: Sequence[_Point], names: Sequence[str], drawing: Drawing, x: 
 
 
 def _end_labels(
-    points: Sequence[_Point], colours: Mapping[str, str], scale: Sequence[float]
+    points: Sequence[_Point],
+    ends: Mapping[str, float],
+    colours: Mapping[str, str],
+    scale: Sequence[float],
 ) -> list[Spec]:
     """The names at the ends of the lines, each with a dot of its line's colour."""
-    ends: dict[str, float] = {}
-    for point in sorted(points, key=lambda point: point.x):
-        if point.series in colours:
-            ends[point.series] = point.y
     right = max(point.x for point in points)
     values = [
         {"x": right, "y": y, "label": name, "colour": colours[name], "dot": "●"}
-        for name, y in _moved_apart(ends, scale)
+        for name, y in _moved_apart({n: y for n, y in ends.items() if n in colours}, scale)
     ]
     data = {"values": values}
     place = {"x": numeric("x"), "y": numeric("y")}

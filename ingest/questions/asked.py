@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ingest.database.read import read_run
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import Memo, check_names, default_value, parameter_options
@@ -214,14 +215,11 @@ def _name(choice: Choice) -> str:
 
 
 def _run_facts(connection: sqlite3.Connection, run_id: str) -> RunFacts | None:
-    if not run_id:
+    run = read_run(connection, int(run_id)) if run_id else None
+    if run is None:
         return None
-    row = connection.execute(
-        """SELECT run_id, timestamp, git_commit, status, coalesce(dirty_files, '[]') <> '[]'
-             FROM validation_runs WHERE run_id = ?""",
-        [run_id],
-    ).fetchone()
-    return RunFacts(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
+    dirty = bool(run["dirty_files"])
+    return RunFacts(run["run_id"], run["timestamp"], run["git_commit"], run["status"], dirty)
 
 
 def chart_subtitle(asked: AskedQuestion, chart: Chart, rows: Sequence[Sequence[object]]) -> str:
