@@ -12,8 +12,8 @@ answer: |-
   {{ rule }} ({{ findings | thousands }}){{ ", " if not loop.last }}{% endfor %}
   {%- if rules | length > 3 %} and {{ (rules | length - 3) | count("more rule|more rules") }}{% endif %}.
 empty: |-
-  No rule was broken in {{ run }}. Rules stand in ingest.toml under [[rules]]; the whole state is looked at
-  by: ingest check --results
+  No rule was broken in {{ run }}. Rules are set in ingest.toml under [[rules]]; check the whole state with:
+  ingest check --results
 parameters:
   run:
     use: run

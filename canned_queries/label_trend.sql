@@ -62,8 +62,6 @@ state AS MATERIALIZED (
 SELECT timestamp_year, country, coalesce(nullif(countries.name, ''), country) AS name, value
   FROM (SELECT element_id FROM elements WHERE element_label = :label) AS chosen
  CROSS JOIN state
- CROSS JOIN metric_values
-    ON metric_values.result_set_id = state.result_set_id
-   AND metric_values.element_id = chosen.element_id
+ CROSS JOIN metric_values USING (result_set_id, element_id)
   LEFT JOIN countries ON countries.iso3 = country
  ORDER BY country, timestamp_year

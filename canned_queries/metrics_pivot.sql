@@ -49,8 +49,6 @@ SELECT country, scenario, element_label,
        /* end years */
   FROM state
  CROSS JOIN (SELECT * FROM elements WHERE :label = '' OR element_label = :label) AS chosen
- CROSS JOIN metric_values
-    ON metric_values.result_set_id = state.result_set_id
-   AND metric_values.element_id = chosen.element_id
+ CROSS JOIN metric_values USING (result_set_id, element_id)
  GROUP BY country, scenario, element_label
  ORDER BY element_label, scenario

@@ -51,9 +51,7 @@ summed AS (
            max(timestamp_year) AS last_year
       FROM (SELECT element_id FROM elements WHERE element_label = :label) AS chosen
      CROSS JOIN state
-     CROSS JOIN metric_values
-        ON metric_values.result_set_id = state.result_set_id
-       AND metric_values.element_id = chosen.element_id
+     CROSS JOIN metric_values USING (result_set_id, element_id)
      GROUP BY scenario
 )
 SELECT scenario, summed.value, summed.value - low.value AS difference,

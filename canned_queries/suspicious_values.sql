@@ -66,9 +66,7 @@ series AS (
            lag(value) OVER years AS value_before, lag(timestamp_year) OVER years AS year_before
       FROM (SELECT element_id FROM elements WHERE element_label = :label) AS chosen
      CROSS JOIN state
-     CROSS JOIN metric_values
-        ON metric_values.result_set_id = state.result_set_id
-       AND metric_values.element_id = chosen.element_id
+     CROSS JOIN metric_values USING (result_set_id, element_id)
     WINDOW years AS (PARTITION BY country, scenario ORDER BY timestamp_year)
 ),
 judged AS (

@@ -4,7 +4,7 @@ from datasette import hookimpl
 
 from ingest.browser.files import vega_bundle
 from ingest.browser.questions import routes as question_routes
-from ingest.charts.charts import as_json
+from ingest.charts.style import as_json
 
 
 async def question(datasette, request):

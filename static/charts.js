@@ -1,4 +1,4 @@
-// Draws every chart of a page with Vega-Embed, from the specification that stands in it.
+// Draws every chart of a page with Vega-Embed, from the specification in it.
 // Nothing is loaded from elsewhere; expressions are interpreted and never compiled.
 "use strict";
 
@@ -17,7 +17,7 @@
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const schemeNow = () => (dark.matches ? "dark" : "light");
 
-  // Colours stand as whole strings; texts of the data are never whole colours of the palette's form.
+  // Colours are whole strings; texts of the data are never whole colours of the palette's form.
   function recolour(value, key) {
     if (typeof value === "string") return key === "values" ? value : DARK.swap[value] ?? value;
     if (Array.isArray(value)) return value.map((one) => recolour(one, key));

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingest.browser.file_state import State, settled_state
-from ingest.questions.asked import Memo
+from ingest.questions.catalogue import Memo
 
 _MOST_REMEMBERED = 1000
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from ingest.charts.drawing import Body, Drawing, is_number, joined_values, telling_columns
+from ingest.charts.drawing import Body, Drawing, Row, is_number, joined_values, telling_columns
 from ingest.charts.style import (
     BAD,
     FAINT,
@@ -17,10 +18,12 @@ from ingest.charts.style import (
     STEP,
     WIDTH,
     Spec,
+    coloured,
     column_title,
-    exact_text,
-    tooltip_fields,
-    tooltip_values,
+    hover_fields,
+    hover_values,
+    nominal,
+    numeric,
 )
 from ingest.questions.files import COUNT
 from ingest.text.numbers import quantity_text, signed_quantity_text
@@ -32,44 +35,42 @@ _SIGNED = ("difference", "percent", "change")
 
 @dataclass(frozen=True)
 class _Bar:
+    """series: its group, or what its number is where several are stacked; empty for neither."""
+
     name: str
     value: float
     series: str
-    hover: tuple[str, ...]
+    row: Row
 
 
 def draw_bars(drawing: Drawing) -> Body | None:
     """A bar for each number or count, at most MOST_BARS; None without a number."""
-    column = drawing.column("x")
-    bars = _counted(drawing) if column == COUNT else _bars(drawing)
+    column = drawing.chart.column("x")
+    bars = list(_counted(drawing) if column == COUNT else _bars(drawing))
     if not bars:
         return None
     kept = _largest(bars)
     shown = _ordered(drawing, [bar for bar in bars if bar.name in kept])
+    has_series = any(bar.series for bar in shown)
+    hovers = [_hover(drawing, bar, has_series) for bar in shown]
     values = [
         {
             "name": bar.name,
             "value": bar.value,
             "series": bar.series,
             "text": _bar_text(column, bar.value),
-            **tooltip_values(bar.hover),
+            **hover_values([text for _, text in hover]),
         }
-        for bar in shown
+        for bar, hover in zip(shown, hovers, strict=True)
     ]
-    layers = [_bar_layer(drawing, shown)]
-    if not any(bar.series for bar in shown):
+    layers = [_bar_layer(drawing, shown, [title for title, _ in hovers[0]])]
+    if not has_series:
         layers += _bar_texts(shown)
     names = len({bar.name for bar in bars})
     cut = f"the {MOST_BARS} largest of {names:,}" if names > len(kept) else ""
-    return Body(
-        {
-            "width": WIDTH,
-            "height": STEP * len(kept),
-            "data": {"values": values},
-            "layer": layers,
-        },
-        " · ".join(filter(None, [*_in_common(drawing), cut])),
-    )
+    height = STEP * len(kept)
+    body = {"width": WIDTH, "height": height, "data": {"values": values}, "layer": layers}
+    return body, " · ".join(filter(None, [*_in_common(drawing), cut]))
 
 
 def _largest(bars: Sequence[_Bar]) -> set[str]:
@@ -82,26 +83,22 @@ def _largest(bars: Sequence[_Bar]) -> set[str]:
 
 def _ordered(drawing: Drawing, bars: list[_Bar]) -> list[_Bar]:
     """The largest first; runs, years and bars of several parts stay in the order of the rows."""
-    several = len(drawing.listed("x")) > 1 or any(bar.series for bar in bars)
-    if several or drawing.column("y").endswith(("year", "run_id")):
+    if any(bar.series for bar in bars) or drawing.chart.column("y").endswith(("year", "run_id")):
         return bars
     falling = any(bar.value > 0 for bar in bars)
     return sorted(bars, key=lambda bar: -bar.value if falling else bar.value)
 
 
-def _bar_layer(drawing: Drawing, bars: Sequence[_Bar]) -> Spec:
-    y = {"field": "name", "type": "nominal", "title": None, "sort": _names(bars),
-         "axis": {"domain": False, "ticks": False, "labelLimit": 300}}  # fmt: skip
-    x = {"field": "value", "type": "quantitative", "title": None,
-         "scale": {"domain": _bar_range(bars), "nice": False},
-         "axis": {**NUMBER_AXIS, "orient": "top"}}  # fmt: skip
+def _bar_layer(drawing: Drawing, bars: Sequence[_Bar], hover_titles: Sequence[str]) -> Spec:
+    scale = {"domain": _bar_range(bars), "nice": False}
+    axis = {"domain": False, "ticks": False, "labelLimit": 300}
     return {
         "mark": {"type": "bar", "height": {"band": 0.72}},
         "encoding": {
-            "x": x,
-            "y": y,
+            "x": numeric("value", title=None, scale=scale, axis={**NUMBER_AXIS, "orient": "top"}),
+            "y": nominal("name", title=None, sort=_names(bars), axis=axis),
             "color": _bar_colours(drawing, bars),
-            "tooltip": tooltip_fields(_hover_titles(drawing, drawing.column("x"))),
+            "tooltip": hover_fields(hover_titles),
         },
     }
 
@@ -112,7 +109,7 @@ def _names(bars: Sequence[_Bar]) -> list[str]:
 
 def _in_common(drawing: Drawing) -> list[str]:
     """What all bars have in common, where bars are named by several columns."""
-    by = drawing.listed("y")
+    by = drawing.chart.listed("y")
     common = [column for column in by if column not in telling_columns(drawing.rows, by)]
     return [str(drawing.rows[0][column]) for column in common]
 
@@ -126,44 +123,36 @@ def _bar_range(bars: Sequence[_Bar]) -> list[float]:
     return [low - (high - low) * 0.14 if low else 0, high or (0 if low else 1)]
 
 
-def _bars(drawing: Drawing) -> list[_Bar]:
+def _bars(drawing: Drawing) -> Iterator[_Bar]:
     """A bar for each number; several columns of numbers are stacked."""
-    numbers, colour = drawing.listed("x"), drawing.listed("color")
-    by = telling_columns(drawing.rows, drawing.listed("y"))
-    bars = []
+    numbers, colour = drawing.chart.listed("x"), drawing.chart.listed("color")
+    by = telling_columns(drawing.rows, drawing.chart.listed("y"))
     for row in drawing.rows:
         for column in numbers:
-            if not is_number(row[column]):
-                continue
-            name = joined_values(row, by) or "(none)"
-            series = joined_values(row, colour) if len(numbers) == 1 else column_title(column)
-            hover = (name, *([series] if series else []), exact_text(row[column]))
-            hover += tuple(exact_text(row[c]) for c in _further(drawing, column))
-            bars.append(_Bar(name, row[column], series, hover))
-    return bars
+            if is_number(row[column]):
+                series = joined_values(row, colour) if len(numbers) == 1 else column_title(column)
+                yield _Bar(joined_values(row, by) or "(none)", row[column], series, row)
 
 
-def _further(drawing: Drawing, column: str) -> list[str]:
-    """Columns that a hover text tells, too: what a difference is between."""
-    partners = ("percent",) if column == "difference" else ()
-    return [name for name in partners if name in drawing.columns]
-
-
-def _hover_titles(drawing: Drawing, column: str) -> list[str]:
-    by = " · ".join(column_title(name) for name in drawing.listed("y"))
-    if column == COUNT:
-        return [by, "number"]
-    several = len(drawing.listed("x")) > 1
-    has_colour = any(joined_values(row, drawing.listed("color")) for row in drawing.rows)
-    series = ["what"] if several else (["group"] if has_colour else [])
-    value = "number" if several else column_title(column)
-    return [by, *series, value, *map(column_title, _further(drawing, column))]
-
-
-def _counted(drawing: Drawing) -> list[_Bar]:
-    by = drawing.listed("y")
+def _counted(drawing: Drawing) -> Iterator[_Bar]:
+    by = drawing.chart.listed("y")
     counts = Counter(joined_values(row, by) or "(none)" for row in drawing.rows)
-    return [_Bar(name, n, "", (name, exact_text(n))) for name, n in counts.most_common()]
+    return (_Bar(name, number, "", {}) for name, number in counts.most_common())
+
+
+def _hover(drawing: Drawing, bar: _Bar, has_series: bool) -> list[tuple[str, Any]]:
+    """What is shown while the pointer is over a bar: titles and values."""
+    chart, column = drawing.chart, drawing.chart.column("x")
+    several = len(chart.listed("x")) > 1
+    series = [("what" if several else "group", bar.series)] if has_series else []
+    number = "number" if several or column == COUNT else column_title(column)
+    further = drawing.present("percent") if column == "difference" else []
+    return [
+        (" · ".join(map(column_title, chart.listed("y"))), bar.name),
+        *series,
+        (number, bar.value),
+        *((column_title(name), bar.row[name]) for name in further),
+    ]
 
 
 def _bar_text(column: str, value: float) -> str:
@@ -182,9 +171,9 @@ def _bar_texts(bars: Sequence[_Bar]) -> list[Spec]:
             "transform": [{"filter": test}],
             "mark": {"type": "text", "align": align, "dx": dx, "color": GREY, "fontSize": 11},
             "encoding": {
-                "x": {"field": "value", "type": "quantitative"},
-                "y": {"field": "name", "type": "nominal", "sort": _names(bars)},
-                "text": {"field": "text", "type": "nominal"},
+                "x": numeric("value"),
+                "y": nominal("name", sort=_names(bars)),
+                "text": nominal("text"),
             },
         }
         for test, align, dx in sides
@@ -197,13 +186,10 @@ def _bar_colours(drawing: Drawing, bars: Sequence[_Bar]) -> Spec:
     if series:
         known = {column_title(column): colour for column, colour in _COLUMN_COLOURS.items()}
         free = iter(PALETTE)
-        colours = [known.get(name) or next(free, FAINT) for name in series]
-        return {"field": "series", "type": "nominal", "title": None,
-                "legend": {"orient": "top", "columns": 3},
-                "scale": {"domain": series, "range": colours}}  # fmt: skip
-    if drawing.listed("y") == ["scenario"]:
-        names = [bar.name for bar in bars]
-        colours = [drawing.colours.get(name, PALETTE[0]) for name in names]
-        return {"field": "name", "type": "nominal", "legend": None,
-                "scale": {"domain": names, "range": colours}}  # fmt: skip
-    return {"value": drawing.colours.get(drawing.column("x"), PALETTE[0])}
+        colours = {name: known.get(name) or next(free, FAINT) for name in series}
+        return coloured("series", colours, title=None, legend={"orient": "top", "columns": 3})
+    if drawing.chart.listed("y") == ["scenario"]:
+        return coloured(
+            "name", {name: drawing.colours.get(name, PALETTE[0]) for name in _names(bars)}
+        )
+    return {"value": drawing.colours.get(drawing.chart.column("x"), PALETTE[0])}

@@ -4,46 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ingest.charts.style import Spec
 from ingest.questions.files import Chart
 
 Row = Mapping[str, Any]
+Body = tuple[Spec, str]
+"""A specification without its title, and a note on what the picture leaves out."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is drawn: a chart, its rows, what to call columns, and colours by series.
+    """What is drawn: a chart, its rows (one at least), what to call columns, colours by series.
 
-    shapes: where the map's outlines come from, as Vega-Lite data; those at hand where None.
+    shapes: where the map's outlines come from, as Vega-Lite data; the bundled ones where None.
     """
 
     chart: Chart
-    columns: Sequence[str]
     rows: Sequence[Row]
-    names: Mapping[str, str] = field(default_factory=dict)
-    colours: Mapping[str, str] = field(default_factory=dict)
-    shapes: Spec | None = None
+    names: Mapping[str, str]
+    colours: Mapping[str, str]
+    shapes: Spec | None
 
-    def column(self, channel: str) -> str:
-        """The column on a channel, the first one where there are several."""
-        named = self.chart.encoding[channel]
-        return str(named[0] if isinstance(named, list) else named)
-
-    def listed(self, channel: str) -> list[str]:
-        """The columns on a channel; none where it is not used."""
-        named = self.chart.encoding.get(channel, [])
-        return list(map(str, named)) if isinstance(named, list) else [str(named)]
-
-
-@dataclass(frozen=True)
-class Body:
-    """A specification without its title. note: what the picture leaves out."""
-
-    spec: Spec
-    note: str = ""
+    def present(self, *columns: str) -> list[str]:
+        """Those of the columns that the rows have."""
+        return [column for column in columns if column in self.rows[0]]
 
 
 def telling_columns(rows: Sequence[Row], columns: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Lines over years or runs, named at their ends; hovering tells every series."""
+"""Lines over years or runs, named at their ends; the pointer shows every series."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from ingest.charts.style import (
     GREY,
     HEIGHT,
     INK,
+    LINE,
     NUMBER_AXIS,
     PALETTE,
     WIDTH,
     Spec,
+    coloured,
     column_title,
+    hover_fields,
+    hover_values,
+    nominal,
     number_scale,
-    tooltip_fields,
-    tooltip_values,
+    numeric,
 )
 from ingest.questions.files import YEARS
 
@@ -38,39 +42,40 @@ class _Point:
 
 
 def draw_lines(drawing: Drawing) -> Body | None:
-    """A line for each series, of which seven are told apart; None without a number."""
+    """A line for each series, seven of them in colours of their own; None without a number."""
     points = list(_points(drawing))
     if not points:
         return None
-    names = _most_important(points)
+    ends = _last_values(points)
+    names = list(ends)
+    if len(names) > MOST_COLOURS:
+        names.sort(key=lambda name: -abs(ends[name]))
     colours = _line_colours(drawing, names)
     named = {name: colours[name] for name in names if colours[name] != FAINT}
     scale = number_scale([point.y for point in points])
-    x = {"field": "x", "type": "quantitative", "title": None,
-         "scale": {"zero": False, "nice": False}, "axis": _whole_numbers(points)}  # fmt: skip
+    whole = _whole_numbers(points)
+    x = numeric("x", title=None, scale={"zero": False, "nice": False}, axis=whole)
     layers = [
         *([_zero_line()] if scale[0] < 0 < scale[1] else []),
         _line_layer(points, colours, x, scale),
         _hover(points, names, drawing, x),
-        *(_end_labels(points, named, scale) if len(names) > 1 else []),
+        *(_end_labels(points, ends, named, scale) if len(names) > 1 else []),
     ]
     values = [{"series": point.series, "x": point.x, "y": point.y} for point in points]
     note = f"the {len(named)} largest of {len(names)} are named" if len(named) < len(names) else ""
     body = {"width": WIDTH, "height": HEIGHT, "data": {"values": values}, "layer": layers}
-    return Body(body, note)
+    return body, note
 
 
 def _line_layer(
     points: Sequence[_Point], colours: Mapping[str, str], x: Spec, scale: Sequence[float]
 ) -> Spec:
-    y = {"field": "y", "type": "quantitative", "title": None, "axis": NUMBER_AXIS,
-         "scale": {"domain": list(scale), "nice": False, "zero": False}}  # fmt: skip
-    colour = {"field": "series", "type": "nominal", "legend": None,
-              "scale": {"domain": list(colours), "range": list(colours.values())}}  # fmt: skip
+    domain = {"domain": list(scale), "nice": False, "zero": False}
+    y = numeric("y", title=None, axis=NUMBER_AXIS, scale=domain)
     few = len({point.x for point in points}) <= _FEW_POINTS
     return {
         "mark": {"type": "line", "strokeWidth": 2.2, "point": few, "clip": True},
-        "encoding": {"x": x, "y": y, "color": colour},
+        "encoding": {"x": x, "y": y, "color": coloured("series", colours)},
     }
 
 
@@ -83,9 +88,9 @@ def _whole_numbers(points: Iterable[_Point]) -> Spec:
 
 def _points(drawing: Drawing) -> Iterable[_Point]:
     """Each number with its series: of several columns, of a column of names, or of year columns."""
-    columns = drawing.listed("y")
-    by = telling_columns(drawing.rows, drawing.listed("color"))
-    x = drawing.column("x")
+    columns = drawing.chart.listed("y")
+    by = telling_columns(drawing.rows, drawing.chart.listed("color"))
+    x = drawing.chart.column("x")
     for row in drawing.rows:
         name = joined_values(row, by)
         if x == YEARS:
@@ -101,21 +106,15 @@ def _points(drawing: Drawing) -> Iterable[_Point]:
                     yield _Point(series, row[x], row[column])
 
 
-def _most_important(points: Sequence[_Point]) -> list[str]:
-    """The series, those with the largest last values first where they are many."""
-    ends: dict[str, _Point] = {}
-    for point in points:
-        if point.series not in ends or point.x >= ends[point.series].x:
-            ends[point.series] = point
-    names = list(ends)
-    if len(names) > MOST_COLOURS:
-        names.sort(key=lambda name: -abs(ends[name].y))
-    return names
+def _last_values(points: Sequence[_Point]) -> dict[str, float]:
+    """The last value of each series, in the order of the rows."""
+    ends = dict.fromkeys((point.series for point in points), 0.0)
+    return ends | {point.series: point.y for point in sorted(points, key=lambda point: point.x)}
 
 
 def _line_colours(drawing: Drawing, names: Sequence[str]) -> dict[str, str]:
     """Known series have their own colour, others the palette's; beyond seven they are faint."""
-    columns = {column_title(c, drawing.names): c for c in drawing.listed("y")}
+    columns = {column_title(c, drawing.names): c for c in drawing.chart.listed("y")}
     free = iter(c for c in PALETTE if c not in {drawing.colours.get(name) for name in names})
     colours = {}
     for name in names:
@@ -132,67 +131,60 @@ def _line_colours(drawing: Drawing, names: Sequence[str]) -> dict[str, str]:
 
 
 def _zero_line() -> Spec:
-    return {"data": {"values": [{}]}, "mark": {"type": "rule", "color": "#9aa1ac"},
-            "encoding": {"y": {"datum": 0, "type": "quantitative"}}}  # fmt: skip
+    zero = {"y": {"datum": 0, "type": "quantitative"}}
+    return {"data": {"values": [{}]}, "mark": {"type": "rule", "color": LINE}, "encoding": zero}
 
 
 def _hover(points: Sequence[_Point], names: Sequence[str], drawing: Drawing, x: Spec) -> Spec:
-    """A line upright at the year under the pointer, which tells every series of that year."""
+    """An upright line at the year under the pointer; its hover text has all series of that year."""
     by_x: dict[float, dict[str, float]] = {}
     for point in points:
         by_x.setdefault(point.x, {})[point.series] = point.y
-    axis = drawing.column("x")
+    axis = drawing.chart.column("x")
     first = "year" if axis == YEARS or axis.endswith("year") else column_title(axis)
     shown = names[:20]
     values = [
-        {"x": at, **tooltip_values([f"{at:g}", *(found.get(name) for name in shown)])}
+        {"x": at, **hover_values([f"{at:g}", *(found.get(name) for name in shown)])}
         for at, found in sorted(by_x.items())
     ]
-    hover = {"type": "point", "nearest": True, "encodings": ["x"], "on": "pointermove",
-             "clear": "pointerout"}  # fmt: skip
+    nearest = {"type": "point", "nearest": True, "encodings": ["x"]}
+    seen = {"condition": {"param": "hover", "empty": False, "value": 1}, "value": _HIDDEN}
     return {
         "data": {"values": values},
-        "params": [{"name": "hover", "select": hover}],
-        "mark": {"type": "rule", "color": "#9aa1ac", "strokeWidth": 1},
-        "encoding": {
-            "x": x,
-            "opacity": {"condition": {"param": "hover", "empty": False, "value": 1},
-                        "value": _HIDDEN},
-            "tooltip": tooltip_fields([first, *shown]),
-        },
-    }  # fmt: skip
+        "params": [
+            {"name": "hover", "select": {**nearest, "on": "pointermove", "clear": "pointerout"}}
+        ],
+        "mark": {"type": "rule", "color": LINE, "strokeWidth": 1},
+        "encoding": {"x": x, "opacity": seen, "tooltip": hover_fields([first, *shown])},
+    }
 
 
 def _end_labels(
-    points: Sequence[_Point], colours: Mapping[str, str], scale: Sequence[float]
+    points: Sequence[_Point],
+    ends: Mapping[str, float],
+    colours: Mapping[str, str],
+    scale: Sequence[float],
 ) -> list[Spec]:
     """The names at the ends of the lines, each with a dot of its line's colour."""
-    ends: dict[str, float] = {}
-    for point in sorted(points, key=lambda point: point.x):
-        if point.series in colours:
-            ends[point.series] = point.y
     right = max(point.x for point in points)
     values = [
         {"x": right, "y": y, "label": name, "colour": colours[name], "dot": "●"}
-        for name, y in _moved_apart(ends, scale)
+        for name, y in _moved_apart({n: y for n, y in ends.items() if n in colours}, scale)
     ]
-    place = {"x": {"field": "x", "type": "quantitative"},
-             "y": {"field": "y", "type": "quantitative"}}  # fmt: skip
+    data = {"values": values}
+    place = {"x": numeric("x"), "y": numeric("y")}
     text = {"type": "text", "align": "left", "baseline": "middle", "clip": False}
+    colour = nominal("colour", scale=None)
     return [
         {
-            "data": {"values": values},
+            "data": data,
             "mark": {**text, "dx": 6, "fontSize": 10},
-            "encoding": {
-                **place,
-                "text": {"field": "dot", "type": "nominal"},
-                "color": {"field": "colour", "type": "nominal", "scale": None},
-            },
+            "encoding": {**place, "text": nominal("dot"), "color": colour},
         },
         {
-            "data": {"values": values},
+            "data": data,
             "mark": {**text, "dx": 17, "color": INK, "limit": _LABEL_WIDTH},
-            "encoding": {**place, "text": {"field": "label", "type": "nominal"}},
+            "encoding": {**place, "text": nominal("label")},
         },
     ]
 

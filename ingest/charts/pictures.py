@@ -5,7 +5,7 @@ vl-convert draws one picture at a time and holds Python up meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ingest.errors import ConfigError
@@ -13,32 +13,26 @@ from ingest.errors import ConfigError
 
 def render_svg(spec: Mapping[str, Any]) -> str:
     """The chart as SVG. Raises ConfigError: vl-convert is not there, or the chart is wrong."""
-    return str(_rendered(lambda: _vl_convert().vegalite_to_svg(dict(spec), allowed_base_urls=[])))
+    return str(_render("svg", spec, allowed_base_urls=[]))
 
 
 def render_png(spec: Mapping[str, Any]) -> bytes:
     """The chart as PNG, twice the size for sharp screens. Raises ConfigError as render_svg does."""
-    return bytes(
-        _rendered(lambda: _vl_convert().vegalite_to_png(dict(spec), scale=2, allowed_base_urls=[]))
-    )
+    return bytes(_render("png", spec, scale=2, allowed_base_urls=[]))
 
 
 def render_html(spec: Mapping[str, Any]) -> str:
     """The chart as one HTML file with its scripts inside. Raises ConfigError as render_svg does."""
-    return str(_rendered(lambda: _vl_convert().vegalite_to_html(dict(spec), bundle=True)))
+    return str(_render("html", spec, bundle=True))
 
 
-def _vl_convert() -> Any:
+def _render(kind: str, spec: Mapping[str, Any], **options: Any) -> Any:
     try:
         import vl_convert
     except ImportError as exc:
         raise ConfigError("vl-convert is not installed: pip install 'ingest[charts]'") from exc
-    return vl_convert
-
-
-def _rendered(render: Callable[[], Any]) -> Any:
     try:
-        return render()
+        return getattr(vl_convert, f"vegalite_to_{kind}")(dict(spec), **options)
     except ValueError as exc:
         reason = " ".join(str(exc).split())[:200]
         raise ConfigError(f"the chart cannot be drawn: {reason}") from exc

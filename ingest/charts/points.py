@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ingest.charts.drawing import Body, Drawing, is_number, joined_values
 from ingest.charts.style import (
     INK,
+    LINE,
     NUMBER_AXIS,
     WIDTH,
     Spec,
     column_title,
+    hover_fields,
+    hover_values,
+    nominal,
     number_scale,
-    tooltip_fields,
-    tooltip_values,
+    numeric,
 )
 
 _MOST_LABELS = 12
@@ -23,7 +24,8 @@ _WIDE = 50
 
 def draw_points(drawing: Drawing) -> Body | None:
     """Two numbers against each other, with the line on which they are equal."""
-    x, y, named = drawing.column("x"), drawing.column("y"), drawing.listed("name")
+    chart = drawing.chart
+    x, y, named = chart.column("x"), chart.column("y"), chart.listed("name")
     rows = [row for row in drawing.rows if is_number(row[x]) and is_number(row[y])]
     if not rows:
         return None
@@ -32,46 +34,30 @@ def draw_points(drawing: Drawing) -> Body | None:
     low, high = (min(both) / 1.5, max(both) * 1.5) if logarithmic else number_scale(both)
     scale = {"domain": [low, high], "nice": False, **({"type": "log"} if logarithmic else {})}
     place = {"x": _axis("x", x, scale), "y": _axis("y", y, scale)}
-    layers = [_equality(low, high, place), _dots([" · ".join(named), x, y], place)]
-    if len(rows) <= _MOST_LABELS:
-        layers.append(_labels(place))
-    values = [
+    titles = [" · ".join(named), x, y]
+    layers = [
         {
-            "x": row[x],
-            "y": row[y],
-            "label": joined_values(row, named),
-            **tooltip_values([joined_values(row, named), row[x], row[y]]),
-        }
+            "data": {"values": [{"x": low, "y": low}, {"x": high, "y": high}]},
+            "mark": {"type": "line", "strokeDash": [4, 4], "color": LINE},
+            "encoding": place,
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.85},
+            "encoding": {**place, "tooltip": hover_fields([column_title(c) for c in titles])},
+        },
+    ]
+    if len(rows) <= _MOST_LABELS:
+        label = {"type": "text", "align": "left", "dx": 7, "color": INK, "fontSize": 11}
+        layers.append({"mark": label, "encoding": {**place, "text": nominal("label")}})
+    values = [
+        {"x": row[x], "y": row[y], "label": name, **hover_values([name, row[x], row[y]])}
         for row in rows
+        for name in [joined_values(row, named)]
     ]
     note = "dashed: where both are equal" + ("; logarithmic scales" if logarithmic else "")
-    body = {"width": WIDTH, "height": 400, "data": {"values": values}, "layer": layers}
-    return Body(body, note)
+    return {"width": WIDTH, "height": 400, "data": {"values": values}, "layer": layers}, note
 
 
 def _axis(field: str, column: str, scale: Spec) -> Spec:
     axis = {**NUMBER_AXIS, "labelOverlap": "greedy", "labelSeparation": 12}
-    return {"field": field, "type": "quantitative", "scale": scale, "axis": axis,
-            "title": column_title(column)}  # fmt: skip
-
-
-def _equality(low: float, high: float, place: Spec) -> Spec:
-    return {
-        "data": {"values": [{"x": low, "y": low}, {"x": high, "y": high}]},
-        "mark": {"type": "line", "strokeDash": [4, 4], "color": "#9aa1ac"},
-        "encoding": place,
-    }
-
-
-def _dots(columns: Sequence[str], place: Spec) -> Spec:
-    return {
-        "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.85},
-        "encoding": {**place, "tooltip": tooltip_fields([column_title(c) for c in columns])},
-    }
-
-
-def _labels(place: Spec) -> Spec:
-    return {
-        "mark": {"type": "text", "align": "left", "dx": 7, "color": INK, "fontSize": 11},
-        "encoding": {**place, "text": {"field": "label", "type": "nominal"}},
-    }
+    return numeric(field, scale=scale, axis=axis, title=column_title(column))

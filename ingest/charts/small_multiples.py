@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ingest.charts.style import INK, NUMBER_AXIS, Spec, number_scale, styled
+from ingest.charts.style import (
+    INK,
+    LINE,
+    NUMBER_AXIS,
+    Spec,
+    coloured,
+    nominal,
+    number_scale,
+    numeric,
+    styled,
+)
 
 Series = dict[str, list[tuple[int, float]]]
 """(year, value) by scenario, in the order of the panels."""
 
 _WIDTH, _HEIGHT, _COLUMNS, _SPACING = 205, 120, 4, 18
 _TICKS = 4
-_BASELINE_COLOUR = "#9aa1ac"
 
 
 def draw_values(
@@ -24,8 +33,8 @@ def draw_values(
         for scenario, points in series.items()
         for year, value in points
     ]
-    told = f"Each scenario over {baseline} (dashed), all on one scale"
-    return _draw(title, _with_unit(told, unit), rows, list(series), colours) if rows else None
+    note = f"Each scenario over {baseline} (dashed), all on one scale"
+    return _draw(title, _with_unit(note, unit), rows, list(series), colours) if rows else None
 
 
 def draw_differences(
@@ -43,12 +52,12 @@ def draw_differences(
     if not any(row["value"] for row in rows):
         return None
     scenarios = list(dict.fromkeys(str(row["scenario"]) for row in rows))
-    told = _with_unit("All on one scale", unit)
-    return _draw(f"{title}: difference to {baseline}", told, rows, scenarios, colours)
+    note = _with_unit("All on one scale", unit)
+    return _draw(f"{title}: difference to {baseline}", note, rows, scenarios, colours)
 
 
-def _with_unit(told: str, unit: str) -> str:
-    return f"{unit[:1].upper()}{unit[1:]} · {told[:1].lower()}{told[1:]}" if unit else told
+def _with_unit(note: str, unit: str) -> str:
+    return f"{unit[:1].upper()}{unit[1:]} · {note[:1].lower()}{note[1:]}" if unit else note
 
 
 def _draw(
@@ -70,7 +79,7 @@ def _draw(
         "data": {"values": rows},
         "columns": min(_COLUMNS, len(scenarios)),
         "spacing": _SPACING,
-        "facet": {"field": "scenario", "type": "nominal", "header": header, "sort": scenarios},
+        "facet": nominal("scenario", header=header, sort=scenarios),
         "spec": {"width": _WIDTH, "height": _HEIGHT, "layer": _layers(rows, scenarios, colours)},
     }
     return styled(title, subtitle, body)
@@ -79,44 +88,26 @@ def _draw(
 def _layers(rows: list[Spec], scenarios: list[str], colours: Mapping[str, str]) -> list[Spec]:
     """The baseline's line, the scenario's line, and points that tell their values on hover."""
     scale = number_scale([row["value"] for row in rows])
+    tooltip = [
+        nominal("scenario"),
+        numeric("year", format="d"),
+        numeric("value", format=",.6~g"),
+        numeric("baseline", format=",.6~g"),
+    ]
     x = _axis("year", {"zero": False, "nice": False}, {"format": "d", "grid": False})
     y = {"domain": list(scale), "nice": False}
     value, baseline = (_axis(name, y, dict(NUMBER_AXIS)) for name in ("value", "baseline"))
-    colour = {
-        "field": "scenario",
-        "type": "nominal",
-        "legend": None,
-        "scale": {"domain": scenarios, "range": [colours[name] for name in scenarios]},
-    }
-    dashed = {"type": "line", "color": _BASELINE_COLOUR, "strokeDash": [4, 3], "strokeWidth": 1.5}
+    colour = coloured("scenario", {name: colours[name] for name in scenarios})
+    dashed = {"type": "line", "color": LINE, "strokeDash": [4, 3], "strokeWidth": 1.5}
+    solid = {"type": "line", "strokeWidth": 2.5}
+    hidden = {"type": "point", "size": 60, "opacity": 0}
     return [
         {"mark": dashed, "encoding": {"x": x, "y": baseline}},
-        {
-            "mark": {"type": "line", "strokeWidth": 2.5},
-            "encoding": {"x": x, "y": value, "color": colour},
-        },
-        {
-            "mark": {"type": "point", "size": 60, "opacity": 0},
-            "encoding": {"x": x, "y": value, "tooltip": _tooltip()},
-        },
+        {"mark": solid, "encoding": {"x": x, "y": value, "color": colour}},
+        {"mark": hidden, "encoding": {"x": x, "y": value, "tooltip": tooltip}},
     ]
 
 
 def _axis(field: str, scale: Spec, axis: Spec) -> Spec:
     more = {"tickCount": _TICKS} | ({"tickMinStep": 1} if field == "year" else {})
-    return {
-        "field": field,
-        "type": "quantitative",
-        "title": None,
-        "scale": scale,
-        "axis": axis | more,
-    }
-
-
-def _tooltip() -> list[Spec]:
-    return [
-        {"field": "scenario", "type": "nominal"},
-        {"field": "year", "type": "quantitative", "format": "d"},
-        {"field": "value", "type": "quantitative", "format": ",.6~g"},
-        {"field": "baseline", "type": "quantitative", "format": ",.6~g"},
-    ]
+    return numeric(field, title=None, scale=scale, axis=axis | more)

@@ -20,6 +20,7 @@ FAINT = "#B4B9C1"
 UP, DOWN, MIXED = PALETTE[0], PALETTE[1], GREY
 GOOD, BAD = PALETTE[2], PALETTE[1]
 INK = "#1c1e21"
+LINE = "#9aa1ac"
 
 WIDTH = 560
 HEIGHT = 320
@@ -31,7 +32,7 @@ _CONFIG = {
     "font": _FONT,
     "background": "white",
     "view": {"stroke": None},
-    "axis": {"gridColor": "#e6e8eb", "domainColor": "#9aa1ac", "tickColor": "#9aa1ac",
+    "axis": {"gridColor": "#e6e8eb", "domainColor": LINE, "tickColor": LINE,
              "labelColor": INK, "titleColor": GREY, "labelLimit": 220, "labelFontSize": 12},
     "title": {"anchor": "start", "fontSize": 15, "subtitleColor": GREY, "subtitleFontSize": 12,
               "offset": 14, "color": INK},
@@ -101,7 +102,7 @@ _SHORT = (
 NUMBER_AXIS: Spec = {"labelExpr": _SHORT, "tickCount": 5}
 
 
-def number_scale(values: Sequence[float], height: int = HEIGHT) -> tuple[float, float]:
+def number_scale(values: Sequence[float]) -> tuple[float, float]:
     """The range of an axis: with zero where that does not flatten what is shown."""
     low, high = min(values), max(values)
     if low > 0 and low < 0.6 * high:
@@ -114,12 +115,25 @@ def number_scale(values: Sequence[float], height: int = HEIGHT) -> tuple[float, 
     return (low - room if low else low), (high + room if high else high)
 
 
-def tooltip_fields(titles: Sequence[str], prefix: str = "t") -> list[Spec]:
-    """Hover texts that stand ready in the fields t0, t1, ..., under their titles."""
-    return [
-        {"field": f"{prefix}{n}", "type": "nominal", "title": _in_quotes(title) or " "}
-        for n, title in enumerate(titles)
-    ]
+def numeric(field: str, **more: Any) -> Spec:
+    """The encoding of a field that holds numbers."""
+    return {"field": field, "type": "quantitative", **more}
+
+
+def nominal(field: str, **more: Any) -> Spec:
+    """The encoding of a field that holds names."""
+    return {"field": field, "type": "nominal", **more}
+
+
+def coloured(field: str, colours: Mapping[str, str], **more: Any) -> Spec:
+    """The encoding of a field by a colour for each of its names; without a legend."""
+    scale = {"domain": list(colours), "range": list(colours.values())}
+    return nominal(field, **{"legend": None, "scale": scale, **more})
+
+
+def hover_fields(titles: Sequence[str]) -> list[Spec]:
+    """The encoding of hover_values(), each under its title."""
+    return [nominal(f"t{n}", title=_in_quotes(title) or " ") for n, title in enumerate(titles)]
 
 
 def _in_quotes(title: str) -> str:
@@ -127,9 +141,9 @@ def _in_quotes(title: str) -> str:
     return " ".join(title.replace("\\", "\\\\").splitlines())
 
 
-def tooltip_values(texts: Sequence[Any], prefix: str = "t") -> Spec:
-    """The fields of tooltip_fields(), filled."""
-    return {f"{prefix}{n}": exact_text(text) for n, text in enumerate(texts)}
+def hover_values(texts: Sequence[Any]) -> Spec:
+    """The texts to show while the pointer is over a mark, in the fields t0, t1, ..."""
+    return {f"t{n}": exact_text(text) for n, text in enumerate(texts)}
 
 
 def as_json(spec: Mapping[str, Any]) -> str:

@@ -1,78 +1,92 @@
-"""The world with its countries coloured by a number; zero is the middle of the colours."""
+"""The world with its countries coloured by a number; zero is the middle of the colours.
+
+The outlines are Natural Earth's (public domain) as TopoJSON, from world-atlas 2.0.2 by Mike Bostock
+(ISC), which have ISO 3166 numeric codes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ingest.charts.drawing import Body, Drawing, is_number
-from ingest.charts.map_shapes import bundled_shapes, numeric_codes, shape_codes
-from ingest.charts.style import WIDTH, Spec, column_title, tooltip_fields, tooltip_values
+from ingest.charts.style import WIDTH, Spec, column_title, hover_fields, hover_values, numeric
+from ingest.resources import resource_path
 
+SHAPES_FILE = "world-110m.json"
+_FORMAT = {"type": "topojson", "feature": "countries"}
 _OUTLINE = {"type": "geoshape", "stroke": "white", "strokeWidth": 0.5}
 _NO_DATA = "#d9dce1"
 
 
 def draw_map(drawing: Drawing) -> Body | None:
     """Countries coloured by a number, the middle of the colours at zero; grey is no data."""
-    column, country = drawing.column("value"), drawing.column("country")
+    chart = drawing.chart
+    column, country = chart.column("value"), chart.column("country")
     rows = {str(row[country]): row for row in drawing.rows if is_number(row[column])}
-    codes = numeric_codes(rows)
+    codes = _numeric_codes(rows)
     if not codes:
         return None
-    told = [column, *(["difference"] if column != "difference" else [])]
-    told = [name for name in told if name in drawing.columns]
+    shown = drawing.present(*dict.fromkeys([column, "difference"]))
     values = [
         {
             "id": code,
             "value": rows[iso3][column],
-            **tooltip_values([rows[iso3].get("name") or iso3, *(rows[iso3][c] for c in told)]),
+            **hover_values([rows[iso3].get("name") or iso3, *(rows[iso3][c] for c in shown)]),
         }
         for iso3, code in codes.items()
     ]
-    layers = [{"mark": _OUTLINE | {"fill": _NO_DATA}}, _coloured(column, told, values)]
-    small = sorted(iso3 for iso3 in rows if codes.get(iso3) not in shape_codes())
+    shapes = _topology()["objects"]["countries"]["geometries"]
+    outlined = {shape["id"] for shape in shapes if "id" in shape}
+    small = sorted(iso3 for iso3 in rows if codes.get(iso3) not in outlined)
     body = {
         "width": WIDTH,
         "height": 300,
         "projection": {"type": "equalEarth"},
-        "data": drawing.shapes or bundled_shapes(),
-        "layer": layers,
+        "data": drawing.shapes or {"values": _topology(), "format": _FORMAT},
+        "layer": [{"mark": _OUTLINE | {"fill": _NO_DATA}}, _coloured(column, shown, values)],
     }
-    return Body(
-        body, "grey: no data" + (f"; too small to be seen: {_some(small)}" if small else "")
-    )
+    return body, "grey: no data" + (f"; too small to be seen: {_some(small)}" if small else "")
 
 
-def _coloured(column: str, told: Sequence[str], values: Sequence[Mapping[str, Any]]) -> Spec:
+def _coloured(column: str, shown: Sequence[str], values: Sequence[Spec]) -> Spec:
     """The countries that have a number, which is looked up by their outlines' codes."""
     most = max(abs(value["value"]) for value in values) or 1.0
-    tooltip = tooltip_fields(["country", *map(column_title, told)])
+    tooltip = hover_fields(["country", *map(column_title, shown)])
     fields = ["value", *(field["field"] for field in tooltip)]
     numbers = {"data": {"values": values}, "key": "id", "fields": fields}
-    colour = {
-        "field": "value",
-        "type": "quantitative",
-        "scale": {
-            "scheme": "purpleorange",
-            "reverse": True,
-            "domainMid": 0,
-            "domain": [-most, most],
-        },
-        "legend": {
-            "orient": "bottom",
-            "title": "%" if column == "percent" else None,
-            "gradientLength": 220,
-            "format": "~g",
-        },
-    }
+    scale = {"scheme": "purpleorange", "reverse": True, "domainMid": 0, "domain": [-most, most]}
+    title = "%" if column == "percent" else None
+    legend = {"orient": "bottom", "title": title, "gradientLength": 220, "format": "~g"}
     return {
         "transform": [{"lookup": "id", "from": numbers}, {"filter": "isValid(datum.value)"}],
         "mark": _OUTLINE,
-        "encoding": {"color": colour, "tooltip": tooltip},
+        "encoding": {"color": numeric("value", scale=scale, legend=legend), "tooltip": tooltip},
     }
 
 
 def _some(codes: Sequence[str]) -> str:
     more = f" and {len(codes) - 6} more" if len(codes) > 6 else ""
     return ", ".join(codes[:6]) + more
+
+
+def shapes_at(url: str) -> Spec:
+    """The outlines as Vega-Lite data that a browser fetches."""
+    return {"url": url, "format": _FORMAT}
+
+
+@lru_cache(maxsize=1)
+def _topology() -> dict[str, Any]:
+    path = resource_path("static") / SHAPES_FILE
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _numeric_codes(countries: Iterable[str]) -> dict[str, str]:
+    """The ISO 3166 numeric code (404) of each ISO3 code (KEN); those without one are left out."""
+    import pycountry  # its tables are read on first use, so not on import of this module
+
+    found = {iso3: pycountry.countries.get(alpha_3=iso3) for iso3 in countries}
+    return {iso3: country.numeric for iso3, country in found.items() if country}

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import click
 
-from ingest.charts.charts import Spec, render_html, render_png, render_svg
-from ingest.charts.standalone import standalone_chart
+from ingest.charts.pictures import render_html, render_png, render_svg
+from ingest.charts.question_charts import standalone_chart
+from ingest.charts.style import Spec
 from ingest.commands.common.context import database_path, study_options
 from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
 from ingest.questions.asked import describe_question, resolve_values
-from ingest.questions.catalogue import CannedQuery, load_canned_queries, run_canned_query
+from ingest.questions.catalogue import load_canned_queries, run_canned_query
+from ingest.questions.files import CannedQuery
 from ingest.text.numbers import count_text
 from ingest.text.suggest import did_you_mean
 

@@ -152,7 +152,8 @@ def _write_files(
     if html_file is not None:
         _write(Path(html_file), html_report(found, study_countries=study_countries).encode())
     if chart_file is not None:
-        from ingest.charts.charts import change_chart, render_png, render_svg
+        from ingest.charts.change_chart import change_chart
+        from ingest.charts.pictures import render_png, render_svg
 
         suffix = Path(chart_file).suffix
         if suffix not in (".svg", ".png"):

@@ -5,26 +5,23 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
+from ingest.database.read import read_run
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
-from ingest.questions.catalogue import check_names, default_value, parameter_options
+from ingest.questions.catalogue import Memo, check_names, default_value, parameter_options
 from ingest.questions.files import (
     CannedQuery,
     Chart,
     ParameterType,
     QueryParameter,
-    is_sql,
-    used_parameters,
 )
-from ingest.text.suggest import did_you_mean
+from ingest.questions.marks import MARKS
+from ingest.text.suggest import did_you_mean_or_list
 
 _LONGEST_RUN_NUMBER = 15
-# Parameters that say what is shown, in the order in which a subtitle tells them.
-_SUBJECTS = ("country", "label", "scenario", "baseline", "reference")
 _SCENARIOS = ("scenario", "baseline")
 
 
@@ -81,45 +78,22 @@ class AskedQuestion:
         return {**named, "after_value": self.names["run"]} if "before" in self.names else named
 
 
-Memo = dict[tuple[str, tuple[object, ...]], Any]
-"""Options and defaults that were read, by their SQL and its values; good until the data change."""
-
-
 @dataclass(frozen=True)
 class _Reader:
-    """Reads the options and defaults of a question's parameters, each only once."""
+    """The options and defaults of a question's parameters as texts; memo: what was read before."""
 
     connection: sqlite3.Connection
     query: CannedQuery
     memo: Memo
 
     def options(self, parameter: QueryParameter, values: Mapping[str, str]) -> dict[str, str]:
-        """The choices, by their value as text."""
-        if parameter.options is None:
-            return {}
-
-        def read() -> dict[str, str]:
-            found = parameter_options(self.connection, self.query, parameter, values)
-            return {_text(value): label for value, label in found}
-
-        return cast(dict[str, str], self._once(parameter.options, values, read))
+        """The labels of the choices by their values."""
+        found = parameter_options(self.connection, self.query, parameter, values, self.memo)
+        return {_text(value): label for value, label in found}
 
     def default(self, parameter: QueryParameter, values: Mapping[str, str]) -> str:
-        """The default as text."""
-
-        def read() -> str:
-            return _text(default_value(self.connection, self.query, parameter, values))
-
-        default = parameter.default
-        if not isinstance(default, str) or not is_sql(default):
-            return read()
-        return str(self._once(default, values, read))
-
-    def _once(self, sql: str, values: Mapping[str, str], read: Callable[[], Any]) -> Any:
-        key = (sql, tuple(values.get(name) for name in sorted(used_parameters(sql))))
-        if key not in self.memo:
-            self.memo[key] = read()
-        return self.memo[key]
+        """What it is without a choice."""
+        return _text(default_value(self.connection, self.query, parameter, values, self.memo))
 
 
 def resolve_values(
@@ -166,7 +140,8 @@ def _checked(
         known = reader.options(parameter, values)
         for part in parts:
             if part not in known:
-                raise ConfigError(_unknown(name, part, known))
+                hint = did_you_mean_or_list(part, [value for value in known if value])
+                raise ConfigError(f"{name}: there is no {part!r}{hint}")
     return ",".join(parts)
 
 
@@ -183,22 +158,12 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _unknown(name: str, text: str, known: Mapping[str, str]) -> str:
-    hint = did_you_mean(text, [value for value in known if value])
-    if hint:
-        return f"{name}: there is no {text!r}.{hint}"
-    some = [value for value in known if value][:8]
-    more = f" and {len(known) - 8} more" if len(known) > 8 else ""
-    there = f"there are {', '.join(some)}{more}" if some else "there are none"
-    return f"{name}: there is no {text!r}; {there}"
-
-
 def split_values(text: str) -> list[str]:
     """The values of a parameter that takes several, each once."""
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-# --- what a page tells beside the rows -----------------------------------------------------------
+# --- what a page shows beside the rows -----------------------------------------------------------
 
 
 def describe_question(
@@ -250,14 +215,11 @@ def _name(choice: Choice) -> str:
 
 
 def _run_facts(connection: sqlite3.Connection, run_id: str) -> RunFacts | None:
-    if not run_id:
+    run = read_run(connection, int(run_id)) if run_id else None
+    if run is None:
         return None
-    row = connection.execute(
-        """SELECT run_id, timestamp, git_commit, status, coalesce(dirty_files, '[]') <> '[]'
-             FROM validation_runs WHERE run_id = ?""",
-        [run_id],
-    ).fetchone()
-    return RunFacts(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
+    dirty = bool(run["dirty_files"])
+    return RunFacts(run["run_id"], run["timestamp"], run["git_commit"], run["status"], dirty)
 
 
 def chart_subtitle(asked: AskedQuestion, chart: Chart, rows: Sequence[Sequence[object]]) -> str:
@@ -265,12 +227,12 @@ def chart_subtitle(asked: AskedQuestion, chart: Chart, rows: Sequence[Sequence[o
     names = {name: value for name, value in asked.names.items() if value}
     if asked.unit:
         names["label"] += f" ({asked.unit})"
-    parts = [names[name] for name in _SUBJECTS[:2] if name in names]
+    parts = [names[name] for name in ("country", "label") if name in names]
     if "scenario" in names and "baseline" in names:
         parts.append(f"{names['scenario']} against {names['baseline']}")
     else:
         parts += [names[name] for name in _SCENARIOS if name in names]
-    parts += [names[name] for name in _SUBJECTS[4:] if name in names]
+    parts += [names["reference"]] if "reference" in names else []
     measure = _measure(chart)
     if measure and rows:
         parts.append(measure)
@@ -292,10 +254,8 @@ _MEASURES = {
 
 
 def _measure(chart: Chart) -> str:
-    """What the numbers of a chart are, where it is not the label alone."""
+    """What the numbers of a chart are, where they are not just values of the label."""
     if chart.measure:
         return chart.measure
-    channels = chart.encoding
-    numbers = channels.get("value") or (channels["x"] if chart.mark == "bar" else channels["y"])
-    column = numbers[0] if isinstance(numbers, list) and len(numbers) == 1 else numbers
-    return _MEASURES.get(column, "") if isinstance(column, str) else ""
+    numbers = chart.listed(MARKS[chart.mark].number)
+    return _MEASURES.get(numbers[0], "") if len(numbers) == 1 else ""

@@ -11,17 +11,18 @@ from typing import Any
 from ingest.errors import ConfigError
 from ingest.questions.files import (
     CannedQuery,
-    Chart,
     QueryParameter,
     is_sql,
-    load_files,
+    parse_canned_query,
     used_parameters,
 )
+from ingest.questions.shared import read_text
+from ingest.resources import resource_path
 from ingest.text.suggest import did_you_mean
 
-__all__ = ["CannedQuery", "Chart", "QueryParameter", "load_canned_queries"]
-
 Rows = list[tuple[Any, ...]]
+Memo = dict[tuple[str, tuple[object, ...]], Any]
+"""Rows of options and defaults, by their SQL and its values; good until the data change."""
 
 _GROUPS = re.compile(r"/\* groups \*/.*?/\* end groups \*/", re.DOTALL)
 _YEARS = re.compile(r"/\* years \*/.*?/\* end years \*/", re.DOTALL)
@@ -32,7 +33,8 @@ def load_canned_queries(folder: Path | None = None) -> dict[str, CannedQuery]:
 
     Raises ConfigError that names the file and what is wrong with it.
     """
-    return load_files(folder)
+    files = sorted((folder or resource_path("canned_queries")).glob("*.sql"))
+    return {file.stem: parse_canned_query(file.stem, read_text(file)) for file in files}
 
 
 def run_canned_query(
@@ -76,18 +78,20 @@ def default_value(
     connection: sqlite3.Connection,
     query: CannedQuery,
     parameter: QueryParameter,
-    values: Mapping[str, Any] | None = None,
+    values: Mapping[str, Any],
+    memo: Memo | None = None,
 ) -> Any:
     """The default of a parameter in this database; None where its SQL gives no row.
 
-    values: those of the parameters before it. Raises ConfigError: it has none, or its SQL fails.
+    values: those of the parameters before it. memo: what was read before of the same data. Raises
+    ConfigError: it has none, or its SQL fails.
     """
     default = parameter.default
     if default is None:
         raise ConfigError(f"canned query {query.name} needs a value for {parameter.name}")
     if not isinstance(default, str) or not is_sql(default):
         return default
-    _, rows = _execute(connection, query, default, _used(default, values))
+    rows = _read(connection, query, default, values, memo)
     return rows[0][0] if rows else None
 
 
@@ -95,25 +99,37 @@ def parameter_options(
     connection: sqlite3.Connection,
     query: CannedQuery,
     parameter: QueryParameter,
-    values: Mapping[str, Any] | None = None,
+    values: Mapping[str, Any],
+    memo: Memo | None = None,
 ) -> list[tuple[Any, str]]:
     """The choices of a parameter in this database, (value, label); empty for free text."""
     if parameter.options is None:
         return []
-    options = parameter.options
-    _, rows = _execute(connection, query, options, _used(options, values))
+    rows = _read(connection, query, parameter.options, values, memo)
     return [(row[0], str(row[-1])) for row in rows]
 
 
-def _used(sql: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The values that a piece of SQL names; a parameter without a value is NULL."""
-    return {name: (values or {}).get(name) for name in used_parameters(sql)}
+def _read(
+    connection: sqlite3.Connection,
+    query: CannedQuery,
+    sql: str,
+    values: Mapping[str, Any],
+    memo: Memo | None,
+) -> Rows:
+    """The rows of a parameter's SQL; a parameter without a value is NULL in it."""
+    memo = {} if memo is None else memo
+    used = {name: values.get(name) for name in sorted(used_parameters(sql))}
+    key = (sql, tuple(used.values()))
+    if key not in memo:
+        memo[key] = _execute(connection, query, sql, used)[1]
+    rows: Rows = memo[key]
+    return rows
 
 
 def sql_for(connection: sqlite3.Connection, query: CannedQuery) -> str:
     """The query's SQL with every grouping and every year that this database has.
 
-    The file itself knows region and income_group alone, which every database has, and one year.
+    The file itself has only region and income_group, which every database has, and one year.
     """
     sql = query.sql
     if _GROUPS.search(sql):

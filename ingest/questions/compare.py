@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ingest.errors import ConfigError
-from ingest.questions.catalogue import CannedQuery, group_columns, run_canned_query
+from ingest.questions.catalogue import group_columns, run_canned_query
+from ingest.questions.files import CannedQuery
 from ingest.study.combination import select_names
-from ingest.text.suggest import did_you_mean
+from ingest.text.suggest import did_you_mean, did_you_mean_or_list
 
 DEFAULT_LABEL = "Healthy Years Lived"
 DEEPEST_GROUPS = 3
@@ -48,7 +50,7 @@ class Comparison:
     """The answer. total is a row of the same columns, over all rows; None where there is no row.
 
     columns: what it is grouped by, then the values. In rows, percent and ratio are None where the
-    baseline or the reference is 0. left_out: countries that have one of the two scenarios alone.
+    baseline or the reference is 0. left_out: countries that have only one of the two scenarios.
     """
 
     request: CompareRequest
@@ -127,7 +129,7 @@ def _select(
     request: CompareRequest,
     renamed: dict[str, str],
 ) -> tuple[tuple[Any, ...], ...]:
-    """The rows of a query with the columns to show alone."""
+    """The rows of a query with only the columns to show."""
     columns, rows = run_canned_query(connection, query, query_values(request, query))
     positions = [columns.index(column) for column in renamed.values()]
     return tuple(tuple(row[position] for position in positions) for row in rows)
@@ -155,23 +157,18 @@ def _against_reference(
 # --- checking what was asked for -----------------------------------------------------------------
 
 
-def default_label(connection: sqlite3.Connection, request_label: str | None) -> str:
+def default_label(connection: sqlite3.Connection, label: str | None) -> str:
     """The label asked for, else Healthy Years Lived, else the first one. Raises ConfigError."""
-    labels = [
-        label
-        for (label,) in connection.execute(
-            "SELECT element_label FROM elements ORDER BY element_label"
-        )
-    ]
+    rows = connection.execute("SELECT element_label FROM elements ORDER BY element_label")
+    labels = [row[0] for row in rows]
     if not labels:
         raise ConfigError("there are no results in this database yet. Make some with: ingest run")
-    if request_label is None:
+    if label is None:
         return DEFAULT_LABEL if DEFAULT_LABEL in labels else labels[0]
-    if request_label not in labels:
-        raise ConfigError(
-            f"no label {request_label!r} in the results{_known(request_label, labels)}"
-        )
-    return request_label
+    if label not in labels:
+        hint = did_you_mean_or_list(label, labels)
+        raise ConfigError(f"no label {label!r} in the results{hint}")
+    return label
 
 
 def reference_label(
@@ -185,7 +182,7 @@ def reference_label(
         raise ConfigError("no reference is loaded yet. Load one with: ingest reference load FILE")
     if reference not in {row[0] for row in rows}:
         names = sorted({row[0] for row in rows})
-        raise ConfigError(f"no reference {reference!r}{_known(reference, names)}")
+        raise ConfigError(f"no reference {reference!r}{did_you_mean_or_list(reference, names)}")
     of_scenario = [row[2] for row in rows if row[:2] == (reference, scenario)]
     if not of_scenario:
         has = ", ".join(sorted({row[1] for row in rows if row[0] == reference}))
@@ -199,28 +196,22 @@ def reference_label(
 
 
 def _check(connection: sqlite3.Connection, request: CompareRequest) -> tuple[str, ...]:
-    """The chosen countries with one of the two scenarios alone. Raises ConfigError."""
+    """The chosen countries that have only one of the two scenarios. Raises ConfigError."""
     _check_groups(connection, request)
-    state: dict[str, set[str]] = {}
+    state = defaultdict[str, set[str]](set)
     for country, scenario in connection.execute(
         """SELECT DISTINCT country, scenario FROM job_results
             WHERE job_status = 'success' AND run_id <= ?""",
         [request.run_id],
     ):
-        state.setdefault(scenario, set()).add(country)
-    for scenario in (request.baseline, request.scenario):
-        if scenario not in state:
-            raise ConfigError(
-                f"no results of scenario {scenario!r} as of run {request.run_id}"
-                f"{_known(scenario, state)}"
-            )
+        state[scenario].add(country)
     countries = set().union(*state.values())
-    for country in request.countries:
-        if country not in countries:
-            raise ConfigError(
-                f"no results of country {country!r} as of run {request.run_id}"
-                f"{_known(country, countries)}"
-            )
+    named = [("scenario", name, set(state)) for name in (request.baseline, request.scenario)]
+    named += [("country", name, countries) for name in request.countries]
+    for what, name, known in named:
+        if name not in known:
+            hint = did_you_mean_or_list(name, sorted(known))
+            raise ConfigError(f"no results of {what} {name!r} as of run {request.run_id}{hint}")
     one_alone = state[request.baseline] ^ state[request.scenario]
     chosen = set(request.countries) or countries
     return tuple(sorted(one_alone & chosen))
@@ -238,7 +229,8 @@ def countries_where(connection: sqlite3.Connection, conditions: Sequence[str]) -
             raise ConfigError(f"--where {condition}: write COLUMN=VALUE, e.g. region=Europe*")
         known = group_columns(connection)
         if column not in known:
-            raise ConfigError(f"--where {condition}: no column {column}{_known(column, known)}")
+            hint = did_you_mean_or_list(column, sorted(known))
+            raise ConfigError(f"--where {condition}: no column {column}{hint}")
         groups = dict(connection.execute(f'SELECT iso3, "{column}" FROM countries'))
         values = sorted({value for value in groups.values() if value})
         wanted = set(select_names([pattern.replace(",", "?")], values, column))
@@ -256,23 +248,15 @@ def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> No
             hint = did_you_mean(group, known)
             raise ConfigError(f"--by {group}: groups are {', '.join(known)}.{hint}")
     if TOTAL in request.by and len(request.by) > 1:
-        raise ConfigError(f"--by {TOTAL} stands alone: the total is the last row of every table")
+        raise ConfigError(
+            f"--by {TOTAL} goes with no other group: the total is the last row of every table"
+        )
     if len(set(request.by)) < len(request.by):
-        raise ConfigError("--by: a group stands there twice")
+        raise ConfigError("--by: a group is given twice")
     if len(request.by) > DEEPEST_GROUPS:
         raise ConfigError(f"--by: at most {DEEPEST_GROUPS} groups can be nested")
     if request.reference is not None and request.by != (COUNTRY,):
         raise ConfigError("--reference compares by country; leave out --by")
-
-
-def _known(word: str, known: Iterable[str]) -> str:
-    """'. Did you mean X?', or '; there are A, B' where nothing is near."""
-    names = sorted(known)
-    hint = did_you_mean(word, names)
-    if hint:
-        return f".{hint}"
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return f"; there are {', '.join(names[:8])}{more}" if names else "; there are none"
 
 
 def _nothing(request: CompareRequest) -> str:
@@ -287,7 +271,7 @@ def _nothing(request: CompareRequest) -> str:
 
 
 def sort_rows(comparison: Comparison, column: str) -> Comparison:
-    """The rows by a column: numbers the largest first, names from A; a leading - turns it round.
+    """The rows by a column: the largest number first, names from A; a leading "-" reverses it.
 
     Rows without a value come last. Raises ConfigError: no such column.
     """
@@ -322,7 +306,7 @@ def is_number(column: str) -> bool:
 
 
 def decimals(values: Sequence[Any], digits: int) -> int:
-    """Decimal places that show the largest of these values with so many digits, 8 at most."""
+    """Decimal places that the largest value needs to show `digits` significant ones, 8 at most."""
     sizes = [abs(value) for value in values if isinstance(value, int | float)]
     largest = max(sizes, default=0.0)
     if not largest or not math.isfinite(largest):

@@ -1,22 +1,19 @@
-"""Files of canned queries: one question a file of SQL, told about by YAML in its comment."""
+"""Files of canned queries: each is one question in SQL, described by YAML in its comment."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ingest.errors import ConfigError
-from ingest.resources import resource_path
+from ingest.questions.marks import MARKS
+from ingest.questions.shared import include_fragments, with_shared
 from ingest.text.suggest import did_you_mean
-
-SHARED_PARAMETERS = "parameters.yml"
 
 # In place of a column: the number of rows; every column that is a year, whose numbers are `value`.
 COUNT = "count()"
@@ -28,18 +25,11 @@ _KEYS = {
     "title", "description", "topic", "unit", "parameters", "columns", "chart", "charts",
     "answer", "empty",
 }  # fmt: skip
-# The marks, and the channels that each needs.
-_CHANNELS = {
-    "bar": ("x", "y"),
-    "line": ("x", "y"),
-    "map": ("country", "value"),
-    "point": ("x", "y"),
-}
 _PARAMETER_KEYS = {"title", "type", "options", "default", "default_text", "many"}
 
 
 class ParameterType(StrEnum):
-    """What a parameter's value has to be; a run may be named in every way `--run` understands."""
+    """What a parameter's value has to be; a run is named in any way that `--run` understands."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -85,6 +75,15 @@ class Chart:
         """What the chart is called in an address: difference, map."""
         return self.tab.lower().replace(" ", "-")
 
+    def listed(self, channel: str) -> list[str]:
+        """The columns on a channel; none where it is not used."""
+        named = self.encoding.get(channel, [])
+        return list(map(str, named)) if isinstance(named, list) else [str(named)]
+
+    def column(self, channel: str) -> str:
+        """The column on a channel, the first one where there are several."""
+        return self.listed(channel)[0]
+
 
 @dataclass(frozen=True)
 class CannedQuery:
@@ -122,26 +121,6 @@ class CannedQuery:
         return YEARS in self.columns
 
 
-def load_files(folder: Path | None = None) -> dict[str, CannedQuery]:
-    """The queries of a folder (default: those of this installation) by name, sorted.
-
-    Raises ConfigError that names the file and what is wrong with it.
-    """
-    folder = folder or resource_path("canned_queries")
-    return {path.stem: _load_file(path) for path in sorted(folder.glob("*.sql"))}
-
-
-def _load_file(path: Path) -> CannedQuery:
-    return parse_canned_query(path.stem, _read(path))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path.name} cannot be read: {exc}") from exc
-
-
 def parse_canned_query(name: str, text: str) -> CannedQuery:
     """The query that a file NAME.sql holds: a comment with YAML between lines of ---, then SQL.
 
@@ -152,7 +131,7 @@ def parse_canned_query(name: str, text: str) -> CannedQuery:
     if found is None:
         raise ConfigError(f"{file} does not begin with a comment /* --- (YAML) --- */")
     head = _mapping(file, "the comment", _load_yaml(file, found[1]), _KEYS)
-    sql = text[found.end() :].strip()
+    sql = include_fragments(file, text[found.end() :].strip())
     if not sql:
         raise ConfigError(f"{file} has no SQL after its comment")
     parameters = _parse_parameters(file, head.get("parameters") or {})
@@ -204,31 +183,9 @@ def _text(file: str, head: Mapping[str, Any], key: str) -> str:
 def _parse_parameters(file: str, value: Any) -> tuple[QueryParameter, ...]:
     entries = _mapping(file, "parameters", value)
     return tuple(
-        _parse_parameter(file, str(name), _with_shared(file, str(name), own))
+        _parse_parameter(file, str(name), with_shared(file, str(name), own))
         for name, own in entries.items()
     )
-
-
-@lru_cache(maxsize=1)
-def _shared_parameters() -> dict[str, Any]:
-    """The parameters that several questions have, each declared once."""
-    path = resource_path("canned_queries") / SHARED_PARAMETERS
-    shared: dict[str, Any] = yaml.safe_load(_read(path))
-    return shared
-
-
-def _with_shared(file: str, name: str, own: Any) -> Any:
-    """What is declared here on top of the shared parameter of that name, or of the one in `use`."""
-    if own is not None and not (isinstance(own, dict) and "use" in own):
-        return own
-    shared = _shared_parameters()
-    used = str((own or {}).get("use", name))
-    if used not in shared:
-        hint = did_you_mean(used, shared)
-        raise ConfigError(f"{file}: parameter {name}: no shared parameter {used!r}.{hint}")
-    said = {key: value for key, value in (own or {}).items() if key != "use"}
-    words = {"default_text": ""} if "default" in said else {}  # those are of the shared default
-    return {**shared[used], **words, **said}
 
 
 def _parse_parameter(file: str, name: str, value: Any) -> QueryParameter:
@@ -308,20 +265,17 @@ def _parse_chart(
     mark = encoding.pop("mark", None)
     measure = str(encoding.pop("measure", ""))
     if not isinstance(mark, str):
-        raise ConfigError(f"{file}: {what} has no mark (bar, line, point, ...)")
+        raise ConfigError(f"{file}: {what} has no mark ({', '.join(MARKS)})")
+    chart = Chart(mark, encoding, tab, measure)
     known = {*columns, COUNT, *(["value"] if YEARS in columns else [])}
-    for channel, named in encoding.items():
-        for column in _listed(named):
+    for channel in encoding:
+        for column in chart.listed(channel):
             if column not in known:
-                hint = did_you_mean(str(column), columns)
+                hint = did_you_mean(column, columns)
                 raise ConfigError(f"{file}: {what}: {channel}: no column {column!r}.{hint}")
-    if mark not in _CHANNELS:
-        raise ConfigError(f"{file}: {what}: mark {mark!r} is none of {', '.join(_CHANNELS)}")
-    for channel in _CHANNELS[mark]:
+    if mark not in MARKS:
+        raise ConfigError(f"{file}: {what}: mark {mark!r} is none of {', '.join(MARKS)}")
+    for channel in MARKS[mark].needed:
         if channel not in encoding:
             raise ConfigError(f"{file}: {what}: mark {mark} needs a column for {channel}")
-    return Chart(mark, encoding, tab, measure)
-
-
-def _listed(named: Any) -> Iterable[Any]:
-    return named if isinstance(named, list) else [named]
+    return chart

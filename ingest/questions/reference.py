@@ -1,4 +1,4 @@
-"""Published figures to hold results against: reading a table of them."""
+"""Reads a table of published figures, which results are compared with."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def parse_column_mapping(pairs: Sequence[str]) -> dict[str, str]:
         if not column or not equals or not scenario:
             raise ConfigError(f"--column {pair}: write COLUMN=SCENARIO, such as CR1=asthma_cr1")
         if column in mapping:
-            raise ConfigError(f"--column {pair}: column {column} stands there twice")
+            raise ConfigError(f"--column {pair}: column {column} is given twice")
         mapping[column] = scenario
     for scenario in mapping.values():
         if [*mapping.values()].count(scenario) > 1:
@@ -111,7 +111,9 @@ def _read_rows(raw: bytes, where: str) -> tuple[list[str], list[tuple[int, list[
     except csv.Error as exc:
         raise ConfigError(f"{where} cannot be read as CSV, line {reader.line_num}: {exc}") from exc
     if not rows:
-        raise ConfigError(f"{where} is empty. Write a header ISO3,SCENARIO,... and a row a country")
+        raise ConfigError(
+            f"{where} is empty. Write a header ISO3,SCENARIO,... and a row for each country"
+        )
     return [cell.strip() for cell in rows[0][1]], rows[1:]
 
 
@@ -150,7 +152,7 @@ def _country(iso3: str, line: int, lines: dict[str, int]) -> str:
         hint = did_you_mean(iso3, lines)
         raise _BadRowError(f"{iso3!r} is no ISO 3166 alpha-3 code.{hint}".removesuffix("."))
     if iso3 in lines:
-        raise _BadRowError(f"{iso3} stands in line {lines[iso3]} already")
+        raise _BadRowError(f"{iso3} is in line {lines[iso3]} already")
     lines[iso3] = line
     return iso3
 

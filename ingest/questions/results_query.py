@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,48 +33,28 @@ if TYPE_CHECKING:
 Names = str | Sequence[str] | None
 """None for all, one text, or several; comma lists and globs are understood."""
 
-_STATE_TYPES = {
-    "country": "string",
-    "scenario": "string",
-    "element_label": "string",
-    "timestamp_year": "int64",
-    "value": "float64",
-}
-_COMPARED_TYPES = {
-    "element_label": "string",
-    "baseline_value": "float64",
-    "scenario_value": "float64",
-    "difference": "float64",
-    "percent": "float64",
-}
-_FAILED_TYPES = {
-    "run_id": "int64",
-    "country": "string",
-    "scenario": "string",
-    "ulid": "string",
-    "job_status": "string",
-    "error_kind": "string",
-    "error": "string",
-    "attempts": "int64",
-    "duration_s": "float64",
-    "completed_at": "string",
-    "reason": "string",
-}
-_DIFF_TYPES = {
-    "country": "string",
-    "scenario": "string",
-    "element_label": "string",
-    "kind": "string",
-    "changed_years": "int64",
+_TYPES = {
+    **dict.fromkeys(("run_id", "timestamp_year", "changed_years", "attempts"), "int64"),
+    **dict.fromkeys(("value", *VALUE_COLUMNS, "duration_s", "before", "after"), "float64"),
+    **dict.fromkeys(("absolute", "relative", "before_sum", "after_sum"), "float64"),
     "largest_year": "Int64",
-    "before": "float64",
-    "after": "float64",
-    "absolute": "float64",
-    "relative": "float64",
-    "before_sum": "float64",
-    "after_sum": "float64",
-    "cause": "string",
 }
+"""The dtypes of columns that do not hold texts."""
+
+
+def _types(*columns: str) -> dict[str, str]:
+    return {column: _TYPES.get(column, "string") for column in columns}
+
+
+_STATE_TYPES = _types("country", "scenario", "element_label", "timestamp_year", "value")
+_FAILED_TYPES = _types(
+    "run_id", "country", "scenario", "ulid", "job_status", "error_kind", "error", "attempts",
+    "duration_s", "completed_at", "reason",
+)  # fmt: skip
+_DIFF_TYPES = _types(
+    "country", "scenario", "element_label", "kind", "changed_years", "largest_year", "before",
+    "after", "absolute", "relative", "before_sum", "after_sum", "cause",
+)  # fmt: skip
 
 
 class ResultsQuery:
@@ -104,7 +85,7 @@ class ResultsQuery:
 
     def get_failed_jobs(self, run: str | int | None = None) -> pandas.DataFrame:
         """The jobs of a run (default: the latest) that did not succeed, with their errors."""
-        pd = _import_pandas()
+        pd = _library("pandas", "frames")
         with self._connection() as connection:
             run_id = resolve_run(connection, str(run or "latest")).run_id
             jobs = read_jobs(connection, run_id, only_failed=True)
@@ -120,7 +101,7 @@ class ResultsQuery:
         labels: Names = None,
     ) -> pandas.DataFrame:
         """The state as of a run: one row a number, sorted by the columns in their order."""
-        pd = _import_pandas()
+        pd = _library("pandas", "frames")
         with self._rows(run, countries, scenarios, labels) as rows:
             return _frame(pd, rows, _STATE_TYPES)
 
@@ -152,12 +133,12 @@ class ResultsQuery:
         Only countries, labels and years that both scenarios have are summed. difference is b - a;
         percent is of |a|, missing where a is 0. A country without a group is in the group (none).
         """
-        pd = _import_pandas()
+        pd = _library("pandas", "frames")
         keys = [by] if isinstance(by, str) else list(by)
         with self._connection() as connection:
             rows, names = _compare(connection, str(run), (a, b), label, countries, keys)
-        types = {name: "int64" if name == "timestamp_year" else "string" for name in names}
-        return _frame(pd, rows, types | _COMPARED_TYPES)
+        groups = {name: "int64" if name == "timestamp_year" else "string" for name in names}
+        return _frame(pd, rows, groups | _types("element_label", *VALUE_COLUMNS))
 
     def diff(
         self,
@@ -174,7 +155,7 @@ class ResultsQuery:
         tolerances: a change is |after - before| > atol + rtol * |before|; `Tolerances()` is the
         default of a study. before, after, absolute and relative are of largest_year.
         """
-        pd = _import_pandas()
+        pd = _library("pandas", "frames")
         with self._connection() as connection:
             moved = diff_states(
                 connection,
@@ -187,13 +168,9 @@ class ResultsQuery:
             )
         causes = {tuple(combination): cause.text for combination, cause in moved.changed.items()}
         rows = [
-            [
-                causes.get((series.country, series.scenario))
-                if name == "cause"
-                else getattr(series, name)
-                for name in _DIFF_TYPES
-            ]
+            [*(getattr(series, name) for name in list(_DIFF_TYPES)[:-1]), causes.get(key)]
             for series in moved.series
+            for key in [(series.country, series.scenario)]
         ]
         return _frame(pd, rows, _DIFF_TYPES)
 
@@ -226,20 +203,16 @@ class ResultsQuery:
         *,
         run: str | int = "latest",
     ) -> altair.Chart:
-        """Lines over the years, one for each country and scenario; a colour a scenario."""
-        alt = _import_altair()
+        """Lines over the years, one for each country and scenario, coloured by scenario."""
+        alt = _library("altair", "charts")
         with self._rows(run, countries, scenarios, label) as rows:
             data = alt.InlineData(values=[row._asdict() for row in rows])
-        chart: altair.Chart = (
-            alt.Chart(data, title=label)
-            .mark_line()
-            .encode(
-                x=alt.X("timestamp_year:Q", title="Year", axis=alt.Axis(format="d")),
-                y=alt.Y("value:Q", title=label, scale=alt.Scale(zero=False)),
-                color=alt.Color("scenario:N", title="Scenario"),
-                detail="country:N",
-                tooltip=["country:N", "scenario:N", "timestamp_year:Q", "value:Q"],
-            )
+        chart: altair.Chart = alt.Chart(data, title=label, mark={"type": "line"}).encode(
+            x=_year_axis(alt),
+            y=alt.Y("value:Q", title=label, scale=alt.Scale(zero=False)),
+            color=alt.Color("scenario:N", title="Scenario"),
+            detail="country:N",
+            tooltip=["country:N", "scenario:N", "timestamp_year:Q", "value:Q"],
         )
         return chart
 
@@ -254,29 +227,24 @@ class ResultsQuery:
         run: str | int = "latest",
         measure: Literal["difference", "percent"] = "difference",
     ) -> altair.Chart:
-        """Scenario b against scenario a: a bar a country or group, a line over the years."""
-        alt = _import_altair()
-        frame = self.compare_scenarios(a, b, label, countries, by, run=run)
-        key = "timestamp_year" if by == "year" else by
-        records = [
-            {key: row[0], measure: float(row[1])}
-            for row in frame[[key, measure]].itertuples(index=False, name=None)
+        """Scenario b against scenario a: a bar for each country or group, a line over the years."""
+        alt = _library("altair", "charts")
+        with self._connection() as connection:
+            rows, (key,) = _compare(connection, str(run), (a, b), label, countries, [by])
+        position = VALUE_COLUMNS.index(measure) - len(VALUE_COLUMNS)
+        values = [
+            {key: row[0], measure: row[position]} for row in rows if row[position] is not None
         ]
-        chart = alt.Chart(
-            alt.InlineData(values=[r for r in records if r[measure] == r[measure]]),
-            title=f"{label}: {b} against {a}",
-        )
-        size = alt.X if by != "year" else alt.Y
         title = "Difference" if measure == "difference" else "Difference in %"
-        value = size(f"{measure}:Q", title=title)
-        tooltip = [f"{key}:{'Q' if by == 'year' else 'N'}", f"{measure}:Q"]
-        drawn: altair.Chart
-        if by == "year":
-            years = alt.X(f"{key}:Q", title="Year", axis=alt.Axis(format="d"))
-            drawn = chart.mark_line().encode(x=years, y=value, tooltip=tooltip)
+        if by == YEAR:
+            mark, x, y = "line", _year_axis(alt), alt.Y(f"{measure}:Q", title=title)
         else:
-            bars = alt.Y(f"{key}:N", sort="-x", title=None)
-            drawn = chart.mark_bar().encode(x=value, y=bars, tooltip=tooltip)
+            mark, x = "bar", alt.X(f"{measure}:Q", title=title)
+            y = alt.Y(f"{key}:N", sort="-x", title=None)
+        tooltip = [f"{key}:{'Q' if by == YEAR else 'N'}", f"{measure}:Q"]
+        data = alt.InlineData(values=values)
+        chart = alt.Chart(data, title=f"{label}: {b} against {a}", mark={"type": mark})
+        drawn: altair.Chart = chart.encode(x=x, y=y, tooltip=tooltip)
         return drawn
 
     @contextmanager
@@ -298,6 +266,10 @@ class ResultsQuery:
                 labels=_patterns(labels),
             )
             yield read_rows(connection, chosen)
+
+
+def _year_axis(alt: Any) -> Any:
+    return alt.X("timestamp_year:Q", title="Year", axis=alt.Axis(format="d"))
 
 
 def _compare(
@@ -328,13 +300,11 @@ def _compare(
     return rows, names
 
 
-def _choose(
-    connection: sqlite3.Connection, names: Names, column: str, table: str = "job_results"
-) -> list[str]:
-    """The chosen countries or scenarios of a table; an empty list means all."""
+def _choose(connection: sqlite3.Connection, names: Names, column: str) -> list[str]:
+    """The chosen countries or scenarios; an empty list means all."""
     if not names:
         return []
-    rows = connection.execute(f"SELECT DISTINCT {column} FROM {table} ORDER BY 1")
+    rows = connection.execute(f"SELECT DISTINCT {column} FROM job_results ORDER BY 1")
     return select_names(_patterns(names), [name for (name,) in rows], column)
 
 
@@ -347,26 +317,18 @@ def _frame(pd: Any, rows: Iterable[Sequence[Any]], types: dict[str, str]) -> pan
 
     Texts are pandas' nullable "string": a country NAM and a scenario null stay what they are.
     """
-    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(types)
-    series = {
-        name: pd.Series(values, dtype=kind)
-        for (name, kind), values in zip(types.items(), columns, strict=True)
-    }
-    frame: pandas.DataFrame = pd.DataFrame(series)
+    columns = list(zip(*rows, strict=True)) or [()] * len(types)
+    frame: pandas.DataFrame = pd.DataFrame(
+        {
+            name: pd.Series(values, dtype=kind)
+            for (name, kind), values in zip(types.items(), columns, strict=True)
+        }
+    )
     return frame
 
 
-def _import_pandas() -> Any:
+def _library(name: str, extra: str) -> Any:
     try:
-        import pandas
+        return import_module(name)
     except ImportError as exc:
-        raise ConfigError("pandas is not installed: pip install 'ingest[frames]'") from exc
-    return pandas
-
-
-def _import_altair() -> Any:
-    try:
-        import altair
-    except ImportError as exc:
-        raise ConfigError("altair is not installed: pip install 'ingest[charts]'") from exc
-    return altair
+        raise ConfigError(f"{name} is not installed: pip install 'ingest[{extra}]'") from exc

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -17,3 +17,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """' Did you mean X?' with a leading blank, or an empty string."""
     match = nearest(word, known)
     return f" Did you mean {match}?" if match else ""
+
+
+def did_you_mean_or_list(word: str, known: Sequence[str]) -> str:
+    """'. Did you mean X?', or '; there are A, B' where none is close: eight of them at most."""
+    if match := nearest(word, known):
+        return f". Did you mean {match}?"
+    more = f" and {len(known) - 8} more" if len(known) > 8 else ""
+    return f"; there are {', '.join(known[:8])}{more}" if known else "; there are none"

@@ -6,29 +6,20 @@ from typing import Any
 
 import pytest
 
-from ingest.charts.charts import (
-    PALETTE,
-    as_json,
-    change_chart,
-    query_chart,
-    render_html,
-    render_png,
-    render_svg,
-    scenario_colours,
-)
-from ingest.charts.style import GREY
+from ingest.charts.change_chart import change_chart
+from ingest.charts.pictures import render_html, render_png, render_svg
+from ingest.charts.question_charts import draw_chart
+from ingest.charts.style import GREY, PALETTE, as_json, scenario_colours
 from ingest.errors import ConfigError
-from ingest.questions.files import COUNT, YEARS, CannedQuery, Chart
+from ingest.questions.files import COUNT, YEARS, Chart
 from tests.differences import change, difference
 
-
-def query(*charts: Chart) -> CannedQuery:
-    return CannedQuery("impact", "What is the impact?", "", "", (), {}, charts, "SELECT 1")
+TITLE = "What is the impact?"
 
 
 def drawn(chart: Chart, columns: list[str], rows: list[Any], **more: Any) -> dict[str, Any]:
     """A chart of these rows; that it can be drawn is held too."""
-    spec = query_chart(query(chart), columns, rows, **more)
+    spec = draw_chart(TITLE, chart, columns, rows, **more)
     assert render_svg(spec).startswith("<svg")
     return spec
 
@@ -97,7 +88,7 @@ LEVELS = ["timestamp_year", "baseline_value", "scenario_value"]
 def test_columns_of_one_channel_become_series_and_the_baseline_is_grey() -> None:
     chart = Chart("line", {"x": "timestamp_year", "y": ["baseline_value", "scenario_value"]})
     rows = [(2025, 1.0, 2.0), (2026, 2.0, 4.5e6)]
-    spec = query_chart(query(chart), LEVELS, rows, "KEN", {"baseline_value": "null"})
+    spec = draw_chart(TITLE, chart, LEVELS, rows, "KEN", {"baseline_value": "null"})
     assert layer(spec, "line")["encoding"]["color"]["scale"] == {
         "domain": ["null", "scenario value"],
         "range": [GREY, PALETTE[0]],
@@ -248,6 +239,16 @@ def test_several_columns_of_numbers_are_stacked_and_groups_have_a_legend() -> No
     assert "value" in spec["layer"][0]["encoding"]["color"], "without groups there is no legend"
 
 
+def test_a_bar_without_a_group_has_its_numbers_under_their_titles() -> None:
+    chart = Chart("bar", {"x": "difference", "y": "name", "color": "group"})
+    rows = [("A", "East", 1.0, 10.0), ("B", None, 2.0, 20.0)]
+    spec = drawn(chart, ["name", "group", "difference", "percent"], rows)
+    titles = [field["title"] for field in spec["layer"][0]["encoding"]["tooltip"]]
+    assert titles == ["name", "group", "difference", "percent"]
+    texts = [[bar[f"t{n}"] for n in range(4)] for bar in spec["data"]["values"]]
+    assert texts == [["A", "East", "1", "10"], ["B", "", "2", "20"]]
+
+
 def test_what_all_bars_have_in_common_stands_in_the_subtitle() -> None:
     chart = Chart("bar", {"x": "percent", "y": ["name", "scenario"]})
     spec = drawn(chart, ["name", "scenario", "percent"], [("A", "up", 1.0), ("B", "up", 2.0)])
@@ -281,7 +282,7 @@ def test_the_map_is_joined_by_numeric_codes_and_its_colours_are_centred_on_zero(
 def test_a_map_on_a_page_fetches_its_outlines_and_nothing_else() -> None:
     chart = Chart("map", {"country": "country", "value": "percent"})
     shapes = {"url": "/static/world-110m.json", "format": {"type": "topojson"}}
-    spec = query_chart(query(chart), ["country", "percent"], [("KEN", 1.0)], shapes=shapes)
+    spec = draw_chart(TITLE, chart, ["country", "percent"], [("KEN", 1.0)], shapes=shapes)
     assert spec["data"] == shapes
     assert len(as_json(spec)) < 5000
 
@@ -300,7 +301,7 @@ HOSTILE = "<script>alert(1)</script> & \"q\" 'x' -> [0].a \N{PILE OF POO} \N{HEB
 )
 def test_hostile_texts_are_text_in_every_chart(chart: Chart) -> None:
     rows = [(2025, HOSTILE, 1.0), (2026, HOSTILE, 2.0), (2026, "other", 2.0)]
-    spec = query_chart(query(chart), ["year", "name", "value"], rows, HOSTILE)
+    spec = draw_chart(TITLE, chart, ["year", "name", "value"], rows, HOSTILE)
     svg = render_svg(spec)
     assert "<script" not in svg
     assert "&lt;script&gt;" in svg
@@ -311,7 +312,7 @@ def test_hostile_texts_are_text_in_every_chart(chart: Chart) -> None:
 
 def test_a_column_named_like_a_path_is_taken_literally() -> None:
     chart = Chart("bar", {"x": "it's", "y": "a.b[0]"})
-    svg = render_svg(query_chart(query(chart), ["a.b[0]", "it's"], [("Kenya", 5)]))
+    svg = render_svg(draw_chart(TITLE, chart, ["a.b[0]", "it's"], [("Kenya", 5)]))
     assert ">Kenya<" in svg
 
 
@@ -327,13 +328,13 @@ def test_a_number_that_is_none_is_left_out() -> None:
     [([], "No rows. Are country"), ([("KEN", None)], "No numbers in these rows to draw")],
 )
 def test_a_chart_without_numbers_says_why(rows: list[Any], text: str) -> None:
-    spec = query_chart(query(Chart("bar", {"x": "value", "y": "name"})), ["name", "value"], rows)
+    spec = draw_chart(TITLE, Chart("bar", {"x": "value", "y": "name"}), ["name", "value"], rows)
     assert text in render_svg(spec)
 
 
-def test_a_query_without_a_chart_is_told() -> None:
-    with pytest.raises(ConfigError, match=r"^canned query impact has no chart$"):
-        query_chart(query(), ["a"], [(1,)])
+def test_a_mark_that_nothing_draws_is_an_error() -> None:
+    with pytest.raises(KeyError, match="pie"):
+        draw_chart(TITLE, Chart("pie", {"x": "value"}), ["value"], [(1,)])
 
 
 def test_a_chart_that_cannot_be_drawn_is_told() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.charts.charts import question_chart
+from ingest.charts.question_charts import question_chart
 from ingest.database import ValidationDatabase
 from ingest.database.files import open_for_reading
 from ingest.database.write import keep_study
@@ -86,6 +86,14 @@ def test_blank_is_a_choice_where_there_is_one_and_the_default_elsewhere(
     assert resolve(connection, "metrics_pivot")["label"] == LABEL
     assert resolve(connection, "label_trend", label="")["label"] == LABEL
     assert resolve(connection, "scenario_impact", discount_rate=" ")["discount_rate"] == "0"
+
+
+def test_options_and_default_may_be_the_same_sql(connection: sqlite3.Connection) -> None:
+    sql = "SELECT element_label FROM elements ORDER BY 1"
+    query = parsed(f"  a: {{options: {sql}, default: {sql}}}\n")
+    values = resolve_values(connection, query, {"a": ""})
+    (choice,) = describe_question(connection, query, values).choices
+    assert (choice.value, choice.is_default, len(choice.options)) == (LABEL, True, 2)
 
 
 def test_several_countries_each_once(connection: sqlite3.Connection) -> None:

@@ -609,7 +609,7 @@ HEAD = "/*\n---\ntitle: T\ndescription: D\n{}---\n*/\n"
         ),
         (
             HEAD.format("chart: {x: a}\n") + "SELECT 1",
-            "q.sql: chart has no mark (bar, line, point, ...)",
+            "q.sql: chart has no mark (bar, line, map, point)",
         ),
         (
             HEAD.format("columns: {a: A}\nchart: {mark: pie, x: a}\n") + "SELECT 1",

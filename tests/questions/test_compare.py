@@ -195,9 +195,9 @@ def test_decimals_show_six_digits_of_the_largest(values: list[float | None], pla
         ),
         (
             {"by": ("total", "region")},
-            "--by total stands alone: the total is the last row of every table",
+            "--by total goes with no other group: the total is the last row of every table",
         ),
-        ({"by": ("region", "region")}, "--by: a group stands there twice"),
+        ({"by": ("region", "region")}, "--by: a group is given twice"),
         (
             {"by": ("region", "club", "country", "year")},
             "--by: at most 3 groups can be nested",

@@ -58,7 +58,7 @@ def test_namibia_is_a_country_and_not_a_missing_value() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "t.csv is empty. Write a header ISO3,SCENARIO,... and a row a country"),
+        ("", "t.csv is empty. Write a header ISO3,SCENARIO,... and a row for each country"),
         (
             "iso3,CR1,CR3\nKEN,1,2\n",
             "t.csv has no column 'ISO3' (--iso3-column); it has iso3, CR1, CR3. "
@@ -82,7 +82,7 @@ def test_namibia_is_a_country_and_not_a_missing_value() -> None:
             "ZWE,inf,1\nZMB,x,1\n",
             "t.csv: 7 bad rows: line 2: 4 cells where the header has 3 (numbers with thousands "
             "commas need quotes); line 3: 'KEM' is no ISO 3166 alpha-3 code; line 4: CR1 is 'nan', "
-            "not a number; line 6: TZA stands in line 5 already; line 7: CR1 is '1,23', not a "
+            "not a number; line 6: TZA is in line 5 already; line 7: CR1 is '1,23', not a "
             "number; and 2 more. Nothing was stored",
         ),
         (
@@ -127,7 +127,7 @@ def test_column_mapping() -> None:
     [
         (["CR1"], "--column CR1: write COLUMN=SCENARIO, such as CR1=asthma_cr1"),
         (["=x"], "--column =x: write COLUMN=SCENARIO, such as CR1=asthma_cr1"),
-        (["a=x", "a=y"], "--column a=y: column a stands there twice"),
+        (["a=x", "a=y"], "--column a=y: column a is given twice"),
         (["a=x", "b=x"], "--column: scenario x is given to two columns"),
     ],
 )

@@ -14,8 +14,8 @@ from typing import Any
 from ingest.browser.files.drawing_process import draw_picture
 from ingest.browser.files.whole_csv import file_name
 from ingest.browser.questions.routes import asked_question, question_of
-from ingest.charts.charts import Spec
-from ingest.charts.standalone import standalone_chart
+from ingest.charts.question_charts import standalone_chart
+from ingest.charts.style import Spec
 from ingest.errors import ConfigError
 from ingest.questions.asked import AskedQuestion
 from ingest.questions.files import CannedQuery, Chart

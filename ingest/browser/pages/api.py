@@ -15,7 +15,8 @@ from types import SimpleNamespace
 from urllib.parse import urlencode
 
 from ingest.browser.questions.catalogue import question_topics, questions_of
-from ingest.questions.asked import Memo, describe_question, resolve_values
+from ingest.questions.asked import describe_question, resolve_values
+from ingest.questions.catalogue import Memo
 from ingest.questions.files import YEARS, CannedQuery, ParameterType, QueryParameter, is_sql
 
 # Where scripts read the values of a parameter: a table beside the question, and its column.

@@ -8,15 +8,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ingest.browser.questions.answer import answer_text
-from ingest.charts.charts import Spec, question_chart
-from ingest.charts.standalone import source_text
+from ingest.charts.question_charts import question_chart, source_text
+from ingest.charts.style import Spec
 from ingest.questions.asked import AskedQuestion, Choice
 from ingest.questions.files import CannedQuery, ParameterType
+from ingest.questions.marks import MARKS
 
 Rows = Sequence[Sequence[Any]]
 
 _EMPTY = "There is no row to show. Choose something else above."
-_MARK_OF_EDITOR = {"line": "line", "bar": "bar", "point": "circle", "map": "bar"}
 _EDITOR = "_editor"
 
 
@@ -145,12 +145,11 @@ def _editor(asked: AskedQuestion) -> str:
     chart = asked.query.chart
     if chart is None or asked.query.has_year_columns:
         return ""
-    state = {"g.mark": _MARK_OF_EDITOR.get(chart.mark, "line")}
-    for channel, key in (("x", "x"), ("y", "y"), ("color", "color")):
-        named = chart.encoding.get(channel)
-        column = named[0] if isinstance(named, list) else named
-        if column in asked.query.columns:
-            state[f"g.{key}_column"] = str(column)
+    state = {"g.mark": MARKS[chart.mark].editor}
+    for channel in ("x", "y", "color"):
+        for column in chart.listed(channel)[:1]:
+            if column in asked.query.columns:
+                state[f"g.{channel}_column"] = column
     if {"g.x_column", "g.y_column"} - state.keys():
         return ""
     address = urlencode({**asked.values, _EDITOR: "1", "_size": "max"})

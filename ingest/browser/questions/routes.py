@@ -13,7 +13,7 @@ from ingest.browser.memo import memo_of
 from ingest.browser.own_database import has_results
 from ingest.browser.questions.catalogue import questions_of
 from ingest.browser.questions.page import QuestionPage, build_question_page
-from ingest.charts.map_shapes import SHAPES_FILE, shapes_at
+from ingest.charts.world_map import SHAPES_FILE, shapes_at
 from ingest.errors import ConfigError
 from ingest.questions.asked import AskedQuestion, describe_question, resolve_values
 from ingest.questions.catalogue import depends_on_database, sql_for

@@ -385,7 +385,7 @@ def test_the_example_in_the_docs_is_such_a_question(tmp_path: Path) -> None:
     store_two_runs(tmp_path / "results.db")
     (tmp_path / "canned_queries").mkdir()
     page = (PROJECT / "docs" / "questions.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    (example,) = re.findall(r"```sql\n(/\*.*?)```", page, re.DOTALL)
     (tmp_path / "canned_queries" / "people.sql").write_text(example)
     answer = Site(tmp_path / "results.db").get("people", scenario="null")
     assert answer.words == "East has the most: 112 of 162."

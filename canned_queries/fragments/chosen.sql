@@ -1,0 +1,8 @@
+-- chosen (run_id, until_year, growth, element_id): the state, the last year, 1 + the discount rate, the label
+chosen AS (
+    SELECT CAST(coalesce(nullif(:run, ''), (SELECT max(run_id) FROM validation_runs)) AS INTEGER)
+               AS run_id,
+           CAST(coalesce(nullif(:until, ''), 9999) AS INTEGER) AS until_year,
+           1 + CAST(coalesce(:discount_rate, 0) AS REAL) / 100 AS growth,
+           (SELECT element_id FROM elements WHERE element_label = :label) AS element_id
+)
