@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from ingest.browser.files.drawing_process import draw_picture
+from ingest.browser.files.drawing import draw_picture
 from ingest.browser.files.whole_csv import file_name
 from ingest.browser.questions.routes import asked_question, question_of
 from ingest.charts.charts import Spec
