@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.browser.formatting import state_mark, state_word, whole_number
-from ingest.browser.links import ROUTES, Links, decode, encode
+from ingest.browser.links import Links, decode, encode
 from ingest.browser.pages.matrix import Matrix, read_matrix
+from ingest.browser.pages.routes import PAGES, PROGRESS
 from ingest.browser.server.metadata import browser_metadata, merge_metadata, parse_metadata
+from ingest.browser.states import state_mark, state_word
 from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
 from ingest.study.scenario_order import order_scenarios
+from ingest.text.numbers import whole_number
 from ingest.text.times import age_text, duration_text, moment_text
 from tests.conftest import StudyFolder
 
@@ -104,9 +106,10 @@ def test_every_own_page_has_a_route_that_takes_its_link() -> None:
         "run": links.run(7), "changes": links.changes(7), "job": links.job(7, "KEN", "a/b.c"),
         "api": links.api(),
     }  # fmt: skip
-    assert set(paths) == set(ROUTES)
+    routes = {name: page.pattern for name, page in PAGES.items()} | {"progress": PROGRESS}
+    assert set(paths) == set(routes)
     for name, path in paths.items():
-        taken = [page for page, pattern in ROUTES.items() if re.match(pattern, path)]
+        taken = [page for page, pattern in routes.items() if re.match(pattern, path)]
         assert taken == [name]
 
 

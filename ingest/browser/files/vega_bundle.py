@@ -61,6 +61,7 @@ def _keep(file: Path, script: bytes) -> None:
         return
 
 
+ROUTE = r"/-/ingest/vega\.js$"
 _YEAR_S = 31_536_000
 
 

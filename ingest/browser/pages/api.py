@@ -11,7 +11,6 @@ import shlex
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from urllib.parse import urlencode
 
 from ingest.browser.questions.catalogue import question_topics, questions_of
@@ -153,7 +152,7 @@ def read_api_questions(connection: sqlite3.Connection) -> list[ApiQuestion]:
     Raises ConfigError: a question beside it is wrong.
     """
     file = connection.execute("PRAGMA database_list").fetchone()[2]
-    queries = questions_of(SimpleNamespace(path=file))
+    queries = questions_of(file)
     memo: Memo = {}
     return [_read_question(connection, query, memo) for query in in_order(queries.values())]
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from ingest.browser.pages.runs import Run, read_run_facts
+
+SHOWN_CHANGES = 500
+
 
 @dataclass(frozen=True)
 class Change:
@@ -20,6 +24,41 @@ class Change:
     after_value: float | None
     relative_change: float | None
     cause: str
+
+
+@dataclass(frozen=True)
+class ChangesPage:
+    """What a run moved: every series, or those of the label or country that was chosen."""
+
+    run: Run
+    label: str | None
+    country: str | None
+    labels: list[LabelChanges]
+    changed_series: int
+    changed_combinations: int
+    changes: list[Change]
+    has_more: bool
+
+
+def read_changes_page(
+    connection: sqlite3.Connection, run_id: int, label: str | None, country: str | None
+) -> ChangesPage | None:
+    """The page of what a run changed, None where there is none of that number."""
+    run = read_run_facts(connection, run_id)
+    if run is None:
+        return None
+    changes = read_changes(connection, run_id, SHOWN_CHANGES + 1, label=label, country=country)
+    series, combinations = count_changes(connection, run_id)
+    return ChangesPage(
+        run=run,
+        label=label,
+        country=country,
+        labels=read_label_changes(connection, run_id),
+        changed_series=series,
+        changed_combinations=combinations,
+        changes=changes[:SHOWN_CHANGES],
+        has_more=len(changes) > SHOWN_CHANGES,
+    )
 
 
 @dataclass(frozen=True)

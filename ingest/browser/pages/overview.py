@@ -16,6 +16,8 @@ from ingest.browser.pages.runs import (
     read_run_facts,
     run_before,
 )
+from ingest.browser.questions.catalogue import question_topics
+from ingest.questions.files import CannedQuery
 
 SHOWN_CHANGES = 8
 
@@ -35,6 +37,11 @@ class Overview:
     changed_combinations: int
     changes: list[Change]
     findings: list[RuleFindings]
+
+    @property
+    def topics(self) -> list[tuple[str, list[CannedQuery]]]:
+        """The questions by topic."""
+        return question_topics()
 
     @property
     def finding_counts(self) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from ingest.database.read import read_run
 from ingest.text.numbers import count_text
 from ingest.text.times import duration_text
 
+SHOWN_RUNS = 50
 _NO_LIMIT = 2**62
 _ENDED = ("success", "failed", "timeout", "cancelled")
 
@@ -94,25 +95,32 @@ def _neighbour(connection: sqlite3.Connection, condition: str, run_id: int) -> i
     return int(row[0]) if row else None
 
 
-def read_run_list(
-    connection: sqlite3.Connection, before: int | None, limit: int
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class RunsPage:
+    """The newest runs, or those before one."""
+
+    runs: list[dict[str, Any]]
+    has_more: bool
+    is_newest: bool
+
+
+def read_runs_page(connection: sqlite3.Connection, before: int | None) -> RunsPage:
     """The newest runs, or those before one, with how many series each moved and its tags."""
     rows = connection.execute(
-        """SELECT run_id, timestamp, git_commit, dirty_files, status, executor, total_jobs,
+        """SELECT run_id, timestamp, git_commit, dirty_files, status, executor,
                   successful_jobs, failed_jobs, up_to_date_jobs,
                   (julianday(finished_at) - julianday(timestamp)) * 86400 AS duration_s,
                   changed_series,
                   (SELECT group_concat(tag, ', ') FROM run_tags AS t WHERE t.run_id = r.run_id)
                       AS tags
              FROM validation_runs AS r WHERE run_id < ? ORDER BY run_id DESC LIMIT ?""",
-        [_NO_LIMIT if before is None else before, limit],
+        [_NO_LIMIT if before is None else before, SHOWN_RUNS + 1],
     )
     names = [column[0] for column in rows.description]
     runs = [dict(zip(names, row, strict=True)) for row in rows]
     for run in runs:
         run["dirty_files"] = json.loads(run["dirty_files"] or "[]")
-    return runs
+    return RunsPage(runs[:SHOWN_RUNS], len(runs) > SHOWN_RUNS, before is None)
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,14 @@ OWN_QUESTIONS = "canned_queries"
 _loaded: dict[Path | None, tuple[Any, dict[str, CannedQuery]]] = {}
 
 
-def questions_of(database: Any) -> dict[str, CannedQuery]:
+def questions_of(path: str | None) -> dict[str, CannedQuery]:
     """The bundled questions and those in a folder `canned_queries` beside the database, by name.
 
     Files are read again when they change. Raises ConfigError: a file is wrong, or has the name of
     a bundled question.
     """
     bundled = _load(None)
-    folder = Path(database.path).parent / OWN_QUESTIONS if database.path else None
+    folder = Path(path).parent / OWN_QUESTIONS if path else None
     if folder is None or not folder.is_dir():
         return bundled
     own = _load(folder)

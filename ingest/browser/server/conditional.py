@@ -13,12 +13,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl
 
 from ingest import __version__
-from ingest.browser.asgi import App, Message, Receive, Send
 from ingest.browser.file_state import settled_state
+from ingest.browser.protocols import App, Database, Datasette, Message, Receive, Send
 from ingest.browser.questions.catalogue import questions_of
 from ingest.browser.tables.truncation import TRUNCATED_HEADER
 from ingest.errors import ConfigError
@@ -59,7 +58,7 @@ class Conditional:
     """The application that answers conditional requests for data; the rest passes through."""
 
     app: App
-    datasette: Any
+    datasette: Datasette
     tags: Tags
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -162,7 +161,7 @@ def _if_none_match(scope: Message) -> set[str]:
 class Tags:
     """Makes the tags of one server."""
 
-    datasette: Any
+    datasette: Datasette
     _server: str = ""
 
     def of(self, found: re.Match[str], scope: Message) -> str | None:
@@ -187,12 +186,12 @@ class Tags:
         parts = (self._of_server(), database.path, state, found[0], query_string, asked)
         return f'W/"{_digest(parts)}"' if state else ""
 
-    def _query(self, database: Any, name: str) -> tuple[str, object]:
+    def _query(self, database: Database, name: str) -> tuple[str, object]:
         """The SQL of the question or query of a name, and all there is to it; nothing of a table.
 
         Raises ConfigError: a question beside the database is wrong.
         """
-        question = questions_of(database).get(name) if database.path else None
+        question = questions_of(database.path).get(name)
         if question:
             return question.sql, question
         queries = self.datasette.metadata("queries", database=database.name) or {}
@@ -232,6 +231,6 @@ def _digest(parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def conditional(app: App, datasette: Any) -> App:
+def conditional(app: App, datasette: Datasette) -> App:
     """The application with ETags on its data."""
     return Conditional(app, datasette, Tags(datasette))

@@ -1,8 +1,8 @@
-"""The outermost layer of the web server: methods that read alone, and headers that protect."""
+"""The outermost layer of the web server: only methods that read, and headers that protect."""
 
 from __future__ import annotations
 
-from ingest.browser.asgi import App, Message, Receive, Send
+from ingest.browser.protocols import App, Message, Receive, Send
 
 _METHODS = ("GET", "HEAD", "OPTIONS")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingest.browser.server.datasette_internals import json_answer
+
 TRUNCATED_HEADER = "Ingest-Truncated"
 
 
@@ -13,11 +15,9 @@ def render_json(args: Any, data: dict[str, Any], view_name: str) -> Any:
     The shapes array and arrayfirst are lists alone, which cannot say it themselves. The next page
     of a table is told by Datasette, in the header Link.
     """
-    from datasette.renderer import json_renderer
-
     is_cut = data.get("truncated") and not data.get("next_url")
     rows = len(data.get("rows") or ()) if is_cut else None
-    answer = json_renderer(args, data, view_name)
+    answer = json_answer(args, data, view_name)
     if rows is not None:
         answer.headers[TRUNCATED_HEADER] = str(rows)
     return answer
