@@ -34,8 +34,6 @@ class ChangesPage:
     label: str | None
     country: str | None
     labels: list[LabelChanges]
-    changed_series: int
-    changed_combinations: int
     changes: list[Change]
     has_more: bool
 
@@ -48,14 +46,11 @@ def read_changes_page(
     if run is None:
         return None
     changes = read_changes(connection, run_id, SHOWN_CHANGES + 1, label=label, country=country)
-    series, combinations = count_changes(connection, run_id)
     return ChangesPage(
         run=run,
         label=label,
         country=country,
         labels=read_label_changes(connection, run_id),
-        changed_series=series,
-        changed_combinations=combinations,
         changes=changes[:SHOWN_CHANGES],
         has_more=len(changes) > SHOWN_CHANGES,
     )
@@ -108,12 +103,3 @@ def read_label_changes(connection: sqlite3.Connection, run_id: int) -> list[Labe
         [run_id],
     )
     return [LabelChanges(*row) for row in rows]
-
-
-def count_changes(connection: sqlite3.Connection, run_id: int) -> tuple[int, int]:
-    """How many series a run moved, and of how many combinations."""
-    row = connection.execute(
-        "SELECT changed_series, changed_combinations FROM validation_runs WHERE run_id = ?",
-        [run_id],
-    ).fetchone()
-    return int(row[0]), int(row[1])

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from ingest.browser.pages.changes import Change, count_changes, read_changes
+from ingest.browser.pages.changes import Change, read_changes
 from ingest.browser.pages.matrix import Matrix, read_matrix
 from ingest.browser.pages.run import RuleFindings, read_findings
 from ingest.browser.pages.runs import (
     Progress,
     Run,
+    neighbours,
     newest_run_id,
     read_progress,
     read_run_facts,
-    run_before,
 )
 from ingest.browser.questions.catalogue import question_topics
 from ingest.questions.files import CannedQuery
@@ -33,8 +33,6 @@ class Overview:
     going_on: Progress | None
     previous: int | None
     matrix: Matrix
-    changed_series: int
-    changed_combinations: int
     changes: list[Change]
     findings: list[RuleFindings]
 
@@ -56,14 +54,12 @@ def read_overview(connection: sqlite3.Connection) -> Overview:
     ended = newest_run_id(connection, ended=True)
     run = None if ended is None else read_run_facts(connection, ended)
     is_going_on = newest is not None and newest != ended
-    series, combinations = (0, 0) if ended is None else count_changes(connection, ended)
+    changed_series = run.facts["changed_series"] if run else 0
     return Overview(
         run=run,
         going_on=read_progress(connection, newest) if newest and is_going_on else None,
-        previous=None if ended is None else run_before(connection, ended),
+        previous=neighbours(connection, ended)[0] if ended else None,
         matrix=read_matrix(connection),
-        changed_series=series,
-        changed_combinations=combinations,
-        changes=read_changes(connection, ended, SHOWN_CHANGES) if ended and series else [],
+        changes=read_changes(connection, ended, SHOWN_CHANGES) if ended and changed_series else [],
         findings=[] if ended is None else read_findings(connection, ended),
     )

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.browser.pages.changes import (
     Change,
     LabelChanges,
-    count_changes,
     read_changes,
     read_label_changes,
 )
 from ingest.browser.pages.runs import (
     Progress,
     Run,
+    neighbours,
     read_progress,
     read_run_facts,
-    run_after,
-    run_before,
 )
+from ingest.database.read import read_jobs
 
 SHOWN_JOBS = 12
 SHOWN_CHANGES = 10
@@ -38,8 +36,6 @@ class RunPage:
     reasons: list[Reason]
     failures: list[Failure]
     durations: Durations
-    changed_series: int
-    changed_combinations: int
     labels: list[LabelChanges]
     changes: list[Change]
     findings: list[RuleFindings]
@@ -51,19 +47,18 @@ def read_run_page(connection: sqlite3.Connection, run_id: int) -> RunPage | None
     progress = read_progress(connection, run_id)
     if run is None or progress is None:
         return None
-    series, combinations = count_changes(connection, run_id)
+    previous, following = neighbours(connection, run_id)
+    has_changes = run.facts["changed_series"] > 0
     return RunPage(
         run=run,
         progress=progress,
-        previous=run_before(connection, run_id),
-        following=run_after(connection, run_id),
+        previous=previous,
+        following=following,
         reasons=read_reasons(connection, run_id),
         failures=read_failures(connection, run_id),
         durations=read_durations(connection, run_id),
-        changed_series=series,
-        changed_combinations=combinations,
-        labels=read_label_changes(connection, run_id) if series else [],
-        changes=read_changes(connection, run_id, SHOWN_CHANGES) if series else [],
+        labels=read_label_changes(connection, run_id) if has_changes else [],
+        changes=read_changes(connection, run_id, SHOWN_CHANGES) if has_changes else [],
         findings=read_findings(connection, run_id),
     )
 
@@ -122,27 +117,11 @@ class Failure:
 def read_failures(connection: sqlite3.Connection, run_id: int) -> list[Failure]:
     """The failed jobs of a run by kind and first line of the error, the largest group first."""
     groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for country, scenario, kind, message in _read_failed(connection, run_id):
-        groups.setdefault((kind, message), []).append((country, scenario))
-    found = [
-        Failure(kind, message, tuple(jobs[:SHOWN_JOBS]), len(jobs))
-        for (kind, message), jobs in groups.items()
-    ]
+    for job in read_jobs(connection, run_id, only_failed=True):
+        cause = (job["error_kind"] or job["job_status"], (job["error"] or "").partition("\n")[0])
+        groups.setdefault(cause, []).append((job["country"], job["scenario"]))
+    found = [Failure(*cause, tuple(jobs[:SHOWN_JOBS]), len(jobs)) for cause, jobs in groups.items()]
     return sorted(found, key=lambda failure: -failure.count)
-
-
-def _read_failed(
-    connection: sqlite3.Connection, run_id: int
-) -> Iterator[tuple[str, str, str, str]]:
-    rows = connection.execute(
-        """SELECT country, scenario, coalesce(error_kind, job_status), coalesce(error, '')
-             FROM job_results
-            WHERE run_id = ? AND job_status IN ('failed', 'timeout', 'cancelled')
-            ORDER BY scenario, country""",
-        [run_id],
-    )
-    for country, scenario, kind, error in rows:
-        yield country, scenario, kind, error.partition("\n")[0]
 
 
 @dataclass(frozen=True)

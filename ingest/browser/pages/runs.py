@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
@@ -19,14 +18,14 @@ _ENDED = ("success", "failed", "timeout", "cancelled")
 
 @dataclass(frozen=True)
 class Run:
-    """One run. facts: the fields of read_run() and git_branch, ingest_version, source."""
+    """One run. facts: the fields of read_run(), and more of validation_runs."""
 
     facts: dict[str, Any]
     tags: tuple[str, ...]
 
     @property
     def run_id(self) -> int:
-        """Its number."""
+        """The run's id."""
         return int(self.facts["run_id"])
 
     @property
@@ -56,17 +55,19 @@ class Run:
         return int(facts["total_jobs"] - facts["successful_jobs"] - facts["failed_jobs"])
 
 
+_MORE = ("git_branch", "ingest_version", "source", "changed_series", "changed_combinations")
+
+
 def read_run_facts(connection: sqlite3.Connection, run_id: int) -> Run | None:
     """A run with its tags, None where there is none of that number."""
     facts = read_run(connection, run_id)
     if facts is None:
         return None
     more = connection.execute(
-        "SELECT git_branch, ingest_version, source FROM validation_runs WHERE run_id = ?", [run_id]
+        f"SELECT {', '.join(_MORE)} FROM validation_runs WHERE run_id = ?", [run_id]
     ).fetchone()
-    facts |= dict(zip(("git_branch", "ingest_version", "source"), more, strict=True))
     tags = connection.execute("SELECT tag FROM run_tags WHERE run_id = ? ORDER BY tag", [run_id])
-    return Run(facts, tuple(tag for (tag,) in tags))
+    return Run(facts | dict(zip(_MORE, more, strict=True)), tuple(tag for (tag,) in tags))
 
 
 def newest_run_id(connection: sqlite3.Connection, *, ended: bool = False) -> int | None:
@@ -78,49 +79,33 @@ def newest_run_id(connection: sqlite3.Connection, *, ended: bool = False) -> int
     return int(row[0]) if row else None
 
 
-def run_before(connection: sqlite3.Connection, run_id: int) -> int | None:
-    """The number of the run before one, None for the first."""
-    return _neighbour(connection, "run_id < ? ORDER BY run_id DESC", run_id)
-
-
-def run_after(connection: sqlite3.Connection, run_id: int) -> int | None:
-    """The number of the run after one, None for the newest."""
-    return _neighbour(connection, "run_id > ? ORDER BY run_id", run_id)
-
-
-def _neighbour(connection: sqlite3.Connection, condition: str, run_id: int) -> int | None:
-    row = connection.execute(
-        f"SELECT run_id FROM validation_runs WHERE {condition} LIMIT 1", [run_id]
+def neighbours(connection: sqlite3.Connection, run_id: int) -> tuple[int | None, int | None]:
+    """The runs before and after a run, None at the ends."""
+    before, after = connection.execute(
+        """SELECT (SELECT max(run_id) FROM validation_runs WHERE run_id < ?1),
+                  (SELECT min(run_id) FROM validation_runs WHERE run_id > ?1)""",
+        [run_id],
     ).fetchone()
-    return int(row[0]) if row else None
+    return before, after
 
 
 @dataclass(frozen=True)
 class RunsPage:
     """The newest runs, or those before one."""
 
-    runs: list[dict[str, Any]]
+    runs: list[Run]
     has_more: bool
     is_newest: bool
 
 
 def read_runs_page(connection: sqlite3.Connection, before: int | None) -> RunsPage:
-    """The newest runs, or those before one, with how many series each moved and its tags."""
+    """The newest runs, or those before one."""
     rows = connection.execute(
-        """SELECT run_id, timestamp, git_commit, dirty_files, status, executor,
-                  successful_jobs, failed_jobs, up_to_date_jobs,
-                  (julianday(finished_at) - julianday(timestamp)) * 86400 AS duration_s,
-                  changed_series,
-                  (SELECT group_concat(tag, ', ') FROM run_tags AS t WHERE t.run_id = r.run_id)
-                      AS tags
-             FROM validation_runs AS r WHERE run_id < ? ORDER BY run_id DESC LIMIT ?""",
+        "SELECT run_id FROM validation_runs WHERE run_id < ? ORDER BY run_id DESC LIMIT ?",
         [_NO_LIMIT if before is None else before, SHOWN_RUNS + 1],
-    )
-    names = [column[0] for column in rows.description]
-    runs = [dict(zip(names, row, strict=True)) for row in rows]
-    for run in runs:
-        run["dirty_files"] = json.loads(run["dirty_files"] or "[]")
-    return RunsPage(runs[:SHOWN_RUNS], len(runs) > SHOWN_RUNS, before is None)
+    ).fetchall()
+    runs = [read_run_facts(connection, run_id) for (run_id,) in rows[:SHOWN_RUNS]]
+    return RunsPage([run for run in runs if run], len(rows) > SHOWN_RUNS, before is None)
 
 
 @dataclass(frozen=True)
