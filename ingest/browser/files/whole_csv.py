@@ -41,18 +41,8 @@ async def question_statement(
     datasette: Datasette, request: Request, database: Database, name: str, values: Values
 ) -> Statement:
     """A question's statement. Raises Datasette's Forbidden."""
-    from datasette.utils.asgi import Forbidden
-
-    allowed, _ = await datasette.check_visibility(
-        request.actor,
-        permissions=[
-            ("view-query", (database.name, name)),
-            ("view-database", database.name),
-            "view-instance",
-        ],
-    )
-    if not allowed:
-        raise Forbidden("You do not have permission to view this query")
+    asked = [("view-query", (database.name, name)), ("view-database", database.name)]
+    await datasette.ensure_permissions(request.actor, [*asked, "view-instance"])
     query = await datasette.get_canned_query(database.name, name, request.actor)
     return Statement(query["sql"], values, _query_blobs(datasette, request))
 

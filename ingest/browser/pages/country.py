@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.browser.questions.catalogue import questions
+from ingest.browser.questions.catalogue import questions_of
 from ingest.charts.small_multiples import Series, draw_differences, draw_values
 from ingest.charts.style import Spec, scenario_colours
 from ingest.database.states import resolve_run
@@ -150,23 +150,16 @@ def _read_runs(connection: sqlite3.Connection, iso3: str) -> list[int]:
 
 def _read_jobs(connection: sqlite3.Connection, iso3: str) -> list[CountryJob]:
     rows = connection.execute(
-        """SELECT scenario, max(run_id), job_status, completed_at, coalesce(error_kind, ''),
-                  coalesce(error, ''), max(run_id) FILTER (WHERE job_status = 'success')
-             FROM job_results WHERE country = ? GROUP BY scenario""",
+        """SELECT scenario, run_id, job_status, completed_at, coalesce(error_kind, ''),
+                  coalesce(error, ''), success_run_id
+             FROM (SELECT scenario, max(run_id) AS run_id,
+                          max(run_id) FILTER (WHERE job_status = 'success') AS success_run_id
+                     FROM job_results WHERE country = ?1 GROUP BY scenario)
+             JOIN job_results USING (run_id, scenario) WHERE country = ?1""",
         [iso3],
     )
-    # two maxima in one row would leave the other columns open, so the newest is looked up by key
-    newest = {row[0]: (row[1], row[6]) for row in rows}
-    jobs = []
-    for scenario in order_scenarios(newest):
-        run_id, success_run_id = newest[scenario]
-        status, completed_at, kind, error = connection.execute(
-            """SELECT job_status, completed_at, coalesce(error_kind, ''), coalesce(error, '')
-                 FROM job_results WHERE run_id = ? AND country = ? AND scenario = ?""",
-            [run_id, iso3, scenario],
-        ).fetchone()
-        jobs.append(CountryJob(scenario, run_id, status, completed_at, kind, error, success_run_id))
-    return jobs
+    jobs = {row[0]: CountryJob(*row) for row in rows}
+    return [jobs[scenario] for scenario in order_scenarios(jobs)]
 
 
 def _read_totals(
@@ -176,7 +169,7 @@ def _read_totals(
     values: dict[str, Any] = {
         "run": run_id, "country": iso3, "label": label, "baseline": baseline,
     }  # fmt: skip
-    _, rows = run_canned_query(connection, questions()["scenario_totals"], values)
+    _, rows = run_canned_query(connection, questions_of(None)["scenario_totals"], values)
     totals = {row[0]: Total(*row[:6]) for row in rows}
     return [totals[scenario] for scenario in order_scenarios(totals)]
 

@@ -53,71 +53,57 @@ _CORS: Headers = [
 ]
 
 
-@dataclass(frozen=True)
-class Conditional:
-    """The application that answers conditional requests for data; the rest passes through."""
+def conditional(app: App, datasette: Datasette) -> App:
+    """ASGI middleware: answers conditional requests for data with 304 where nothing has changed."""
+    tags = Tags(datasette)
+    cors = _CORS if datasette.cors else []
+    base_url: str = datasette.setting("base_url")
 
-    app: App
-    datasette: Datasette
-    tags: Tags
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        found = _DATA.match(self._path(scope)) if scope["type"] == "http" else None
+    async def answer(scope: Message, receive: Receive, send: Send) -> None:
+        found = _DATA.match(_path(scope, base_url)) if scope["type"] == "http" else None
         if found is None:
-            await self.app(scope, receive, send)
-        elif scope["method"] == "OPTIONS" and self.datasette.cors:
+            await app(scope, receive, send)
+        elif scope["method"] == "OPTIONS" and cors:
             await _send(send, 204, _PREFLIGHT)
         else:
-            await self._answer(found, scope, receive, send)
+            tag = tags.of(found, scope)
+            wanted = _if_none_match(scope) if tag else set()
+            if tag and tag in wanted:
+                await _send(send, 304, _validators(tag) + cors)
+            else:
+                await app(scope, receive, _with_tag(send, tag, "*" in wanted, cors))
 
-    def _path(self, scope: Message) -> str:
-        """The path as Datasette's router sees it: still encoded, without base_url."""
-        raw = scope.get("raw_path")
-        path = raw.decode("latin-1").partition("?")[0] if raw else scope["path"]
-        base: str = self.datasette.setting("base_url")
-        below: str = path[len(base) :] if path.startswith(base) else path.removeprefix("/")
-        return f"/{below}"
-
-    async def _answer(
-        self, found: re.Match[str], scope: Message, receive: Receive, send: Send
-    ) -> None:
-        cors = _CORS if self.datasette.cors else []
-        tag = self.tags.of(found, scope)
-        wanted = _if_none_match(scope) if tag else set()
-        if tag and tag in wanted:
-            await _send(send, 304, _validators(tag) + cors)
-        else:
-            await self.app(scope, receive, _Sender(send, tag, "*" in wanted, cors))
+    return answer
 
 
-class _Sender:
-    """Sends an answer on with its tag; as 304 where any answer at all would do (If-None-Match: *).
+def _path(scope: Message, base_url: str) -> str:
+    """The path as Datasette's router sees it: still encoded, without base_url."""
+    raw = scope.get("raw_path")
+    path: str = raw.decode("latin-1").partition("?")[0] if raw else scope["path"]
+    return "/" + path.removeprefix(base_url if path.startswith(base_url) else "/")
 
-    tag: as Tags.of() gives it. An answer that says no-store gets none: it tells what passes.
+
+def _with_tag(send: Send, tag: str | None, any_will_do: bool, cors: Headers) -> Send:
+    """Sends an answer with its tag; as 304 where any answer would do (If-None-Match: *).
+
+    tag: as Tags.of() gives it. An answer that says no-store gets none: it is out of date at once.
     """
+    is_replaced = False
 
-    def __init__(self, send: Send, tag: str | None, any_will_do: bool, cors: Headers) -> None:
-        self._send = send
-        self._tag = tag
-        self._any_will_do = any_will_do
-        self._cors = cors
-        self._is_replaced = False
-
-    async def __call__(self, message: Message) -> None:
-        if self._is_replaced:
-            return
+    async def send_on(message: Message) -> None:
+        nonlocal is_replaced
         if message["type"] == "http.response.start":
-            headers = _without(message.get("headers", []), [name for name, _ in self._cors])
-            tag = self._tag if _may_be_tagged(message["status"], headers) else None
-            if tag and self._any_will_do:
-                self._is_replaced = True
-                await _send(self._send, 304, _validators(tag) + self._cors)
-                return
-            if tag is not None:
+            headers = _without(message.get("headers", []), [name for name, _ in cors])
+            if tag is not None and _may_be_tagged(message["status"], headers):
+                is_replaced = bool(tag and any_will_do)
                 headers = [*_without(headers, [b"cache-control"]), *_tagged(tag)]
-            message = {**message, "headers": headers + self._cors}
-        await self._send(message)
+            message = {**message, "headers": headers + cors}
+        if not is_replaced:
+            await send(message)
+        elif tag and message["type"] == "http.response.start":
+            await _send(send, 304, _validators(tag) + cors)
+
+    return send_on
 
 
 def _may_be_tagged(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -229,8 +215,3 @@ def _code_state() -> list[tuple[str, int, int]]:
 
 def _digest(parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-
-def conditional(app: App, datasette: Datasette) -> App:
-    """The application with ETags on its data."""
-    return Conditional(app, datasette, Tags(datasette))

@@ -11,7 +11,7 @@ from ingest.browser.links import Links
 from ingest.browser.own_database import read_study_name, results_databases
 from ingest.browser.pages.routes import place_of
 from ingest.browser.protocols import Datasette
-from ingest.browser.questions.catalogue import questions
+from ingest.browser.questions.catalogue import questions_of
 from ingest.text.numbers import (
     count_text,
     percent_text,
@@ -89,5 +89,5 @@ async def read_shell(datasette: Datasette, database: str | None = None, path: st
 def _current(path: str, links: Links) -> str:
     """The place that a page belongs to, by its path; Data takes what is left, and errors."""
     place = place_of("/" + path.removeprefix(links.base_url)) if path else None
-    query = questions().get(path.removeprefix(links.data() + "/").partition(".")[0])
+    query = questions_of(None).get(path.removeprefix(links.data() + "/").partition(".")[0])
     return place or (query.topic if query else "") or "Data"
