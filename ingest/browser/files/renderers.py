@@ -32,7 +32,7 @@ CHART_TYPES = {
 _CHOSEN = "_chart"
 # 100,000 points are drawn in about five seconds, and nobody sees more.
 _MOST_DRAWN = 100_000
-# A picture that is opened by itself is a page: it gets no scripts and loads nothing.
+# A picture opened in its own tab is a page: it gets no scripts and loads nothing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 

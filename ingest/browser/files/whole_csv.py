@@ -1,8 +1,8 @@
 """CSV of questions, tables and visitors' SQL with every row, however many; never a part of it.
 
 The rows are read into a temporary file and sent from there. So what fails midway is an error and
-no file, its length is told, and a slow reader holds no database open. Sent while it is read, a file
-that breaks off looks complete behind a web server that speaks HTTP/1.0 to this one.
+no file, its length is known, and a slow reader holds no database open. Sent while it is read, a
+file that breaks off looks complete behind a web server that speaks HTTP/1.0 to this one.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def changed_request(request: Request, arguments: list[tuple[str, str]], **more: 
 
 
 async def _with_labels(database: Database, data: dict[str, Any], sql: str) -> str:
-    """The statement with a column COLUMN_label behind each column that is to be explained."""
+    """The statement with a column COLUMN_label behind each column that has a label."""
     from datasette.utils import escape_sqlite
 
     expanded = data.get("expanded_columns")

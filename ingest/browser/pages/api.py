@@ -75,7 +75,7 @@ class ApiQuestion:
 
     @property
     def columns(self) -> dict[str, str]:
-        """Each column and its meaning; the columns of years are told as one."""
+        """Each column and its meaning; the columns of years are listed as one."""
         named = {YEARS: "YEAR ..."}
         return {named.get(name, name): meaning for name, meaning in self.query.columns.items()}
 

@@ -75,15 +75,15 @@ class CountryPage:
 
 
 def read_country_page(
-    connection: sqlite3.Connection, iso3: str, label: str | None, run: str | None
+    connection: sqlite3.Connection, country: str, label: str | None, run: str | None
 ) -> CountryPage | None:
     """The page of a country, None where neither the study nor a job names it.
 
     label: an element label, the default one where None or unknown. run: what resolve_run()
     understands, the newest where None. Raises ConfigError: there is no such run.
     """
-    name, groups = _read_names(connection, iso3)
-    jobs = _read_jobs(connection, iso3)
+    name, groups = _read_names(connection, country)
+    jobs = _read_jobs(connection, country)
     if name is None and not jobs:
         return None
     run_id = resolve_run(connection, run or "latest").run_id if jobs else 0
@@ -91,25 +91,25 @@ def read_country_page(
     chosen = _choose(labels, label)
     baseline = next(iter(order_scenarios(job.scenario for job in jobs)), "")
     scenario_labels = connection.execute("SELECT name, label FROM scenarios WHERE label <> ''")
-    series = _read_series(connection, iso3, chosen, run_id)
+    series = _read_series(connection, country, chosen, run_id)
     colours = scenario_colours(_all_scenarios(connection))
     unit = read_unit(connection, chosen)
-    told = f"{chosen} in {name or iso3}"
+    title = f"{chosen} in {name or country}"
     return CountryPage(
-        iso3=iso3,
-        name=name or iso3,
+        iso3=country,
+        name=name or country,
         groups=groups,
         run_id=run_id,
-        runs=_read_runs(connection, iso3),
+        runs=_read_runs(connection, country),
         label=chosen,
         unit=unit,
         labels=labels,
         baseline=baseline,
         scenario_labels=dict(scenario_labels.fetchall()),
-        totals=_read_totals(connection, iso3, chosen, baseline, run_id) if jobs else [],
+        totals=_read_totals(connection, country, chosen, baseline, run_id) if jobs else [],
         jobs=jobs,
-        chart=draw_values(told, unit, baseline, series, colours),
-        difference_chart=draw_differences(told, unit, baseline, series, colours),
+        chart=draw_values(title, unit, baseline, series, colours),
+        difference_chart=draw_differences(title, unit, baseline, series, colours),
     )
 
 

@@ -131,9 +131,9 @@ class CountriesPage:
         return [row for row in self.matrix.rows if self.region in ("", row.region)]
 
 
-def read_countries_page(connection: sqlite3.Connection, region: str) -> CountriesPage:
-    """The page of the countries of a region, of all where it is empty."""
-    return CountriesPage(read_matrix(connection), region)
+def read_countries_page(connection: sqlite3.Connection, region: str | None) -> CountriesPage:
+    """The page of the countries of a region, of all without one."""
+    return CountriesPage(read_matrix(connection), region or "")
 
 
 def read_countries(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,81 +20,54 @@ from ingest.browser.pages.job import read_job_page
 from ingest.browser.pages.matrix import read_countries_page
 from ingest.browser.pages.overview import read_overview
 from ingest.browser.pages.run import read_run_page
-from ingest.browser.pages.runs import newest_run_id, read_progress, read_runs_page
+from ingest.browser.pages.runs import newest_run_id, read_progress, read_runs_page, run_number
 from ingest.browser.protocols import Database, Datasette, Request
 from ingest.errors import IngestError
 
 T = TypeVar("T")
-Parts = Mapping[str, str]
 View = Callable[[Any, Any], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page. read gives the template's `page`, None where there is no such thing (404).
+    """A page: where it is, and what it shows under which entry of the menu.
 
-    pattern: of the address, without base_url. place: the entry of the menu that it belongs to.
-    read takes a connection, the parts of the path, and the arguments after the question mark.
+    pattern: of the address, without base_url. read takes a connection, the parts of the path, and
+    the arguments after the question mark (None where one is missing), by their names; it gives the
+    template's `page`, None where there is no such thing (404).
     """
 
     pattern: str
     template: str
     place: str
-    read: Callable[[sqlite3.Connection, Parts, Parts], object]
+    read: Callable[..., object]
+    arguments: tuple[str, ...] = ()
 
 
 # Datasette keeps "-" for itself, so no table can be called that.
 _OWN = r"/(?P<database>[^/.]+)/-/"
-_ISO3 = r"(?P<iso3>[^/]+)"
-_RUN = r"(?P<run>\d{1,15})"
+_RUN = rf"{_OWN}run/(?P<run_id>\d{{1,15}})"
+_COUNTRY = r"(?P<country>[^/]+)"
+_JOB = rf"{_OWN}job/(?P<run_id>\d{{1,15}})/{_COUNTRY}/(?P<scenario>[^/]+)"
 
 PAGES = {
-    "home": Page(r"/$", "overview.html", "Overview", lambda db, path, given: read_overview(db)),
-    "overview": Page(
-        rf"{_OWN}overview$", "overview.html", "Overview", lambda db, path, given: read_overview(db)
-    ),
+    "home": Page("/$", "overview.html", "Overview", read_overview),
+    "overview": Page(f"{_OWN}overview$", "overview.html", "Overview", read_overview),
     "countries": Page(
-        rf"{_OWN}countries$",
-        "countries.html",
-        "Countries",
-        lambda db, path, given: read_countries_page(db, given.get("region") or ""),
+        f"{_OWN}countries$", "countries.html", "Countries", read_countries_page, ("region",)
     ),
     "country": Page(
-        rf"{_OWN}country/{_ISO3}$",
-        "country.html",
-        "Countries",
-        lambda db, path, given: read_country_page(
-            db, path["iso3"], given.get("label"), given.get("run")
-        ),
+        f"{_OWN}country/{_COUNTRY}$", "country.html", "Countries", read_country_page,
+        ("label", "run"),
     ),
-    "runs": Page(
-        rf"{_OWN}runs$",
-        "runs.html",
-        "Runs",
-        lambda db, path, given: read_runs_page(db, _number(given.get("before"))),
-    ),
-    "run": Page(
-        rf"{_OWN}run/{_RUN}$",
-        "run.html",
-        "Runs",
-        lambda db, path, given: read_run_page(db, int(path["run"])),
-    ),
+    "runs": Page(f"{_OWN}runs$", "runs.html", "Runs", read_runs_page, ("before",)),
+    "run": Page(f"{_RUN}$", "run.html", "Runs", read_run_page),
     "changes": Page(
-        rf"{_OWN}run/{_RUN}/changes$",
-        "changes.html",
-        "Runs",
-        lambda db, path, given: read_changes_page(
-            db, int(path["run"]), given.get("label") or None, given.get("country") or None
-        ),
+        f"{_RUN}/changes$", "changes.html", "Runs", read_changes_page, ("label", "country")
     ),
-    "job": Page(
-        rf"{_OWN}job/{_RUN}/{_ISO3}/(?P<scenario>[^/]+)$",
-        "job.html",
-        "Runs",
-        lambda db, path, given: read_job_page(db, int(path["run"]), path["iso3"], path["scenario"]),
-    ),
-    "api": Page(rf"{_OWN}api$", "api.html", "Data", lambda db, path, given: read_api_questions(db)),
-}
+    "job": Page(f"{_JOB}$", "job.html", "Runs", read_job_page),
+    "api": Page(f"{_OWN}api$", "api.html", "Data", read_api_questions),
+}  # fmt: skip
 PROGRESS = rf"{_OWN}progress\.json$"
 
 
@@ -116,9 +89,12 @@ def _page_view(page: Page) -> View:
         database = await _chosen_database(datasette, request)
         if database is None:
             return Response.html(await datasette.render_template("no_results.html", {}, request))
-        path = {name: decode(part) for name, part in request.url_vars.items()}
-        given = {name: request.args[name] for name in request.args}
-        found = await _read(datasette, database, lambda conn: page.read(conn, path, given))
+        given: dict[str, Any] = {name: request.args.get(name) or None for name in page.arguments}
+        given |= {name: decode(part) for name, part in request.url_vars.items()}
+        given.pop("database", None)
+        if "run_id" in given:
+            given["run_id"] = int(given["run_id"])
+        found = await _read(datasette, database, lambda conn: page.read(conn, **given))
         context = {
             "page": _known(found, "There is no such page in these results."),
             "database": database.name,
@@ -136,7 +112,7 @@ async def answer_progress(datasette: Datasette, request: Request) -> Any:
     from datasette import Response
 
     database = _known(await _chosen_database(datasette, request), "There are no results.")
-    run = _number(request.args.get("run"))
+    run = run_number(request.args.get("run"))
     progress = await _read(
         datasette, database, lambda conn: read_progress(conn, run or newest_run_id(conn) or 0)
     )
@@ -185,8 +161,3 @@ def _known(found: T | None, message: str) -> T:
 
         raise NotFound(message)
     return found
-
-
-def _number(text: str | None) -> int | None:
-    """A run's number as a person may type it into a URL; None for anything else."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None

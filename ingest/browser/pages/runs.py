@@ -35,7 +35,7 @@ class Run:
 
     @property
     def is_running(self) -> bool:
-        """Whether it is going on, or was killed without a word."""
+        """Whether it is running, or was killed before it could say so."""
         return self.status == "running"
 
     @property
@@ -71,7 +71,7 @@ def read_run_facts(connection: sqlite3.Connection, run_id: int) -> Run | None:
 
 
 def newest_run_id(connection: sqlite3.Connection, *, ended: bool = False) -> int | None:
-    """The newest run, or the newest that is not going on; None where there is none."""
+    """The newest run, or the newest that has ended; None where there is none."""
     condition = "WHERE status <> 'running'" if ended else ""
     row = connection.execute(
         f"SELECT run_id FROM validation_runs {condition} ORDER BY run_id DESC LIMIT 1"
@@ -98,14 +98,20 @@ class RunsPage:
     is_newest: bool
 
 
-def read_runs_page(connection: sqlite3.Connection, before: int | None) -> RunsPage:
-    """The newest runs, or those before one."""
+def run_number(text: str | None) -> int | None:
+    """A run's number as a person may type it into a URL; None for anything else."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def read_runs_page(connection: sqlite3.Connection, before: str | None) -> RunsPage:
+    """The newest runs, or those before the one that a URL names."""
+    end = run_number(before)
     rows = connection.execute(
         "SELECT run_id FROM validation_runs WHERE run_id < ? ORDER BY run_id DESC LIMIT ?",
-        [_NO_LIMIT if before is None else before, SHOWN_RUNS + 1],
+        [_NO_LIMIT if end is None else end, SHOWN_RUNS + 1],
     ).fetchall()
     runs = [read_run_facts(connection, run_id) for (run_id,) in rows[:SHOWN_RUNS]]
-    return RunsPage([run for run in runs if run], len(rows) > SHOWN_RUNS, before is None)
+    return RunsPage([run for run in runs if run], len(rows) > SHOWN_RUNS, end is None)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""ETags for data: who asks again for what has not changed gets 304, before any SQL runs.
+"""ETags for data: asked again for what has not changed, the server answers 304 before any SQL runs.
 
 A tag is made of everything that an answer depends on: the state of the database's file, the
 address, the question, and what is the same for the whole server (versions, settings, metadata).
-Pages have none, since they tell ages; neither has what depends on the clock or on who asks.
+Pages have none, since they show ages; nor has what depends on the clock or on who asks.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def browser_metadata(names: Iterable[str]) -> dict[str, Any]:
 
 
 def described_tables() -> list[str]:
-    """The tables and views of a results database that metadata.yml tells people about."""
+    """The tables and views of a results database that metadata.yml describes."""
     tables = _document()["databases"][_NAME]["tables"]
     return [name for name in tables if not name.startswith("_")]
 

@@ -6,7 +6,7 @@ from ingest.browser.protocols import App, Message, Receive, Send
 
 _METHODS = ("GET", "HEAD", "OPTIONS")
 
-# Scripts come from files alone, so text of the database can never become one. Charts and Datasette
+# Scripts come only from files, so text of the database can never become one. Charts and Datasette
 # write style attributes.
 _POLICY = "; ".join(
     (

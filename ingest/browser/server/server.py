@@ -153,14 +153,14 @@ def open_socket(host: str, port: int) -> socket.socket:
             message = f"port {port} is taken. Choose another: ingest serve --port {free}"
             raise ConfigError(message) from exc
         raise ConfigError(f"{host} port {port} cannot be listened on: {exc}") from exc
-    # asyncio sets this for sockets it makes itself alone; without it the second part of an answer
+    # asyncio sets this only for sockets it makes itself; without it the second part of an answer
     # waits 40 ms for the first to be acknowledged, on every connection that is kept
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 
 def site_url(site: Site, listening: socket.socket) -> str:
-    """Where the site is to be found from this machine."""
+    """The address of the site on this machine."""
     host, port = listening.getsockname()[:2]
     host = f"[{host}]" if ":" in host else host
     scheme = "https" if site.ssl else "http"

@@ -35,7 +35,7 @@ _DIGEST = re.compile(r"[0-9a-f]{16,128}")
 _SHOWN_ENTRIES = 3
 
 Row = Any
-"""A row as Datasette has it: values by column, keys() tells which there are."""
+"""A row as Datasette has it: values by column; keys() lists the columns."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def is_plain_number(column: str) -> bool:
 
 
 def country_cell(context: CellContext, value: Any, row: Row) -> Markup | None:
-    """Kenya (KEN), or the code alone where the row has the name as well, linked to its page."""
+    """Kenya (KEN), or only the code where the row has the name as well, linked to its page."""
     name = context.countries.get(value) if isinstance(value, str) else None
     if name is None:
         return None

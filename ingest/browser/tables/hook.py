@@ -1,6 +1,6 @@
 """Cells in Datasette: which databases are ours, and the names that their cells need at hand.
 
-Datasette asks for each cell by itself. The names are read once per state of the database, by the
+Datasette asks for every cell separately. The names are read once per state of the database, by the
 first cell that needs them; every further one is answered without waiting.
 """
 
