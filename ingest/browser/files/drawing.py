@@ -88,9 +88,7 @@ class DrawingProcess:
     def _problem(self, is_too_late: bool) -> str:
         if is_too_late:
             return f"the chart was not drawn within {self.limit_s:g} s; choose fewer rows"
-        return (
-            "the process that draws the chart has ended, perhaps for lack of memory; try again"
-        )
+        return "the process that draws the chart has ended, perhaps for lack of memory; try again"
 
 
 def _answer_orders(pipe: Connection) -> None:
