@@ -94,7 +94,7 @@ def read_job_page(
         country_name=named.get("name") or country,
         scenario_label=described.get("label") or "",
         scenario_description=described.get("description") or "",
-        notes=_notes(job["notes"]),
+        notes=tuple((job["notes"] or "").splitlines()),
         inputs={name: inputs[name] for name in _INPUTS if inputs[name]} if inputs else {},
         parameters=_parameters(connection, inputs["scenario_digest"], country) if inputs else (),
         result=_one(
@@ -114,15 +114,6 @@ def _one(
     cursor = connection.execute(sql, values)
     row = cursor.fetchone()
     return dict(zip((c[0] for c in cursor.description), row, strict=True)) if row else None
-
-
-def _notes(text: str | None) -> tuple[str, ...]:
-    """Notes are a JSON list of texts, or a text."""
-    try:
-        notes = json.loads(text or "[]")
-    except ValueError:
-        return (str(text),)
-    return tuple(map(str, notes)) if isinstance(notes, list) else (str(notes),)
 
 
 def _parameters(

@@ -276,6 +276,5 @@ _BY_COLUMN: dict[str, _Renderer] = {
     "duration_s": duration_cell,
     "relative_change": share_cell,
     "error": error_cell,
-    "notes": list_cell,
     "dirty_files": list_cell,
 }  # fmt: skip
