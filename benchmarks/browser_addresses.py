@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ingest.browser.links import Links
-from ingest.browser.questions.catalogue import questions as bundled_questions
+from ingest.browser.questions.catalogue import questions_of
 from ingest.questions.catalogue import parameter_options
 from ingest.questions.files import CannedQuery, QueryParameter
 
@@ -113,7 +113,7 @@ def questions(
     connection: sqlite3.Connection, facts: Facts, endings: Iterable[str], count: int
 ) -> Iterator[Asked]:
     """Every question with its defaults, and with other values of all its parameters."""
-    for name, query in bundled_questions().items():
+    for name, query in questions_of(None).items():
         varied = _varied_values(connection, facts, query, count)
         for ending in endings:
             suffix = "" if ending == "html" else f".{ending}"
@@ -201,7 +201,7 @@ def _kind(links: Links, path: str) -> tuple[str, str] | None:
         return None
     table, *rest = below.split("/")
     stem, _, ending = (rest[-1] if rest else table).partition(".")
-    if stem in bundled_questions() or ending not in ("", "json"):
+    if stem in questions_of(None) or ending not in ("", "json"):
         return None
     if rest:
         return f"data: a row of {table}", ending or "html"

@@ -1,4 +1,4 @@
-"""Which state a database is in, told by the file system alone: nothing is opened, no SQL runs."""
+"""Which state a database is in, by the file system only: nothing is opened, no SQL runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ State = tuple[tuple[int, ...], ...]
 
 
 def settled_state(path: str) -> State | None:
-    """What tells a database's state from every other: inode, size and time of file and log.
+    """Identifies a database's state: inode, size and time of file and log.
 
     Every commit changes the file or the write-ahead log beside it. None where there is no such
     file, or its last change is so recent that another one could hide behind it.

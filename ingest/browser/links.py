@@ -1,20 +1,4 @@
-"""Every URL of the browser, built and escaped in one place.
-
-Own pages stand below /DATABASE/-/, which no table can take: Datasette keeps "-" for itself.
-
-/                                    overview of the first database
-/DATABASE/-/overview                 overview of one database
-/DATABASE/-/countries?region=        all countries
-/DATABASE/-/country/ISO3?label=&run= one country, all scenarios side by side
-/DATABASE/-/runs?before=             all runs, newest first
-/DATABASE/-/run/RUN                  one run
-/DATABASE/-/run/RUN/changes          what it changed
-/DATABASE/-/job/RUN/ISO3/SCENARIO    one job
-/DATABASE/-/api                      for scripts: addresses, parameters, examples
-/DATABASE/-/progress.json?run=       counts of the run that is going on
-/DATABASE/QUESTION                   a canned query
-/DATABASE/TABLE                      Datasette's own pages
-"""
+"""Every URL of the browser, built and escaped in one place; pages/routes.py says what is there."""
 
 from __future__ import annotations
 
@@ -25,24 +9,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ingest.resources import resource_path
-
-ISO3 = r"(?P<iso3>[^/]+)"
-RUN = r"(?P<run>\d{1,15})"
-DATABASE = r"/(?P<database>[^/.]+)"
-
-# Patterns for Datasette's register_routes, by page.
-ROUTES: dict[str, str] = {
-    "home": r"/$",
-    "overview": rf"{DATABASE}/-/overview$",
-    "progress": rf"{DATABASE}/-/progress\.json$",
-    "countries": rf"{DATABASE}/-/countries$",
-    "country": rf"{DATABASE}/-/country/{ISO3}$",
-    "runs": rf"{DATABASE}/-/runs$",
-    "run": rf"{DATABASE}/-/run/{RUN}$",
-    "changes": rf"{DATABASE}/-/run/{RUN}/changes$",
-    "api": rf"{DATABASE}/-/api$",
-    "job": rf"{DATABASE}/-/job/{RUN}/{ISO3}/(?P<scenario>[^/]+)$",
-}
 
 
 @dataclass(frozen=True)

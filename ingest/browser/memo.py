@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ingest.browser.file_state import State, settled_state
 from ingest.questions.catalogue import Memo
 
@@ -13,16 +11,16 @@ _MOST_REMEMBERED = 1000
 _memos: dict[str, tuple[State, Memo]] = {}
 
 
-def memo_of(database: Any) -> Memo:
-    """What was read of a database's choices, empty again as soon as its file has changed.
+def memo_of(path: str | None) -> Memo:
+    """What was read of the database in a file, empty again as soon as the file has changed.
 
-    Every commit changes the file or the log beside it, so nothing is ever told that has passed.
-    Nothing is kept of a file that changed a moment ago.
+    Every commit changes the file or the log beside it, so nothing outdated is given. Nothing is
+    kept for a file that changed a moment ago.
     """
-    state = settled_state(database.path) if database.path else None
-    if state is None:
+    state = settled_state(path) if path else None
+    if path is None or state is None:
         return {}
-    known = _memos.get(database.path)
+    known = _memos.get(path)
     if known is None or known[0] != state or len(known[1]) > _MOST_REMEMBERED:
-        known = _memos[database.path] = (state, {})
+        known = _memos[path] = (state, {})
     return known[1]

@@ -7,13 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.browser.formatting import state_mark, state_word, whole_number
-from ingest.browser.links import ROUTES, Links, decode, encode
+from ingest.browser.links import Links, decode, encode
+from ingest.browser.own_database import LARGE, own_tables
+from ingest.browser.pages.job import read_job_page
 from ingest.browser.pages.matrix import Matrix, read_matrix
+from ingest.browser.pages.routes import PAGES, PROGRESS
 from ingest.browser.server.metadata import browser_metadata, merge_metadata, parse_metadata
+from ingest.browser.server.shell import PLACES
+from ingest.browser.states import state_mark, state_word
 from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
+from ingest.resources import resource_path
 from ingest.study.scenario_order import order_scenarios
+from ingest.text.numbers import whole_number
 from ingest.text.times import age_text, duration_text, moment_text
 from tests.conftest import StudyFolder
 
@@ -104,9 +110,10 @@ def test_every_own_page_has_a_route_that_takes_its_link() -> None:
         "run": links.run(7), "changes": links.changes(7), "job": links.job(7, "KEN", "a/b.c"),
         "api": links.api(),
     }  # fmt: skip
-    assert set(paths) == set(ROUTES)
+    routes = {name: page.pattern for name, page in PAGES.items()} | {"progress": PROGRESS}
+    assert set(paths) == set(routes)
     for name, path in paths.items():
-        taken = [page for page, pattern in ROUTES.items() if re.match(pattern, path)]
+        taken = [page for page, pattern in routes.items() if re.match(pattern, path)]
         assert taken == [name]
 
 
@@ -189,6 +196,34 @@ def test_cells_that_never_succeeded_are_told_by_how_they_ended(
 def test_baselines_come_first() -> None:
     names = ["b", "baseline", "a", "null"]
     assert order_scenarios(names) == ("null", "baseline", "a", "b")
+
+
+def test_each_line_of_the_notes_is_a_note(study: StudyFolder, ingest: object) -> None:
+    assert callable(ingest)
+    ingest("run", "--quiet", "--countries", "KEN")
+    connection = sqlite3.connect(study.database)
+    page = read_job_page(connection, 1, "KEN", "null")
+    assert page is not None
+    assert page.notes == ()
+    connection.execute("UPDATE job_results SET notes = '3 rows' || char(10) || '[\"twice\"]'")
+    page = read_job_page(connection, 1, "KEN", "null")
+    connection.close()
+    assert page is not None
+    assert page.notes == ("3 rows", '["twice"]')
+
+
+# --- one table for what must agree ---------------------------------------------------------------
+
+
+def test_every_page_has_its_place_in_the_menu_and_its_template() -> None:
+    for page in PAGES.values():
+        assert page.place in PLACES
+        assert (resource_path("templates") / page.template).is_file()
+
+
+def test_tables_that_are_treated_apart_are_described() -> None:
+    assert {*LARGE, "validation_runs", "job_results"} < own_tables()
+    assert not any(name.startswith("_") for name in own_tables())
 
 
 # --- metadata ------------------------------------------------------------------------------------

@@ -1,61 +1,129 @@
-"""`python -m ingest.browser.files.drawing`: draws the charts that come in on stdin, until it ends.
+"""Pictures of charts: drawn in a process of their own, one at a time, each within a time limit.
 
-A process of its own, because vl-convert holds Python up while it draws: in the server no page
-would be answered meanwhile. It imports little, so that the first picture does not wait for it.
+A process, because vl-convert holds Python's lock while it draws: in the server no page would be
+answered meanwhile.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
+import multiprocessing
 import os
-import sys
-from typing import IO, Any
+import pickle
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any
 
 from ingest.charts.pictures import render_png, render_svg
 from ingest.errors import ConfigError
 
-
-def draw(kind: str, spec: dict[str, Any]) -> bytes:
-    """The picture of a chart. kind: png or svg. Raises ConfigError as render_svg() does."""
-    return render_png(spec) if kind == "png" else render_svg(spec).encode()
+_LIMIT_S = 60.0
+_LARGE_BYTES = 5_000_000
 
 
-def encode_order(kind: str, spec: dict[str, Any]) -> bytes:
-    """What the process is told: one line."""
-    return json.dumps([kind, spec]).encode() + b"\n"
+class DrawingProcess:
+    """Draws charts; the process starts with the first one. draw() is for one thread at a time."""
+
+    def __init__(self, limit_s: float = _LIMIT_S) -> None:
+        self.limit_s = limit_s
+        self._running: tuple[SpawnProcess, Connection] | None = None
+
+    def draw(self, kind: str, spec: dict[str, Any]) -> bytes:
+        """The picture of a chart. kind: png or svg.
+
+        Raises ConfigError: the chart is wrong, takes too long, or more memory than there is.
+        """
+        order = pickle.dumps((kind, spec))
+        process, pipe = self._start()
+        begin = time.monotonic()
+        watch = threading.Timer(self.limit_s, process.kill)
+        watch.daemon = True
+        watch.start()
+        try:
+            pipe.send_bytes(order)
+            answer: bytes | ConfigError = pipe.recv()
+        except (OSError, EOFError) as exc:
+            self.close()
+            raise ConfigError(self._problem(time.monotonic() - begin >= self.limit_s)) from exc
+        finally:
+            watch.cancel()
+        if len(order) > _LARGE_BYTES:
+            self.close()  # it keeps the memory that it once needed
+        if isinstance(answer, ConfigError):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        """End the process; the next picture starts another."""
+        if self._running is not None:
+            process, pipe = self._running
+            self._running = None
+            process.kill()
+            process.join()
+            process.close()
+            pipe.close()
+
+    def stop(self) -> None:
+        """End the process from another thread: the picture that it draws fails."""
+        if self._running is not None:
+            self._running[0].kill()
+
+    def _start(self) -> tuple[SpawnProcess, Connection]:
+        """The process and its pipe, started anew where it has ended."""
+        if self._running is not None and not self._running[0].is_alive():
+            self.close()
+        if self._running is None:
+            context = multiprocessing.get_context("spawn")
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_answer_orders, args=[theirs], daemon=True)
+            process.start()
+            theirs.close()
+            self._running = (process, ours)
+        return self._running
+
+    def _problem(self, is_too_late: bool) -> str:
+        if is_too_late:
+            return f"the chart was not drawn within {self.limit_s:g} s; choose fewer rows"
+        return "the process that draws the chart has ended, perhaps for lack of memory; try again"
 
 
-def answer(order: bytes) -> bytes:
-    """What the process says to an order: a line of JSON, and the picture where there is one."""
+def _answer_orders(pipe: Connection) -> None:
+    """Draw what comes through the pipe until the server has closed its end, however it ended."""
+    os.setsid()  # Ctrl-C in a terminal is for the server only
+    while True:
+        try:
+            kind, spec = pipe.recv()
+            pipe.send(_picture(kind, spec))
+        except (OSError, EOFError):
+            return
+
+
+def _picture(kind: str, spec: dict[str, Any]) -> bytes | ConfigError:
     try:
-        picture = draw(*json.loads(order))
+        return render_png(spec) if kind == "png" else render_svg(spec).encode()
     except ConfigError as exc:
-        return json.dumps({"error": str(exc)}).encode() + b"\n"
-    return json.dumps({"size": len(picture)}).encode() + b"\n" + picture
+        return exc
 
 
-def read_answer(pipe: IO[bytes]) -> bytes:
-    """The picture that the process sent. Raises ConfigError: it is wrong; EOFError: it is gone."""
-    line = pipe.readline()
-    if not line.endswith(b"\n"):
-        raise EOFError
-    head = json.loads(line)
-    if "error" in head:
-        raise ConfigError(head["error"])
-    picture = pipe.read(head["size"])
-    if len(picture) < head["size"]:
-        raise EOFError
-    return picture
+# --- one for the server --------------------------------------------------------------------------
 
 
-def main() -> None:
-    """Answer each order; whatever else is printed goes to stderr."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    for order in sys.stdin.buffer:
-        answers.write(answer(order))
-        answers.flush()
+@lru_cache(maxsize=1)
+def _drawing() -> tuple[DrawingProcess, ThreadPoolExecutor]:
+    """The process, and the one thread that waits for it, which others wait for."""
+    return DrawingProcess(), ThreadPoolExecutor(1, thread_name_prefix="drawing")
 
 
-if __name__ == "__main__":
-    main()
+async def draw_picture(kind: str, spec: dict[str, Any]) -> bytes:
+    """The picture of a chart, while other requests are answered. Raises as DrawingProcess.draw."""
+    process, thread = _drawing()
+    try:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(thread, process.draw, kind, spec)
+    except asyncio.CancelledError as exc:
+        process.stop()  # which does not wait for a picture
+        raise ConfigError("the server is ending") from exc

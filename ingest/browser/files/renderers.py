@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from ingest.browser.files.drawing_process import draw_picture
+from ingest.browser.files.drawing import draw_picture
 from ingest.browser.files.whole_csv import file_name
+from ingest.browser.protocols import Datasette, Request
 from ingest.browser.questions.routes import asked_question, question_of
 from ingest.charts.question_charts import standalone_chart
 from ingest.charts.style import Spec
@@ -31,7 +32,7 @@ CHART_TYPES = {
 _CHOSEN = "_chart"
 # 100,000 points are drawn in about five seconds, and nobody sees more.
 _MOST_DRAWN = 100_000
-# A picture that is opened by itself is a page: it gets no scripts and loads nothing.
+# A picture opened in its own tab is a page: it gets no scripts and loads nothing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -43,11 +44,11 @@ def renderers() -> list[dict[str, Any]]:
     ]
 
 
-def _can_render(kind: str) -> Callable[[Any], bool]:
+def _can_render(kind: str) -> Callable[[Request], bool]:
     """Whether a request asks a question that has a chart, and it can be drawn here."""
     can_draw = kind == "vl.json" or find_spec("vl_convert") is not None
 
-    def can_render(request: Any) -> bool:
+    def can_render(request: Request) -> bool:
         query = question_of(request)
         return can_draw and query is not None and query.chart is not None
 
@@ -56,7 +57,7 @@ def _can_render(kind: str) -> Callable[[Any], bool]:
 
 def _renderer(kind: str) -> Any:
     async def render(
-        datasette: Any, request: Any, database: str, columns: Any, rows: Any, data: Any
+        datasette: Datasette, request: Request, database: str, columns: Any, rows: Any, data: Any
     ) -> dict[str, Any]:
         try:
             return await _render(datasette, request, database, kind, columns, rows, data)
@@ -67,8 +68,8 @@ def _renderer(kind: str) -> Any:
 
 
 async def _render(
-    datasette: Any,
-    request: Any,
+    datasette: Datasette,
+    request: Request,
     database: str,
     kind: str,
     columns: Sequence[str],
@@ -103,7 +104,9 @@ def _chosen_chart(query: CannedQuery, anchor: str) -> Chart:
     return chart
 
 
-async def _all_rows(datasette: Any, database: str, sql: str, values: Mapping[str, str]) -> Rows:
+async def _all_rows(
+    datasette: Datasette, database: str, sql: str, values: Mapping[str, str]
+) -> Rows:
     """Every row of a query. Raises ConfigError: there are too many, or it takes too long."""
     from datasette.utils import sqlite3, sqlite_timelimit
 

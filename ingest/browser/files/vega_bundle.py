@@ -14,7 +14,7 @@ from ingest.errors import ConfigError
 
 
 def bundle_version() -> str:
-    """What tells one bundle from another. Raises ConfigError: vl-convert is not installed."""
+    """Identifies a bundle. Raises ConfigError: vl-convert is not installed."""
     try:
         return metadata.version("vl-convert-python")
     except metadata.PackageNotFoundError as exc:
@@ -61,6 +61,7 @@ def _keep(file: Path, script: bytes) -> None:
         return
 
 
+ROUTE = r"/-/ingest/vega\.js$"
 _YEAR_S = 31_536_000
 
 

@@ -1,8 +1,8 @@
 """CSV of questions, tables and visitors' SQL with every row, however many; never a part of it.
 
 The rows are read into a temporary file and sent from there. So what fails midway is an error and
-no file, its length is told, and a slow reader holds no database open. Sent while it is read, a file
-that breaks off looks complete behind a web server that speaks HTTP/1.0 to this one.
+no file, its length is known, and a slow reader holds no database open. Sent while it is read, a
+file that breaks off looks complete behind a web server that speaks HTTP/1.0 to this one.
 """
 
 from __future__ import annotations
@@ -12,56 +12,49 @@ import hashlib
 import re
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import IO, Any
 from urllib.parse import parse_qsl, urlencode
 
 from ingest.browser.files.csv_file import BlobText, FileLimits, Statement, Values, write_csv
+from ingest.browser.protocols import Database, Datasette, Request, Send
+from ingest.browser.server.datasette_internals import (
+    first_row,
+    magic_values,
+    own_connection,
+    without_page_end,
+)
 from ingest.errors import ConfigError
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 # A page waits for its query, and one of few threads with it. A file has a thread of its own; ten
 # times is below the minute that web servers wait for a first byte.
 _TIMES_PAGE_LIMIT = 10
 _AT_ONCE = 2
 _CHUNK_BYTES = 1 << 18
-# How Datasette's SQL for a page of one row ends; it reads a row more to know if there are more.
-_PAGE_END = re.compile(r" limit 2( offset \d+)?$")
 
 
 # --- what to read --------------------------------------------------------------------------------
 
 
 async def question_statement(
-    datasette: Any, request: Any, database: Any, name: str, values: Values
+    datasette: Datasette, request: Request, database: Database, name: str, values: Values
 ) -> Statement:
     """A question's statement. Raises Datasette's Forbidden."""
-    from datasette.utils.asgi import Forbidden
-
-    allowed, _ = await datasette.check_visibility(
-        request.actor,
-        permissions=[
-            ("view-query", (database.name, name)),
-            ("view-database", database.name),
-            "view-instance",
-        ],
-    )
-    if not allowed:
-        raise Forbidden("You do not have permission to view this query")
+    asked = [("view-query", (database.name, name)), ("view-database", database.name)]
+    await datasette.ensure_permissions(request.actor, [*asked, "view-instance"])
     query = await datasette.get_canned_query(database.name, name, request.actor)
     return Statement(query["sql"], values, _query_blobs(datasette, request))
 
 
-def is_csv(request: Any) -> bool:
+def is_csv(request: Request) -> bool:
     """Whether a request is for CSV."""
     return request.url_vars["format"] == "csv" and request.method in ("GET", "HEAD")
 
 
-async def answer_view(datasette: Any, request: Any, database: Any, view: Any, name: str) -> Any:
+async def answer_view(
+    datasette: Datasette, request: Request, database: Database | None, view: Any, name: str
+) -> Any:
     """Datasette's answer to a request for a table or SQL, but whole where it is CSV.
 
     Raises ConfigError as answer_csv() does, and what Datasette raises.
@@ -85,35 +78,30 @@ async def answer_view(datasette: Any, request: Any, database: Any, view: Any, na
     return await answer_csv(datasette, request, database, statement, name)
 
 
-async def _view_statement(datasette: Any, request: Any, view: Any, database: Any) -> Any:
+async def _view_statement(
+    datasette: Datasette, request: Request, view: Any, database: Database
+) -> Any:
     """The statement behind a view of Datasette, as it would answer this request with a page.
 
     Where it answers with something else, such as a redirect, that answer. Raises ConfigError: the
     SQL fails; and what Datasette does: there is no such table, it may not be seen.
     """
-    from datasette import Response
-    from datasette.views.database import MagicParameters
-
     limit = _size(request)
-    page = _with_arguments(request, without=("_size", "_stream"))
-    found = await view.data(page, _size=1)
-    if isinstance(found, Response):
-        return found
-    data = found[0]
+    page = _without_paging(request)
+    data = await first_row(view, page)
+    if not isinstance(data, dict):
+        return data
     if data.get("error"):
         raise ConfigError(f"SQL: {data['error']}")
     sql, values = data["query"]["sql"], data["query"]["params"]
     if not data.get("table"):
-        values = MagicParameters(values, page, datasette)
+        values = magic_values(datasette, page, values)
         return Statement(sql, values, _query_blobs(datasette, request))
-    whole, count = _PAGE_END.subn(lambda end: f" limit {limit}{end[1] or ''}", sql)
-    if not count:
-        raise RuntimeError(f"Datasette's SQL of a page does not end as it did: {sql}")
-    whole = await _with_labels(database, data, whole)
+    whole = await _with_labels(database, data, without_page_end(sql, limit))
     return Statement(whole, values, _table_blobs(datasette, request, database, data))
 
 
-def _size(request: Any) -> int:
+def _size(request: Request) -> int:
     """How many rows are asked for; -1, which is every one, without a number."""
     from datasette.utils.asgi import BadRequest
 
@@ -125,19 +113,27 @@ def _size(request: Any) -> int:
     return int(text)
 
 
-def _with_arguments(request: Any, without: tuple[str, ...]) -> Any:
-    """The request without some arguments, and without what a page counts beside its rows."""
-    from datasette.utils.asgi import Request
-
+def _without_paging(request: Request) -> Request:
+    """The request for any number of rows, and without what a page counts beside them."""
     given = parse_qsl(request.query_string, keep_blank_values=True)
-    kept = [(name, text) for name, text in given if name not in without]
+    kept = [(name, text) for name, text in given if name not in ("_size", "_stream")]
     kept += [(name, "1") for name in ("_nofacet", "_nocount", "_nosuggest")]
-    scope = {**request.scope, "query_string": urlencode(kept).encode("latin-1")}
-    return Request(scope, request.receive)
+    return changed_request(request, kept)
 
 
-async def _with_labels(database: Any, data: dict[str, Any], sql: str) -> str:
-    """The statement with a column COLUMN_label behind each column that is to be explained."""
+def changed_request(request: Request, arguments: list[tuple[str, str]], **more: Any) -> Request:
+    """The request with other arguments, and more in its scope."""
+    from datasette.utils import asgi
+
+    query_string = urlencode(arguments).encode("latin-1")
+    changed: Request = asgi.Request(
+        {**request.scope, "query_string": query_string, **more}, request.receive
+    )
+    return changed
+
+
+async def _with_labels(database: Database, data: dict[str, Any], sql: str) -> str:
+    """The statement with a column COLUMN_label behind each column that has a label."""
     from datasette.utils import escape_sqlite
 
     expanded = data.get("expanded_columns")
@@ -153,7 +149,7 @@ async def _with_labels(database: Any, data: dict[str, Any], sql: str) -> str:
     return f"SELECT {', '.join(parts)} FROM ({sql}) AS page"
 
 
-async def _label_sql(database: Any, key: dict[str, Any]) -> str:
+async def _label_sql(database: Database, key: dict[str, Any]) -> str:
     from datasette.utils import escape_sqlite
 
     own = f"page.{escape_sqlite(key['column'])}"
@@ -164,7 +160,7 @@ async def _label_sql(database: Any, key: dict[str, Any]) -> str:
     return f"(SELECT {escape_sqlite(label)} FROM {table} WHERE {column} = {own})"
 
 
-def _query_blobs(datasette: Any, request: Any) -> BlobText:
+def _query_blobs(datasette: Datasette, request: Request) -> BlobText:
     """Where the bytes of a query's row can be had."""
     from datasette.utils import path_with_format
 
@@ -178,7 +174,9 @@ def _query_blobs(datasette: Any, request: Any) -> BlobText:
     return text
 
 
-def _table_blobs(datasette: Any, request: Any, database: Any, data: dict[str, Any]) -> BlobText:
+def _table_blobs(
+    datasette: Datasette, request: Request, database: Database, data: dict[str, Any]
+) -> BlobText:
     """Where the bytes of a table's row can be had."""
     from datasette.utils import path_from_row_pks
 
@@ -198,7 +196,7 @@ def _table_blobs(datasette: Any, request: Any, database: Any, data: dict[str, An
 
 
 async def answer_csv(
-    datasette: Any, request: Any, database: Any, statement: Statement, name: str
+    datasette: Datasette, request: Request, database: Database, statement: Statement, name: str
 ) -> CsvAnswer:
     """Every row of a statement as a file. name: of the file, without its ending.
 
@@ -217,7 +215,7 @@ async def answer_csv(
         heading = request.args.get("_header") != "off"
         file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the answer
         try:
-            with _connection(datasette, database) as connection:
+            with own_connection(datasette, database) as connection:
                 write_csv(connection, statement, file, limits, given_up, heading=heading)
         except BaseException:
             file.close()
@@ -234,21 +232,8 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="csv")
 
 
-@contextmanager
-def _connection(datasette: Any, database: Any) -> Iterator[Any]:
-    """A connection as Datasette makes them, for texts that are the same; closed at the end."""
-    connection = database.connect()
-    try:
-        datasette._prepare_connection(connection, database.name)
-        yield connection
-    finally:
-        connection.close()
-        if connection in database._all_file_connections:
-            database._all_file_connections.remove(connection)
-
-
 async def _while_wanted(
-    request: Any, work: asyncio.Future[Any], given_up: threading.Event
+    request: Request, work: asyncio.Future[Any], given_up: threading.Event
 ) -> IO[bytes]:
     """What the work gives; it is given up when the reader has gone or the server ends.
 
@@ -277,7 +262,7 @@ async def _disconnected(receive: Any) -> None:
 # --- sending -------------------------------------------------------------------------------------
 
 
-def _headers(datasette: Any, request: Any, name: str) -> dict[str, str]:
+def _headers(datasette: Datasette, request: Request, name: str) -> dict[str, str]:
     """As Datasette's: shown as text, or to be kept with _dl."""
     from datasette.utils import add_cors_headers
 

@@ -10,8 +10,7 @@ import json
 import shlex
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from ingest.browser.questions.catalogue import question_topics, questions_of
@@ -77,7 +76,7 @@ class ApiQuestion:
 
     @property
     def columns(self) -> dict[str, str]:
-        """Each column and its meaning; the columns of years are told as one."""
+        """Each column and its meaning; the columns of years are listed as one."""
         named = {YEARS: "YEAR ..."}
         return {named.get(name, name): meaning for name, meaning in self.query.columns.items()}
 
@@ -154,7 +153,7 @@ def read_api_questions(connection: sqlite3.Connection) -> list[ApiQuestion]:
     Raises ConfigError: a question beside it is wrong.
     """
     file = connection.execute("PRAGMA database_list").fetchone()[2]
-    queries = questions_of(SimpleNamespace(path=file))
+    queries = questions_of(file)
     memo: Memo = {}
     return [_read_question(connection, query, memo) for query in in_order(queries.values())]
 
@@ -171,12 +170,8 @@ def _read_question(connection: sqlite3.Connection, query: CannedQuery, memo: Mem
     asked = describe_question(connection, query, values, memo)
     described = describe_query(query, values)
     parameters = tuple(
-        ApiParameter(
-            name=parameter.name,
-            title=parameter.title,
-            kind=parameter.kind,
-            default=parameter.default,
-            table=parameter.table,
+        replace(
+            parameter,
             now=choice.value,
             values=_shortened([value for value, _ in choice.options if value]),
         )
@@ -198,38 +193,38 @@ def _curl(url: str) -> str:
     return f"curl -sS --fail-with-body {shlex.quote(url)}"
 
 
+_REQUESTS = """\
+import requests
+
+answer = requests.get(
+    {url},
+{parameters}
+    timeout=60,
+)
+answer.raise_for_status()
+rows = answer.json()"""
+_PANDAS = """\
+import pandas
+
+frame = pandas.read_csv(
+    {url},
+    keep_default_na=False,  # null is the name of a scenario
+    na_values=[""],
+)"""
+
+
 def _requests(url: str, arguments: Mapping[str, str]) -> str:
     given = [f"{_text(name)}: {_text(value)}" for name, value in arguments.items()]
-    parameters = ['"_shape": "array"', *given]
-    in_one_line = f"    params={{{', '.join(parameters)}}},"
-    lines = ["    params={", *(f"        {pair}," for pair in parameters), "    },"]
-    return "\n".join(
-        [
-            "import requests",
-            "",
-            "answer = requests.get(",
-            f"    {_text(url)},",
-            *([in_one_line] if len(in_one_line) <= _LONGEST_LINE else lines),
-            "    timeout=60,",
-            ")",
-            "answer.raise_for_status()",
-            "rows = answer.json()",
-        ]
-    )
+    pairs = ['"_shape": "array"', *given]
+    parameters = f"    params={{{', '.join(pairs)}}},"
+    if len(parameters) > _LONGEST_LINE:
+        lines = ["    params={", *(f"        {pair}," for pair in pairs), "    },"]
+        parameters = "\n".join(lines)
+    return _REQUESTS.format(url=_text(url), parameters=parameters)
 
 
 def _pandas(url: str) -> str:
-    return "\n".join(
-        [
-            "import pandas",
-            "",
-            "frame = pandas.read_csv(",
-            f"    {_text(url)},",
-            "    keep_default_na=False,  # null is the name of a scenario",
-            '    na_values=[""],',
-            ")",
-        ]
-    )
+    return _PANDAS.format(url=_text(url))
 
 
 def _text(value: str) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from ingest.browser.pages.runs import Run, read_run_facts
+
+SHOWN_CHANGES = 500
+
 
 @dataclass(frozen=True)
 class Change:
@@ -20,6 +24,36 @@ class Change:
     after_value: float | None
     relative_change: float | None
     cause: str
+
+
+@dataclass(frozen=True)
+class ChangesPage:
+    """What a run moved: every series, or those of the label or country that was chosen."""
+
+    run: Run
+    label: str | None
+    country: str | None
+    labels: list[LabelChanges]
+    changes: list[Change]
+    has_more: bool
+
+
+def read_changes_page(
+    connection: sqlite3.Connection, run_id: int, label: str | None, country: str | None
+) -> ChangesPage | None:
+    """The page of what a run changed, None where there is none of that number."""
+    run = read_run_facts(connection, run_id)
+    if run is None:
+        return None
+    changes = read_changes(connection, run_id, SHOWN_CHANGES + 1, label=label, country=country)
+    return ChangesPage(
+        run=run,
+        label=label,
+        country=country,
+        labels=read_label_changes(connection, run_id),
+        changes=changes[:SHOWN_CHANGES],
+        has_more=len(changes) > SHOWN_CHANGES,
+    )
 
 
 @dataclass(frozen=True)
@@ -69,12 +103,3 @@ def read_label_changes(connection: sqlite3.Connection, run_id: int) -> list[Labe
         [run_id],
     )
     return [LabelChanges(*row) for row in rows]
-
-
-def count_changes(connection: sqlite3.Connection, run_id: int) -> tuple[int, int]:
-    """How many series a run moved, and of how many combinations."""
-    row = connection.execute(
-        "SELECT changed_series, changed_combinations FROM validation_runs WHERE run_id = ?",
-        [run_id],
-    ).fetchone()
-    return int(row[0]), int(row[1])

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.browser.questions.catalogue import questions
+from ingest.browser.questions.catalogue import questions_of
 from ingest.charts.small_multiples import Series, draw_differences, draw_values
 from ingest.charts.style import Spec, scenario_colours
 from ingest.database.states import resolve_run
@@ -75,15 +75,15 @@ class CountryPage:
 
 
 def read_country_page(
-    connection: sqlite3.Connection, iso3: str, label: str | None, run: str | None
+    connection: sqlite3.Connection, country: str, label: str | None, run: str | None
 ) -> CountryPage | None:
     """The page of a country, None where neither the study nor a job names it.
 
     label: an element label, the default one where None or unknown. run: what resolve_run()
     understands, the newest where None. Raises ConfigError: there is no such run.
     """
-    name, groups = _read_names(connection, iso3)
-    jobs = _read_jobs(connection, iso3)
+    name, groups = _read_names(connection, country)
+    jobs = _read_jobs(connection, country)
     if name is None and not jobs:
         return None
     run_id = resolve_run(connection, run or "latest").run_id if jobs else 0
@@ -91,25 +91,25 @@ def read_country_page(
     chosen = _choose(labels, label)
     baseline = next(iter(order_scenarios(job.scenario for job in jobs)), "")
     scenario_labels = connection.execute("SELECT name, label FROM scenarios WHERE label <> ''")
-    series = _read_series(connection, iso3, chosen, run_id)
+    series = _read_series(connection, country, chosen, run_id)
     colours = scenario_colours(_all_scenarios(connection))
     unit = read_unit(connection, chosen)
-    told = f"{chosen} in {name or iso3}"
+    title = f"{chosen} in {name or country}"
     return CountryPage(
-        iso3=iso3,
-        name=name or iso3,
+        iso3=country,
+        name=name or country,
         groups=groups,
         run_id=run_id,
-        runs=_read_runs(connection, iso3),
+        runs=_read_runs(connection, country),
         label=chosen,
         unit=unit,
         labels=labels,
         baseline=baseline,
         scenario_labels=dict(scenario_labels.fetchall()),
-        totals=_read_totals(connection, iso3, chosen, baseline, run_id) if jobs else [],
+        totals=_read_totals(connection, country, chosen, baseline, run_id) if jobs else [],
         jobs=jobs,
-        chart=draw_values(told, unit, baseline, series, colours),
-        difference_chart=draw_differences(told, unit, baseline, series, colours),
+        chart=draw_values(title, unit, baseline, series, colours),
+        difference_chart=draw_differences(title, unit, baseline, series, colours),
     )
 
 
@@ -150,23 +150,16 @@ def _read_runs(connection: sqlite3.Connection, iso3: str) -> list[int]:
 
 def _read_jobs(connection: sqlite3.Connection, iso3: str) -> list[CountryJob]:
     rows = connection.execute(
-        """SELECT scenario, max(run_id), job_status, completed_at, coalesce(error_kind, ''),
-                  coalesce(error, ''), max(run_id) FILTER (WHERE job_status = 'success')
-             FROM job_results WHERE country = ? GROUP BY scenario""",
+        """SELECT scenario, run_id, job_status, completed_at, coalesce(error_kind, ''),
+                  coalesce(error, ''), success_run_id
+             FROM (SELECT scenario, max(run_id) AS run_id,
+                          max(run_id) FILTER (WHERE job_status = 'success') AS success_run_id
+                     FROM job_results WHERE country = ?1 GROUP BY scenario)
+             JOIN job_results USING (run_id, scenario) WHERE country = ?1""",
         [iso3],
     )
-    # two maxima in one row would leave the other columns open, so the newest is looked up by key
-    newest = {row[0]: (row[1], row[6]) for row in rows}
-    jobs = []
-    for scenario in order_scenarios(newest):
-        run_id, success_run_id = newest[scenario]
-        status, completed_at, kind, error = connection.execute(
-            """SELECT job_status, completed_at, coalesce(error_kind, ''), coalesce(error, '')
-                 FROM job_results WHERE run_id = ? AND country = ? AND scenario = ?""",
-            [run_id, iso3, scenario],
-        ).fetchone()
-        jobs.append(CountryJob(scenario, run_id, status, completed_at, kind, error, success_run_id))
-    return jobs
+    jobs = {row[0]: CountryJob(*row) for row in rows}
+    return [jobs[scenario] for scenario in order_scenarios(jobs)]
 
 
 def _read_totals(
@@ -176,7 +169,7 @@ def _read_totals(
     values: dict[str, Any] = {
         "run": run_id, "country": iso3, "label": label, "baseline": baseline,
     }  # fmt: skip
-    _, rows = run_canned_query(connection, questions()["scenario_totals"], values)
+    _, rows = run_canned_query(connection, questions_of(None)["scenario_totals"], values)
     totals = {row[0]: Total(*row[:6]) for row in rows}
     return [totals[scenario] for scenario in order_scenarios(totals)]
 

@@ -83,16 +83,18 @@ def read_job_page(
     if job is None:
         return None
     named = _one(connection, "SELECT name FROM countries WHERE iso3 = ?", (country,)) or {}
-    told = _one(connection, "SELECT label, description FROM scenarios WHERE name = ?", (scenario,))
-    told = told or {}
+    described = _one(
+        connection, "SELECT label, description FROM scenarios WHERE name = ?", (scenario,)
+    )
+    described = described or {}
     inputs = _one(
         connection, "SELECT * FROM input_sets WHERE input_set_id = ?", (job["input_set_id"],)
     )
     return JobPage(
         job=job,
         country_name=named.get("name") or country,
-        scenario_label=told.get("label") or "",
-        scenario_description=told.get("description") or "",
+        scenario_label=described.get("label") or "",
+        scenario_description=described.get("description") or "",
         notes=read_notes(job["notes"]),
         inputs={name: inputs[name] for name in _INPUTS if inputs[name]} if inputs else {},
         parameters=_parameters(connection, inputs["scenario_digest"], country) if inputs else (),

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
-from ingest.browser.formatting import state_word
+from ingest.browser.states import state_word
 from ingest.study.scenario_order import order_scenarios
 from ingest.text.times import age_text
 
@@ -116,6 +116,24 @@ def read_matrix(connection: sqlite3.Connection, now: datetime | None = None) -> 
         for iso3, name, region in countries
     )  # fmt: skip
     return Matrix(scenarios, {name: label for name, label in labels.items() if label}, rows)
+
+
+@dataclass(frozen=True)
+class CountriesPage:
+    """The countries of a region, of all where it is empty."""
+
+    matrix: Matrix
+    region: str
+
+    @property
+    def rows(self) -> list[MatrixRow]:
+        """The countries to be shown."""
+        return [row for row in self.matrix.rows if self.region in ("", row.region)]
+
+
+def read_countries_page(connection: sqlite3.Connection, region: str | None) -> CountriesPage:
+    """The page of the countries of a region, of all without one."""
+    return CountriesPage(read_matrix(connection), region or "")
 
 
 def read_countries(

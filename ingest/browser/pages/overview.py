@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from ingest.browser.pages.changes import Change, count_changes, read_changes
+from ingest.browser.pages.changes import Change, read_changes
 from ingest.browser.pages.matrix import Matrix, read_matrix
 from ingest.browser.pages.run import RuleFindings, read_findings
 from ingest.browser.pages.runs import Progress, Run, read_progress, read_run_facts
+from ingest.browser.questions.catalogue import question_topics
 from ingest.database.states import RunRef, newest_run, run_before
+from ingest.questions.files import CannedQuery
 
 SHOWN_CHANGES = 8
 
@@ -25,10 +27,13 @@ class Overview:
     going_on: Progress | None
     previous: RunRef | None
     matrix: Matrix
-    changed_series: int
-    changed_combinations: int
     changes: list[Change]
     findings: list[RuleFindings]
+
+    @property
+    def topics(self) -> list[tuple[str, list[CannedQuery]]]:
+        """The questions by topic."""
+        return question_topics()
 
     @property
     def finding_counts(self) -> tuple[int, int]:
@@ -44,14 +49,12 @@ def read_overview(connection: sqlite3.Connection) -> Overview:
     ended = last.run_id if last else None
     run = None if ended is None else read_run_facts(connection, ended)
     is_going_on = newest is not None and newest != last
-    series, combinations = (0, 0) if ended is None else count_changes(connection, ended)
+    changed_series = run.facts["changed_series"] if run else 0
     return Overview(
         run=run,
         going_on=read_progress(connection, newest.run_id) if newest and is_going_on else None,
         previous=None if ended is None else run_before(connection, ended),
         matrix=read_matrix(connection),
-        changed_series=series,
-        changed_combinations=combinations,
-        changes=read_changes(connection, ended, SHOWN_CHANGES) if ended and series else [],
+        changes=read_changes(connection, ended, SHOWN_CHANGES) if ended and changed_series else [],
         findings=[] if ended is None else read_findings(connection, ended),
     )

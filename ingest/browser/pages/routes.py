@@ -1,122 +1,167 @@
-"""The pages by name: the template of each, and what is read for it from a connection."""
+"""The pages of ingest's own, in one table: address, template, entry of the menu, reader.
+
+A new page is a reader in this folder, a template, and a line of PAGES.
+"""
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from ingest.browser.links import decode
+from ingest.browser.links import Links, decode
+from ingest.browser.own_database import results_databases
 from ingest.browser.pages.api import read_api_questions
-from ingest.browser.pages.changes import count_changes, read_changes, read_label_changes
+from ingest.browser.pages.changes import read_changes_page
 from ingest.browser.pages.country import read_country_page
 from ingest.browser.pages.job import read_job_page
-from ingest.browser.pages.matrix import read_matrix
+from ingest.browser.pages.matrix import read_countries_page
 from ingest.browser.pages.overview import read_overview
 from ingest.browser.pages.run import read_run_page
-from ingest.browser.pages.runs import read_progress, read_run_facts, read_run_list
-from ingest.browser.questions.catalogue import question_topics
+from ingest.browser.pages.runs import Progress, read_progress, read_runs_page, run_number
+from ingest.browser.protocols import Database, Datasette, Request
 from ingest.database.states import newest_run
+from ingest.errors import IngestError
 
-RUNS_A_PAGE = 50
-CHANGES_A_PAGE = 500
-
-Arguments = Mapping[str, str]
-Values = dict[str, Any]
+T = TypeVar("T")
+View = Callable[[Any, Any], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page. read gives the template's values, None where there is no such thing (404).
+    """A page: where it is, and what it shows under which entry of the menu.
 
-    read takes a connection, the parts of the path, and the arguments after the question mark.
+    pattern: of the address, without base_url. read takes a connection, the parts of the path, and
+    the arguments after the question mark (None where one is missing), by their names; it gives the
+    template's `page`, None where there is no such thing (404).
     """
 
+    pattern: str
     template: str
-    read: Callable[[sqlite3.Connection, Arguments, Arguments], Values | None]
+    place: str
+    read: Callable[..., object]
+    arguments: tuple[str, ...] = ()
 
 
-def _overview(connection: sqlite3.Connection, path: Arguments, given: Arguments) -> Values:
-    return {"overview": read_overview(connection), "topics": question_topics()}
+# Datasette keeps "-" for itself, so no table can be called that.
+_OWN = r"/(?P<database>[^/.]+)/-/"
+_RUN = rf"{_OWN}run/(?P<run_id>\d{{1,15}})"
+_COUNTRY = r"(?P<country>[^/]+)"
+_JOB = rf"{_OWN}job/(?P<run_id>\d{{1,15}})/{_COUNTRY}/(?P<scenario>[^/]+)"
+
+PAGES = {
+    "home": Page("/$", "overview.html", "Overview", read_overview),
+    "overview": Page(f"{_OWN}overview$", "overview.html", "Overview", read_overview),
+    "countries": Page(
+        f"{_OWN}countries$", "countries.html", "Countries", read_countries_page, ("region",)
+    ),
+    "country": Page(
+        f"{_OWN}country/{_COUNTRY}$", "country.html", "Countries", read_country_page,
+        ("label", "run"),
+    ),
+    "runs": Page(f"{_OWN}runs$", "runs.html", "Runs", read_runs_page, ("before",)),
+    "run": Page(f"{_RUN}$", "run.html", "Runs", read_run_page),
+    "changes": Page(
+        f"{_RUN}/changes$", "changes.html", "Runs", read_changes_page, ("label", "country")
+    ),
+    "job": Page(f"{_JOB}$", "job.html", "Runs", read_job_page),
+    "api": Page(f"{_OWN}api$", "api.html", "Data", read_api_questions),
+}  # fmt: skip
+PROGRESS = rf"{_OWN}progress\.json$"
 
 
-def _countries(connection: sqlite3.Connection, path: Arguments, given: Arguments) -> Values:
-    matrix = read_matrix(connection)
-    region = given.get("region") or ""
-    rows = [row for row in matrix.rows if region in ("", row.region)]
-    regions = [name for name, _ in matrix.regions]
-    return {"matrix": matrix, "rows": rows, "regions": regions, "region": region}
+def place_of(path: str) -> str | None:
+    """The entry of the menu that a path (without base_url) belongs to; None for other pages."""
+    return next((page.place for page in PAGES.values() if re.match(page.pattern, path)), None)
 
 
-def _country(connection: sqlite3.Connection, path: Arguments, given: Arguments) -> Values | None:
-    iso3 = decode(path["iso3"])
-    page = read_country_page(connection, iso3, given.get("label"), given.get("run"))
-    return {"page": page} if page else None
+def page_routes() -> list[tuple[str, View]]:
+    """Addresses and views, as Datasette registers them."""
+    pages = [(page.pattern, _page_view(page)) for page in PAGES.values()]
+    return [*pages, (PROGRESS, answer_progress)]
 
 
-def _runs(connection: sqlite3.Connection, path: Arguments, given: Arguments) -> Values:
-    before = _number(given.get("before"))
-    runs = read_run_list(connection, before, RUNS_A_PAGE + 1)
-    more = len(runs) > RUNS_A_PAGE
-    return {"runs": runs[:RUNS_A_PAGE], "has_more": more, "is_newest": before is None}
+def _page_view(page: Page) -> View:
+    async def view(datasette: Datasette, request: Request) -> Any:
+        from datasette import Response
+
+        database = await _chosen_database(datasette, request)
+        if database is None:
+            return Response.html(await datasette.render_template("no_results.html", {}, request))
+        given: dict[str, Any] = {name: request.args.get(name) or None for name in page.arguments}
+        given |= {name: decode(part) for name, part in request.url_vars.items()}
+        given.pop("database", None)
+        if "run_id" in given:
+            given["run_id"] = int(given["run_id"])
+        found = await _read(datasette, database, lambda conn: page.read(conn, **given))
+        context = {
+            "page": _known(found, "There is no such page in these results."),
+            "database": database.name,
+            "links": Links(database.route, datasette.setting("base_url")),
+            "metadata": datasette.metadata(),
+        }
+        body = await datasette.render_template(page.template, context, request)
+        return Response.html(body, headers={"Cache-Control": "no-cache"})
+
+    return view
 
 
-def _run(connection: sqlite3.Connection, path: Arguments, given: Arguments) -> Values | None:
-    page = read_run_page(connection, int(path["run"]))
-    return {"page": page} if page else None
+async def answer_progress(datasette: Datasette, request: Request) -> Any:
+    """How far a run is, the newest where none is named, as JSON for pages that watch it."""
+    from datasette import Response
+
+    database = _known(await _chosen_database(datasette, request), "There are no results.")
+    run = run_number(request.args.get("run"))
+    progress = await _read(datasette, database, lambda conn: _progress(conn, run))
+    values = _known(progress, "There is no such run.").as_json()
+    passing = values["status"] == "running"  # it tells how long the run has taken so far
+    return Response.json(values, headers={"Cache-Control": "no-store" if passing else "no-cache"})
 
 
-def _changes(connection: sqlite3.Connection, path: Arguments, given: Arguments) -> Values | None:
-    run = read_run_facts(connection, int(path["run"]))
-    if run is None:
+def _progress(connection: sqlite3.Connection, run_id: int | None) -> Progress | None:
+    newest = newest_run(connection) if run_id is None else None
+    return read_progress(connection, newest.run_id if newest else run_id or 0)
+
+
+async def _chosen_database(datasette: Datasette, request: Request) -> Database | None:
+    """The database that a path names, the first one with results at home; None without any."""
+    found = await results_databases(datasette)
+    route = request.url_vars.get("database")
+    if route is not None:
+        route = decode(route)
+        found = [database for database in found if database.route == route]
+        _known(found or None, f"There is no database {route} with results.")
+    if not found:
         return None
-    label, country = given.get("label") or None, given.get("country") or None
-    series, combinations = count_changes(connection, run.run_id)
-    changes = read_changes(connection, run.run_id, CHANGES_A_PAGE + 1, label=label, country=country)
-    return {
-        "run": run,
-        "label": label,
-        "country": country,
-        "labels": read_label_changes(connection, run.run_id),
-        "changed_series": series,
-        "changed_combinations": combinations,
-        "changes": changes[:CHANGES_A_PAGE],
-        "has_more": len(changes) > CHANGES_A_PAGE,
-    }
+    await datasette.ensure_permissions(
+        request.actor, [("view-database", found[0].name), "view-instance"]
+    )
+    return found[0]
 
 
-def _job(connection: sqlite3.Connection, path: Arguments, given: Arguments) -> Values | None:
-    country, scenario = decode(path["iso3"]), decode(path["scenario"])
-    page = read_job_page(connection, int(path["run"]), country, scenario)
-    return {"page": page} if page else None
+async def _read(
+    datasette: Datasette, database: Database, read: Callable[[sqlite3.Connection], T]
+) -> T:
+    """What a reader gives, within the time that any query has."""
+    from datasette.utils import sqlite_timelimit
+    from datasette.utils.asgi import BadRequest
+
+    def within_limit(connection: sqlite3.Connection) -> T:
+        with sqlite_timelimit(connection, datasette.sql_time_limit_ms):
+            return read(connection)
+
+    try:
+        return await database.execute_fn(within_limit)
+    except IngestError as exc:
+        raise BadRequest(str(exc)) from exc
 
 
-def _api(connection: sqlite3.Connection, path: Arguments, given: Arguments) -> Values:
-    return {"questions": read_api_questions(connection)}
+def _known(found: T | None, message: str) -> T:
+    """What was found; raises Datasette's NotFound (404) for None."""
+    if found is None:
+        from datasette import NotFound
 
-
-PAGES: dict[str, Page] = {
-    "home": Page("overview.html", _overview),
-    "overview": Page("overview.html", _overview),
-    "countries": Page("countries.html", _countries),
-    "country": Page("country.html", _country),
-    "runs": Page("runs.html", _runs),
-    "run": Page("run.html", _run),
-    "changes": Page("changes.html", _changes),
-    "job": Page("job.html", _job),
-    "api": Page("api.html", _api),
-}
-
-
-def read_progress_json(connection: sqlite3.Connection, given: Arguments) -> Values | None:
-    """How far a run is, the newest where none is named; None where there is no such run."""
-    newest = newest_run(connection)
-    run_id = _number(given.get("run")) or (newest.run_id if newest else 0)
-    progress = read_progress(connection, run_id)
-    return progress.as_json() if progress else None
-
-
-def _number(text: str | None) -> int | None:
-    """A run's number as a person may type it into a URL; None for anything else."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
+        raise NotFound(message)
+    return found

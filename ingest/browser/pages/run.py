@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from ingest.browser.pages.changes import (
     Change,
     LabelChanges,
-    count_changes,
     read_changes,
     read_label_changes,
 )
@@ -32,8 +31,6 @@ class RunPage:
     reasons: list[Reason]
     failures: list[Failure]
     durations: Durations
-    changed_series: int
-    changed_combinations: int
     labels: list[LabelChanges]
     changes: list[Change]
     findings: list[RuleFindings]
@@ -45,7 +42,7 @@ def read_run_page(connection: sqlite3.Connection, run_id: int) -> RunPage | None
     progress = read_progress(connection, run_id)
     if run is None or progress is None:
         return None
-    series, combinations = count_changes(connection, run_id)
+    has_changes = run.facts["changed_series"] > 0
     return RunPage(
         run=run,
         progress=progress,
@@ -54,10 +51,8 @@ def read_run_page(connection: sqlite3.Connection, run_id: int) -> RunPage | None
         reasons=read_reasons(connection, run_id),
         failures=read_failures(connection, run_id),
         durations=read_durations(connection, run_id),
-        changed_series=series,
-        changed_combinations=combinations,
-        labels=read_label_changes(connection, run_id) if series else [],
-        changes=read_changes(connection, run_id, SHOWN_CHANGES) if series else [],
+        labels=read_label_changes(connection, run_id) if has_changes else [],
+        changes=read_changes(connection, run_id, SHOWN_CHANGES) if has_changes else [],
         findings=read_findings(connection, run_id),
     )
 

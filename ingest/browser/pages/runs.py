@@ -11,19 +11,20 @@ from ingest.database.read import read_run, read_runs
 from ingest.text.numbers import count_text
 from ingest.text.times import duration_text
 
+SHOWN_RUNS = 50
 _ENDED = ("success", "failed", "timeout", "cancelled")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run. facts: the fields of read_run() and git_branch, ingest_version, source."""
+    """One run. facts: the fields of read_run(), and more of validation_runs."""
 
     facts: dict[str, Any]
     tags: tuple[str, ...]
 
     @property
     def run_id(self) -> int:
-        """Its number."""
+        """The run's id."""
         return int(self.facts["run_id"])
 
     @property
@@ -33,7 +34,7 @@ class Run:
 
     @property
     def is_running(self) -> bool:
-        """Whether it is going on, or was killed without a word."""
+        """Whether it is running, or was killed before it could say so."""
         return self.status == "running"
 
     @property
@@ -53,22 +54,38 @@ class Run:
         return int(facts["total_jobs"] - facts["successful_jobs"] - facts["failed_jobs"])
 
 
+_MORE = ("git_branch", "ingest_version", "source", "changed_series", "changed_combinations")
+
+
 def read_run_facts(connection: sqlite3.Connection, run_id: int) -> Run | None:
     """A run with its tags, None where there is none of that number."""
-    facts = read_run(connection, run_id, more=("git_branch", "ingest_version", "source"))
+    facts = read_run(connection, run_id, more=_MORE)
     if facts is None:
         return None
     tags = connection.execute("SELECT tag FROM run_tags WHERE run_id = ? ORDER BY tag", [run_id])
     return Run(facts, tuple(tag for (tag,) in tags))
 
 
-def read_run_list(
-    connection: sqlite3.Connection, before: int | None, limit: int
-) -> list[dict[str, Any]]:
-    """The newest runs, or those before one, with how many series each moved and its tags."""
-    tags = """(SELECT group_concat(tag, ', ') FROM run_tags AS t
-                WHERE t.run_id = validation_runs.run_id) AS tags"""
-    return read_runs(connection, limit, before=before, more=("changed_series", tags))
+@dataclass(frozen=True)
+class RunsPage:
+    """The newest runs, or those before one."""
+
+    runs: list[Run]
+    has_more: bool
+    is_newest: bool
+
+
+def run_number(text: str | None) -> int | None:
+    """A run's number as a person may type it into a URL; None for anything else."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def read_runs_page(connection: sqlite3.Connection, before: str | None) -> RunsPage:
+    """The newest runs, or those before the one that a URL names."""
+    end = run_number(before)
+    rows = read_runs(connection, SHOWN_RUNS + 1, before=end)
+    runs = [read_run_facts(connection, row["run_id"]) for row in rows[:SHOWN_RUNS]]
+    return RunsPage([run for run in runs if run], len(rows) > SHOWN_RUNS, end is None)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def answer_text(
     try:
         text = _compiled(template).render({**names, "rows": records, **_functions(records)})
     except (TemplateError, TypeError, ValueError, LookupError) as exc:
-        raise ConfigError(f"the answer {template!r:.80} cannot be told: {exc}") from exc
+        raise ConfigError(f"the answer {template!r:.80} cannot be written: {exc}") from exc
     return " ".join(text.split())
 
 

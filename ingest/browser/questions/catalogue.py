@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,14 +16,14 @@ OWN_QUESTIONS = "canned_queries"
 _loaded: dict[Path | None, tuple[Any, dict[str, CannedQuery]]] = {}
 
 
-def questions_of(database: Any) -> dict[str, CannedQuery]:
-    """The bundled questions and those in a folder `canned_queries` beside the database, by name.
+def questions_of(path: str | None) -> dict[str, CannedQuery]:
+    """The bundled questions and those in `canned_queries` beside a database file, by name.
 
     Files are read again when they change. Raises ConfigError: a file is wrong, or has the name of
     a bundled question.
     """
     bundled = _load(None)
-    folder = Path(database.path).parent / OWN_QUESTIONS if database.path else None
+    folder = Path(path).parent / OWN_QUESTIONS if path else None
     if folder is None or not folder.is_dir():
         return bundled
     own = _load(folder)
@@ -44,17 +42,11 @@ def _load(folder: Path | None) -> dict[str, CannedQuery]:
     return known[1]
 
 
-@lru_cache(maxsize=1)
-def questions() -> Mapping[str, CannedQuery]:
-    """The questions of this installation by name; read once."""
-    return load_canned_queries()
-
-
 def question_topics() -> list[tuple[str, list[CannedQuery]]]:
     """The questions by topic, in the order of the navigation."""
     order = ("Compare", "Countries", "Changes", "Runs", "Data")
     known = sorted(
-        questions().values(),
+        questions_of(None).values(),
         key=lambda query: (
             order.index(query.topic) if query.topic in order else len(order),
             query.topic,

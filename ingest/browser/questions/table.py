@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from ingest.browser import formatting
+from ingest.browser.protocols import Datasette, Request
 from ingest.browser.questions.routes import asked_question
 from ingest.browser.tables.cells import CHANGES, RUNS, TIMES, is_plain_number
 from ingest.questions.asked import AskedQuestion
+from ingest.text.numbers import exact_number, shared_decimals, table_number
 
 Rows = Sequence[Sequence[Any]]
 
@@ -83,7 +84,7 @@ class QuestionTable:
 
 
 async def read_question_table(
-    datasette: Any, request: Any, columns: Sequence[str], rows: Rows, display_rows: Rows
+    datasette: Datasette, request: Request, columns: Sequence[str], rows: Rows, display_rows: Rows
 ) -> QuestionTable:
     """The table of the question that a request asks.
 
@@ -158,15 +159,15 @@ def _breakable(text: str) -> Markup:
 
 def _figures(values: Sequence[Any], css_class: str, *, signed: bool) -> list[TableCell]:
     """Numbers with the same decimals; the attribute data-value has them as they are."""
-    decimals = formatting.shared_decimals(value for value in values if value is not None)
+    decimals = shared_decimals(value for value in values if value is not None)
     empty = TableCell(Markup(f' class="{css_class}"'), "")
     cells = []
     for value in values:
         if value is None:
             cells.append(empty)
             continue
-        text = formatting.table_number(value, decimals, signed=signed)
-        exact = formatting.exact_number(value)
+        text = table_number(value, decimals, signed=signed)
+        exact = exact_number(value)
         title = f' title="{exact}"' if exact not in (text, text[1:]) else ""
         attributes = f' class="{css_class}" data-value="{value!r}"{title}'
         cells.append(TableCell(Markup(attributes), text))

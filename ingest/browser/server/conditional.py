@@ -1,8 +1,8 @@
-"""ETags for data: who asks again for what has not changed gets 304, before any SQL runs.
+"""ETags for data: asked again for what has not changed, the server answers 304 before any SQL runs.
 
 A tag is made of everything that an answer depends on: the state of the database's file, the
 address, the question, and what is the same for the whole server (versions, settings, metadata).
-Pages have none, since they tell ages; neither has what depends on the clock or on who asks.
+Pages have none, since they show ages; nor has what depends on the clock or on who asks.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl
 
 from ingest import __version__
-from ingest.browser.asgi import App, Message, Receive, Send
 from ingest.browser.file_state import settled_state
+from ingest.browser.protocols import App, Database, Datasette, Message, Receive, Send
 from ingest.browser.questions.catalogue import questions_of
 from ingest.browser.tables.truncation import TRUNCATED_HEADER
 from ingest.errors import ConfigError
@@ -54,71 +53,57 @@ _CORS: Headers = [
 ]
 
 
-@dataclass(frozen=True)
-class Conditional:
-    """The application that answers conditional requests for data; the rest passes through."""
+def conditional(app: App, datasette: Datasette) -> App:
+    """ASGI middleware: answers conditional requests for data with 304 where nothing has changed."""
+    tags = Tags(datasette)
+    cors = _CORS if datasette.cors else []
+    base_url: str = datasette.setting("base_url")
 
-    app: App
-    datasette: Any
-    tags: Tags
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        found = _DATA.match(self._path(scope)) if scope["type"] == "http" else None
+    async def answer(scope: Message, receive: Receive, send: Send) -> None:
+        found = _DATA.match(_path(scope, base_url)) if scope["type"] == "http" else None
         if found is None:
-            await self.app(scope, receive, send)
-        elif scope["method"] == "OPTIONS" and self.datasette.cors:
+            await app(scope, receive, send)
+        elif scope["method"] == "OPTIONS" and cors:
             await _send(send, 204, _PREFLIGHT)
         else:
-            await self._answer(found, scope, receive, send)
+            tag = tags.of(found, scope)
+            wanted = _if_none_match(scope) if tag else set()
+            if tag and tag in wanted:
+                await _send(send, 304, _validators(tag) + cors)
+            else:
+                await app(scope, receive, _with_tag(send, tag, "*" in wanted, cors))
 
-    def _path(self, scope: Message) -> str:
-        """The path as Datasette's router sees it: still encoded, without base_url."""
-        raw = scope.get("raw_path")
-        path = raw.decode("latin-1").partition("?")[0] if raw else scope["path"]
-        base: str = self.datasette.setting("base_url")
-        below: str = path[len(base) :] if path.startswith(base) else path.removeprefix("/")
-        return f"/{below}"
-
-    async def _answer(
-        self, found: re.Match[str], scope: Message, receive: Receive, send: Send
-    ) -> None:
-        cors = _CORS if self.datasette.cors else []
-        tag = self.tags.of(found, scope)
-        wanted = _if_none_match(scope) if tag else set()
-        if tag and tag in wanted:
-            await _send(send, 304, _validators(tag) + cors)
-        else:
-            await self.app(scope, receive, _Sender(send, tag, "*" in wanted, cors))
+    return answer
 
 
-class _Sender:
-    """Sends an answer on with its tag; as 304 where any answer at all would do (If-None-Match: *).
+def _path(scope: Message, base_url: str) -> str:
+    """The path as Datasette's router sees it: still encoded, without base_url."""
+    raw = scope.get("raw_path")
+    path: str = raw.decode("latin-1").partition("?")[0] if raw else scope["path"]
+    return "/" + path.removeprefix(base_url if path.startswith(base_url) else "/")
 
-    tag: as Tags.of() gives it. An answer that says no-store gets none: it tells what passes.
+
+def _with_tag(send: Send, tag: str | None, any_will_do: bool, cors: Headers) -> Send:
+    """Sends an answer with its tag; as 304 where any answer would do (If-None-Match: *).
+
+    tag: as Tags.of() gives it. An answer that says no-store gets none: it is out of date at once.
     """
+    is_replaced = False
 
-    def __init__(self, send: Send, tag: str | None, any_will_do: bool, cors: Headers) -> None:
-        self._send = send
-        self._tag = tag
-        self._any_will_do = any_will_do
-        self._cors = cors
-        self._is_replaced = False
-
-    async def __call__(self, message: Message) -> None:
-        if self._is_replaced:
-            return
+    async def send_on(message: Message) -> None:
+        nonlocal is_replaced
         if message["type"] == "http.response.start":
-            headers = _without(message.get("headers", []), [name for name, _ in self._cors])
-            tag = self._tag if _may_be_tagged(message["status"], headers) else None
-            if tag and self._any_will_do:
-                self._is_replaced = True
-                await _send(self._send, 304, _validators(tag) + self._cors)
-                return
-            if tag is not None:
+            headers = _without(message.get("headers", []), [name for name, _ in cors])
+            if tag is not None and _may_be_tagged(message["status"], headers):
+                is_replaced = bool(tag and any_will_do)
                 headers = [*_without(headers, [b"cache-control"]), *_tagged(tag)]
-            message = {**message, "headers": headers + self._cors}
-        await self._send(message)
+            message = {**message, "headers": headers + cors}
+        if not is_replaced:
+            await send(message)
+        elif tag and message["type"] == "http.response.start":
+            await _send(send, 304, _validators(tag) + cors)
+
+    return send_on
 
 
 def _may_be_tagged(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -162,7 +147,7 @@ def _if_none_match(scope: Message) -> set[str]:
 class Tags:
     """Makes the tags of one server."""
 
-    datasette: Any
+    datasette: Datasette
     _server: str = ""
 
     def of(self, found: re.Match[str], scope: Message) -> str | None:
@@ -187,12 +172,12 @@ class Tags:
         parts = (self._of_server(), database.path, state, found[0], query_string, asked)
         return f'W/"{_digest(parts)}"' if state else ""
 
-    def _query(self, database: Any, name: str) -> tuple[str, object]:
+    def _query(self, database: Database, name: str) -> tuple[str, object]:
         """The SQL of the question or query of a name, and all there is to it; nothing of a table.
 
         Raises ConfigError: a question beside the database is wrong.
         """
-        question = questions_of(database).get(name) if database.path else None
+        question = questions_of(database.path).get(name)
         if question:
             return question.sql, question
         queries = self.datasette.metadata("queries", database=database.name) or {}
@@ -230,8 +215,3 @@ def _code_state() -> list[tuple[str, int, int]]:
 
 def _digest(parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-
-def conditional(app: App, datasette: Any) -> App:
-    """The application with ETags on its data."""
-    return Conditional(app, datasette, Tags(datasette))

@@ -16,11 +16,21 @@ _NAME = "validation_results"
 
 
 def browser_metadata(names: Iterable[str]) -> dict[str, Any]:
-    """metadata.yml with what it says of a results database said of each of these names."""
-    document = yaml.safe_load(resource_path("metadata.yml").read_text(encoding="utf-8"))
+    """metadata.yml with its description of a results database under each of these names."""
+    document = _document()
     described = document["databases"].pop(_NAME)
     document["databases"] |= {name: copy.deepcopy(described) for name in names}
     return dict(document)
+
+
+def described_tables() -> list[str]:
+    """The tables and views of a results database that metadata.yml describes."""
+    tables = _document()["databases"][_NAME]["tables"]
+    return [name for name in tables if not name.startswith("_")]
+
+
+def _document() -> Any:
+    return yaml.safe_load(resource_path("metadata.yml").read_text(encoding="utf-8"))
 
 
 def parse_metadata(text: str, where: str) -> dict[str, Any]:

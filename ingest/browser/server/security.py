@@ -1,12 +1,12 @@
-"""The outermost layer of the web server: methods that read alone, and headers that protect."""
+"""The outermost layer of the web server: only methods that read, and headers that protect."""
 
 from __future__ import annotations
 
-from ingest.browser.asgi import App, Message, Receive, Send
+from ingest.browser.protocols import App, Message, Receive, Send
 
 _METHODS = ("GET", "HEAD", "OPTIONS")
 
-# Scripts come from files alone, so text of the database can never become one. Charts and Datasette
+# Scripts come only from files, so text of the database can never become one. Charts and Datasette
 # write style attributes.
 _POLICY = "; ".join(
     (

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
-import importlib
 import io
 import json
 import socket
-import sys
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ingest.browser.protocols import Datasette
+from ingest.browser.server.datasette_internals import hide_local_variables, serve_command
 from ingest.browser.server.metadata import browser_metadata, merge_metadata, parse_metadata
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.errors import BackendError, ConfigError, DatabaseError
@@ -67,7 +67,7 @@ class ServeOptions:
 class Site:
     """A Datasette that is ready for requests. ssl: further arguments for the web server."""
 
-    datasette: Any
+    datasette: Datasette
     ssl: dict[str, Any]
 
 
@@ -77,7 +77,11 @@ def make_site(options: ServeOptions) -> Site:
     Raises ConfigError: Datasette is not installed, or cannot start with what was passed on to it.
     Options that its command line refuses raise ClickException.
     """
-    command = _datasette_command()
+    try:
+        command = serve_command()
+    except ImportError as exc:
+        raise ConfigError("Datasette is not installed: pip install 'ingest[browser]'") from exc
+    hide_local_variables()
     from datasette.utils import StartupError
 
     context = command.make_context("datasette", _arguments(options))
@@ -95,20 +99,6 @@ def make_site(options: ServeOptions) -> Site:
         raise ConfigError(f"Datasette: {exc}") from exc
     files = {name: given[name] for name in ("ssl_keyfile", "ssl_certfile") if given[name]}
     return Site(datasette, files)
-
-
-def _datasette_command() -> Any:
-    hook = sys.excepthook
-    try:
-        from datasette.cli import serve
-    except ImportError as exc:
-        raise ConfigError("Datasette is not installed: pip install 'ingest[browser]'") from exc
-    # Datasette prints the local variables of every error, of a mere 404 too, where rich is there.
-    # Its module of errors can be imported after its plugins only.
-    sys.excepthook = hook
-    handler = importlib.import_module("datasette.handle_exception")
-    handler.__dict__["rich"] = None
-    return serve
 
 
 def _arguments(options: ServeOptions) -> list[str]:
@@ -163,14 +153,14 @@ def open_socket(host: str, port: int) -> socket.socket:
             message = f"port {port} is taken. Choose another: ingest serve --port {free}"
             raise ConfigError(message) from exc
         raise ConfigError(f"{host} port {port} cannot be listened on: {exc}") from exc
-    # asyncio sets this for sockets it makes itself alone; without it the second part of an answer
+    # asyncio sets this only for sockets it makes itself; without it the second part of an answer
     # waits 40 ms for the first to be acknowledged, on every connection that is kept
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 
 def site_url(site: Site, listening: socket.socket) -> str:
-    """Where the site is to be found from this machine."""
+    """The address of the site on this machine."""
     host, port = listening.getsockname()[:2]
     host = f"[{host}]" if ":" in host else host
     scheme = "https" if site.ssl else "http"

@@ -1,4 +1,4 @@
-"""The frame around every page: whose results they are, where one can go, how values are told."""
+"""The frame around every page: whose results they are, where one can go, how values are shown."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.browser import formatting
+from ingest.browser import states
 from ingest.browser.links import Links
-from ingest.browser.own_database import has_results
-from ingest.browser.questions.catalogue import questions
+from ingest.browser.own_database import results_databases
+from ingest.browser.pages.routes import place_of
+from ingest.browser.protocols import Datasette
+from ingest.browser.questions.catalogue import questions_of
 from ingest.database.read import read_study_name
-from ingest.text.numbers import count_text, percent_text, quantity_text, signed_quantity_text
+from ingest.text.numbers import (
+    count_text,
+    percent_text,
+    quantity_text,
+    signed_quantity_text,
+    whole_number,
+)
 from ingest.text.times import age_text, duration_text, moment_text
 
 TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
@@ -19,18 +27,21 @@ TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
     "signed": signed_quantity_text,
     "percent": percent_text,
     "count": count_text,
-    "whole": formatting.whole_number,
+    "whole": whole_number,
     "duration": duration_text,
     "moment": moment_text,
     "age": age_text,
-    "state_word": formatting.state_word,
-    "state_mark": formatting.state_mark,
+    "state_word": states.state_word,
+    "state_mark": states.state_mark,
 }
-_OWN_PAGES = {
-    "/-/overview": "Overview",
-    "/-/countr": "Countries",
-    "/-/run": "Runs",
-    "/-/job": "Runs",
+# The menu.
+PLACES: dict[str, Callable[[Links], str]] = {
+    "Overview": Links.overview,
+    "Compare": lambda links: links.question("compare_scenarios"),
+    "Countries": Links.countries,
+    "Changes": lambda links: links.question("biggest_changes"),
+    "Runs": Links.runs,
+    "Data": Links.data,
 }
 
 
@@ -45,57 +56,39 @@ class Place:
 
 @dataclass(frozen=True)
 class Shell:
-    """The frame of one page. links: of the database that the page is about."""
+    """The frame of one page. links: of the database that the page is about.
+
+    databases: all with results, where there are several.
+    """
 
     study: str
     links: Links
-    navigation: tuple[Place, ...]
-    databases: tuple[Place, ...]
-    """All databases with results, where there are several."""
+    navigation: tuple[Place, ...] = ()
+    databases: tuple[Place, ...] = ()
 
 
-async def read_shell(datasette: Any, database: str | None = None, path: str = "") -> Shell:
+async def read_shell(datasette: Datasette, database: str | None = None, path: str = "") -> Shell:
     """The frame for a page on a database (by name; the first with results where None)."""
-    names = await results_databases(datasette)
-    name = database if database in names else next(iter(names), database)
     base_url = datasette.setting("base_url")
-    if name is None:
-        return Shell("", Links("", base_url), (), ())
-    chosen = datasette.get_database(name)
+    own = await results_databases(datasette)
+    chosen = next((one for one in own if one.name == database), own[0] if own else None)
+    if chosen is None:
+        other = datasette.get_database(database) if database else None
+        return Shell("", Links(other.route if other else "", base_url))
     links = Links(chosen.route, base_url)
-    study = await chosen.execute_fn(read_study_name) if name in names else ""
-    others = [datasette.get_database(other) for other in names]
-    switch = [
-        Place(other.name, Links(other.route, base_url).overview(), other.name == name)
-        for other in others
-    ]
-    navigation = _navigation(links, path) if name in names else ()
-    return Shell(study, links, navigation, tuple(switch) if len(switch) > 1 else ())
+    current = _current(path, links)
+    navigation = (Place(title, url(links), title == current) for title, url in PLACES.items())
+    switch = (Place(one.name, Links(one.route, base_url).overview(), one is chosen) for one in own)
+    return Shell(
+        study=await chosen.execute_fn(read_study_name),
+        links=links,
+        navigation=tuple(navigation),
+        databases=tuple(switch) if len(own) > 1 else (),
+    )
 
 
-async def results_databases(datasette: Any) -> list[str]:
-    """The names of the databases that hold results, in the order of the command line."""
-    names = [name for name in datasette.databases if not name.startswith("_")]
-    return [name for name in names if await datasette.get_database(name).execute_fn(has_results)]
-
-
-def _navigation(links: Links, path: str) -> tuple[Place, ...]:
-    places = {
-        "Overview": links.overview(),
-        "Compare": links.question("compare_scenarios"),
-        "Countries": links.countries(),
-        "Changes": links.question("biggest_changes"),
-        "Runs": links.runs(),
-        "Data": links.data(),
-    }
-    current = "Overview" if path == links.home() else _current(path.removeprefix(links.data()))
-    return tuple(Place(title, url, title == current) for title, url in places.items())
-
-
-def _current(below: str) -> str:
-    """The place that a page belongs to, by its path below the database; Data takes what is left."""
-    for beginning, title in _OWN_PAGES.items():
-        if below.startswith(beginning):
-            return title
-    query = questions().get(below.lstrip("/").partition(".")[0])
-    return (query.topic if query else "") or "Data"
+def _current(path: str, links: Links) -> str:
+    """The place that a page belongs to, by its path; Data takes what is left, and errors."""
+    place = place_of("/" + path.removeprefix(links.base_url)) if path else None
+    query = questions_of(None).get(path.removeprefix(links.data() + "/").partition(".")[0])
+    return place or (query.topic if query else "") or "Data"

@@ -13,20 +13,13 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from ingest.browser import formatting
+from ingest.browser import states
 from ingest.browser.links import Links, encode
+from ingest.browser.own_database import own_tables
 from ingest.database.records import read_notes
-from ingest.text.numbers import count_text, percent_text
+from ingest.text.numbers import count_text, exact_number, percent_text, table_number
 from ingest.text.times import duration_text, moment_text
 
-# The tables and views whose columns mean what metadata.yml says.
-OWN_TABLES = frozenset(
-    {
-        "validation_runs", "job_results", "metrics", "latest_metrics", "latest_results",
-        "countries", "scenarios", "elements", "labels", "series_changes", "quality_findings",
-        "reference_values", "run_tags", "inputs", "input_sets", "result_sets", "metric_values",
-    }
-)  # fmt: skip
 # Numbers by their columns' names where the table is not known: in somebody's SQL.
 _VALUES = frozenset(
     {
@@ -43,12 +36,12 @@ _DIGEST = re.compile(r"[0-9a-f]{16,128}")
 _SHOWN_ENTRIES = 3
 
 Row = Any
-"""A row as Datasette has it: values by column, keys() tells which there are."""
+"""A row as Datasette has it: values by column; keys() lists the columns."""
 
 
 @dataclass(frozen=True)
 class CellContext:
-    """What the cells of one database need. countries: names by ISO3, the code for want of one."""
+    """What the cells of one database need. countries: ISO3 code -> name, else the code."""
 
     links: Links
     countries: Mapping[str, str] = field(default_factory=dict)
@@ -61,7 +54,7 @@ def render_value(
 
     value: as in the row, or Datasette's {"value", "label"} of a foreign key. table: None for SQL.
     """
-    own = table in OWN_TABLES
+    own = table in own_tables()
     if value is None or value == "" or not (own or table is None):
         return None
     if own and (column in _OTHER_ROWS or (table, column) == ("countries", "name")):
@@ -78,7 +71,7 @@ def may_render(column: str, value: Any, table: str | None) -> bool:
     """Whether render_value() may have something to say; quickly, before a database is asked."""
     if table is None:
         return column in _BY_COLUMN or column in _VALUES
-    return table in OWN_TABLES and value is not None
+    return table in own_tables() and value is not None
 
 
 def plain_value(value: Any) -> Any:
@@ -95,7 +88,7 @@ def is_plain_number(column: str) -> bool:
 
 
 def country_cell(context: CellContext, value: Any, row: Row) -> Markup | None:
-    """Kenya (KEN), or the code alone where the row has the name as well, linked to its page."""
+    """Kenya (KEN), or only the code where the row has the name as well, linked to its page."""
     name = context.countries.get(value) if isinstance(value, str) else None
     if name is None:
         return None
@@ -158,9 +151,9 @@ def _is_run(value: Any) -> bool:
 
 def state_cell(context: CellContext, value: Any, row: Row) -> Markup | None:
     """A state's mark and word, as in the macro `badge` of templates/_parts.html."""
-    if not isinstance(value, str) or value not in formatting.STATE_MARKS:
+    if not isinstance(value, str) or value not in states.STATE_MARKS:
         return None
-    mark, word = formatting.state_mark(value), formatting.state_word(value)
+    mark, word = states.state_mark(value), states.state_word(value)
     mark = f'<span aria-hidden="true">{mark}</span>'
     return Markup(f'<span class="badge is-{value}">{mark} {word}</span>')
 
@@ -205,21 +198,19 @@ def duration_cell(context: CellContext, value: Any, row: Row) -> Markup | None:
     """2 min 05 s; the seconds on hover."""
     if not _is_number(value):
         return None
-    return _figure(duration_text(value), f"{formatting.exact_number(value)} s")
+    return _figure(duration_text(value), f"{exact_number(value)} s")
 
 
 def share_cell(context: CellContext, value: Any, row: Row) -> Markup | None:
     """A share as percent: +1.34 %."""
-    return (
-        _figure(percent_text(value), formatting.exact_number(value)) if _is_number(value) else None
-    )
+    return _figure(percent_text(value), exact_number(value)) if _is_number(value) else None
 
 
 def _number(column: str, value: Any) -> Markup | None:
     if not _is_number(value) or is_plain_number(column):
         return None
-    text = formatting.table_number(value, signed=column in CHANGES)
-    return _figure(text, formatting.exact_number(value))
+    text = table_number(value, signed=column in CHANGES)
+    return _figure(text, exact_number(value))
 
 
 def _is_number(value: Any) -> bool:

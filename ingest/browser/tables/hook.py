@@ -1,6 +1,6 @@
 """Cells in Datasette: which databases are ours, and the names that their cells need at hand.
 
-Datasette asks for each cell by itself. The names are read once per state of the database, by the
+Datasette asks for every cell separately. The names are read once per state of the database, by the
 first cell that needs them; every further one is answered without waiting.
 """
 
@@ -17,16 +17,17 @@ from markupsafe import Markup
 from ingest.browser.links import Links
 from ingest.browser.memo import memo_of
 from ingest.browser.own_database import has_results
+from ingest.browser.protocols import Database, Datasette
 from ingest.browser.tables.cells import CellContext, may_render, render_value
 
 # Whether a database has changed is not looked up for each of a page's cells.
 _TRUSTED_S = 0.1
 
-_trusted: WeakKeyDictionary[Any, tuple[float, CellContext | None]] = WeakKeyDictionary()
+_trusted: WeakKeyDictionary[Database, tuple[float, CellContext | None]] = WeakKeyDictionary()
 
 
 def render_cell(
-    datasette: Any, database: str, table: str | None, column: str, value: Any, row: Any
+    datasette: Datasette, database: str, table: str | None, column: str, value: Any, row: Any
 ) -> Markup | Callable[[], Awaitable[Markup | None]] | None:
     """What Datasette's hook gives back: HTML, None for a cell that is left to Datasette, or what
     Datasette is to call and await, once the database has changed."""
@@ -47,10 +48,10 @@ def render_cell(
     return read_and_render
 
 
-async def cell_context(datasette: Any, source: Any) -> CellContext | None:
+async def cell_context(datasette: Datasette, source: Database) -> CellContext | None:
     """What the cells of a database need, as of now; None for one that ingest did not make."""
     links = Links(source.route, datasette.setting("base_url"))
-    memo = memo_of(source)
+    memo = memo_of(source.path)
     key = ("cells", (links,))
     if key not in memo:
         memo[key] = await source.execute_fn(lambda connection: _read_context(connection, links))

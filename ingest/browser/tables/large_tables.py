@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable
-from typing import Any
 
-from ingest.browser.asgi import App, Message, Receive, Send
 from ingest.browser.file_state import State, settled_state
+from ingest.browser.own_database import LARGE, NARROW_FILTERS
+from ingest.browser.protocols import App, Database, Message, Receive, Request, Send
+from ingest.browser.server.datasette_internals import (
+    Counts,
+    leave_reference_out,
+    replace_counts,
+)
 
-_LARGE = re.compile(r"/(metrics|latest_metrics|metric_values)(\.\w+)?$")
+_LARGE = re.compile(rf"/({'|'.join(LARGE)})(\.\w+)?$")
 _ARGUMENT = b"_nocount"
-# Filters that leave at most some hundred thousand rows of them.
-_NARROW = ("country", "ulid", "result_set_id")
 
 
 def uncounted(app: App) -> App:
@@ -37,65 +40,44 @@ def _without_count(scope: Message) -> Message:
     return {**scope, "query_string": b"&".join(filter(None, (given, _ARGUMENT + b"=1")))}
 
 
-def can_be_sorted(request: Any, table: str) -> bool:
+def can_be_sorted(request: Request, table: str) -> bool:
     """Whether a table is sorted within moments: of a large one that is so where a filter is narrow.
 
     Sorting tens of millions of rows ends at the time limit, so pages should not offer it.
     """
-    if not _LARGE.search(f"/{table}"):
+    if table not in LARGE:
         return True
-    return any(name in request.args or f"{name}__exact" in request.args for name in _NARROW)
+    return any(name in request.args or f"{name}__exact" in request.args for name in NARROW_FILTERS)
 
 
-# Datasette counts what refers to a row, without an index on this for seconds.
-_UNCOUNTED_REFERENCE = ("metric_values", "element_id")
-
-Counts = dict[str, int | None]
 _NUMBERS = "SELECT coalesce(sum(row_count), 0) FROM result_sets"
 
 
-def count_without_scan(database: Any) -> None:
+def count_without_scan(database: Database) -> None:
     """Have Datasette count the tables of a database by what is known of them.
 
     Datasette gives each count(*) some milliseconds, but SQLite cannot be interrupted in one: the
     page of a database would read all of its file. metric_values has as many rows as the result sets
-    say. What was counted holds until the file changes.
+    say. What was counted holds until the file changes. The page of an element does not count its
+    numbers: they have no index for it.
     """
     known: dict[State, Counts] = {}
-    count_plainly = database.table_counts
 
-    async def table_counts(limit: float = 10) -> Counts:
+    async def table_counts() -> Counts | None:
         names = await database.table_names()
         if not {"metric_values", "result_sets"} <= set(names):
-            counted: Counts = await count_plainly(limit)
-            return counted
+            return None
         state = settled_state(database.path) if database.path else None
-        if state is None or state not in known:
-            counted = await database.execute_fn(lambda conn: _count(conn, names))
-            known.clear()
-            if state is not None:
-                known[state] = counted
-            return counted
-        return known[state]
+        if state is not None and state in known:
+            return known[state]
+        counted = await database.execute_fn(lambda conn: _count(conn, names))
+        known.clear()
+        if state is not None:
+            known[state] = counted
+        return counted
 
-    database.table_counts = table_counts
-
-
-def leave_large_references_out(database: Any) -> None:
-    """Have the page of an element not count its numbers among millions: they have no such index."""
-    find_foreign_keys = database.get_all_foreign_keys
-
-    async def get_all_foreign_keys() -> Any:
-        found = await find_foreign_keys()
-        if "elements" in found:
-            found["elements"]["incoming"] = [
-                key
-                for key in found["elements"]["incoming"]
-                if (key["other_table"], key["other_column"]) != _UNCOUNTED_REFERENCE
-            ]
-        return found
-
-    database.get_all_foreign_keys = get_all_foreign_keys
+    replace_counts(database, table_counts)
+    leave_reference_out(database, "elements", ("metric_values", "element_id"))
 
 
 def _count(connection: sqlite3.Connection, names: Iterable[str]) -> Counts:

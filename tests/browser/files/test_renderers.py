@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import re
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +21,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ingest.browser.files.drawing_process import DrawingProcess
+from ingest.browser.files.drawing import DrawingProcess
 from ingest.charts.style import message_chart
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import load_canned_queries
@@ -294,7 +298,7 @@ def test_a_drawing_that_takes_too_long_is_ended_and_the_next_one_works() -> None
     with closing(DrawingProcess(limit_s=0.01)) as process:
         with pytest.raises(ConfigError, match=r"^the chart was not drawn within 0\.01 s"):
             process.draw("png", SPEC)
-        process._limit_s = 60
+        process.limit_s = 60
         assert png_size(process.draw("png", SPEC))
 
 
@@ -302,8 +306,8 @@ def test_a_process_that_ended_is_started_again() -> None:
     with closing(DrawingProcess()) as process:
         first = process.draw("svg", SPEC)
         process.stop()
-        assert process._process is not None
-        process._process.wait()
+        for child in multiprocessing.active_children():
+            child.join()
         assert process.draw("svg", SPEC) == first
 
 
@@ -327,3 +331,38 @@ def test_a_chart_that_loads_something_is_not_drawn(tmp_path: Path) -> None:
         except ConfigError:
             return
         assert b"secret" not in picture
+
+
+DRAW_AND_WAIT = """
+import multiprocessing
+import os
+import time
+from ingest.browser.files.drawing import DrawingProcess
+from ingest.charts.style import message_chart
+
+process = DrawingProcess()
+process.draw("svg", message_chart("Title", "Message"))
+print(multiprocessing.active_children()[0].pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_the_process_ends_with_its_server_however_that_ends() -> None:
+    command = [sys.executable, "-c", DRAW_AND_WAIT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        drawing = int(server.stdout.readline())
+        server.kill()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and is_alive(drawing):
+        time.sleep(0.05)
+    assert not is_alive(drawing)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")

@@ -452,5 +452,5 @@ def test_a_template_sees_rows_and_names_and_gives_one_line_of_text() -> None:
     ["{{ nobody }}", "{{ 1 +", "{{ first('b') }}", "{{ rows.__class__.__mro__ }}", "{{ a | nix }}"],
 )
 def test_a_wrong_template_is_told(template: str) -> None:
-    with pytest.raises(ConfigError, match=r"^the answer .* cannot be told: "):
+    with pytest.raises(ConfigError, match=r"^the answer .* cannot be written: "):
         answer_text(template, {}, ["a"], [(1,)])

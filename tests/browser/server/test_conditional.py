@@ -411,12 +411,10 @@ def test_state_is_told_when_the_last_change_is_a_while_ago(tmp_path: Path) -> No
 
 
 def test_what_was_read_is_remembered_of_settled_files_alone(tmp_path: Path) -> None:
-    class Database:
-        path = str(tmp_path / "a.db")
-
-    Path(Database.path).write_bytes(b"1")
-    memo_of(Database)["key", ()] = "read a moment ago"
-    assert memo_of(Database) == {}
-    settle(Path(Database.path))
-    memo_of(Database)["key", ()] = "read"
-    assert memo_of(Database) == {("key", ()): "read"}
+    file = tmp_path / "a.db"
+    file.write_bytes(b"1")
+    memo_of(str(file))["key", ()] = "read a moment ago"
+    assert memo_of(str(file)) == {}
+    settle(file)
+    memo_of(str(file))["key", ()] = "read"
+    assert memo_of(str(file)) == {("key", ()): "read"}

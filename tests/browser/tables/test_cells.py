@@ -18,13 +18,14 @@ from urllib.parse import quote
 import jinja2
 import pytest
 
-from ingest.browser.formatting import STATE_MARKS, exact_number, shared_decimals, table_number
 from ingest.browser.links import Links
 from ingest.browser.questions.table import build_question_table
 from ingest.browser.server.shell import TEMPLATE_FILTERS
+from ingest.browser.states import STATE_MARKS
 from ingest.browser.tables.cells import CellContext, render_value
 from ingest.questions.asked import AskedQuestion
 from ingest.questions.files import parse_canned_query
+from ingest.text.numbers import exact_number, shared_decimals, table_number
 from tests.browser.site import ODD_LABEL, ODD_SCENARIO, ODD_TEXT, Answer, Site, start_site
 from tests.conftest import PROJECT, StudyFolder
 from tests.questions.test_canned_queries import HEAD

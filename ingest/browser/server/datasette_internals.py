@@ -1,0 +1,133 @@
+"""The private parts of Datasette that the browser relies on, all of them, one function for each.
+
+Datasette may change them with any release. Each has a test in
+tests/browser/server/test_datasette_internals.py that says which one another Datasette has changed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from ingest.browser.protocols import Database, Datasette, Request
+
+Counts = dict[str, int | None]
+
+# How the SQL for a page of one row ends; it reads a row more to know if there are more.
+_PAGE_END = re.compile(r" limit 2( offset \d+)?$")
+
+
+def serve_command() -> Any:
+    """Datasette's command line: a click command that gives the instance back where asked to.
+
+    Raises ImportError: Datasette is not installed.
+    """
+    hook = sys.excepthook
+    from datasette.cli import serve
+
+    sys.excepthook = hook  # one of its plugins may replace it
+    return serve
+
+
+def hide_local_variables() -> None:
+    """Where rich is there, Datasette prints the local variables of every error, of a 404 too.
+
+    The module has rich in a variable, and None where it is not installed.
+    """
+    # this module can only be imported after Datasette's plugins
+    importlib.import_module("datasette.handle_exception").__dict__["rich"] = None
+
+
+@contextmanager
+def own_connection(datasette: Datasette, database: Database) -> Iterator[sqlite3.Connection]:
+    """A connection prepared as Datasette prepares its own, so that texts are the same."""
+    private: Any = database
+    connection: sqlite3.Connection = private.connect()
+    try:
+        prepare: Any = datasette
+        prepare._prepare_connection(connection, database.name)
+        yield connection
+    finally:
+        connection.close()
+        if connection in private._all_file_connections:
+            private._all_file_connections.remove(connection)
+
+
+def table_view(datasette: Datasette) -> Any:
+    """The view that answers tables and canned queries; dispatch_request(request) answers."""
+    from datasette.views.table import TableView
+
+    return TableView(datasette)
+
+
+def database_view(datasette: Datasette) -> Any:
+    """The view that answers visitors' SQL; dispatch_request(request) answers."""
+    from datasette.views.database import DatabaseView
+
+    return DatabaseView(datasette)
+
+
+async def first_row(view: Any, request: Request) -> Any:
+    """What a view knows for a page of one row: data with query.sql, columns, primary_keys, ...
+
+    Another answer of Datasette, such as a redirect, where the view gives one.
+    """
+    found = await view.data(request, _size=1)
+    return found[0] if isinstance(found, tuple) else found
+
+
+def without_page_end(sql: str, limit: int) -> str:
+    """The SQL of first_row() for a table with another limit; -1 is every row."""
+    whole, count = _PAGE_END.subn(lambda end: f" limit {limit}{end[1] or ''}", sql)
+    if not count:
+        raise RuntimeError(f"Datasette's SQL of a page does not end as it did: {sql}")
+    return whole
+
+
+def magic_values(datasette: Datasette, request: Request, values: Any) -> Mapping[str, Any]:
+    """The values of an SQL statement and Datasette's magic ones, such as :_now_epoch."""
+    from datasette.views.database import MagicParameters
+
+    found: Mapping[str, Any] = MagicParameters(values, request, datasette)
+    return found
+
+
+def json_answer(args: Any, data: dict[str, Any], view_name: str) -> Any:
+    """Datasette's own JSON; it takes rows out of data for some shapes."""
+    from datasette.renderer import json_renderer
+
+    return json_renderer(args, data, view_name)
+
+
+def replace_counts(database: Database, count: Callable[[], Awaitable[Counts | None]]) -> None:
+    """Have the pages show other counts of a database's tables; Datasette's own where it is None."""
+    private: Any = database
+    count_plainly = private.table_counts
+
+    async def table_counts(limit: float = 10) -> Counts:
+        counted: Counts | None = await count()
+        return await count_plainly(limit) if counted is None else counted
+
+    private.table_counts = table_counts
+
+
+def leave_reference_out(database: Database, table: str, other: tuple[str, str]) -> None:
+    """Have the page of a table's row not count the rows that refer to it by (table, column)."""
+    private: Any = database
+    find_foreign_keys = private.get_all_foreign_keys
+
+    async def get_all_foreign_keys() -> Any:
+        found = await find_foreign_keys()
+        if table in found:
+            incoming = found[table]["incoming"]
+            found[table]["incoming"] = [
+                key for key in incoming if (key["other_table"], key["other_column"]) != other
+            ]
+        return found
+
+    private.get_all_foreign_keys = get_all_foreign_keys
