@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from ingest.changes.causes import CauseFinder
-from ingest.commands.common.context import database_path, study_options
-from ingest.commands.common.words import code_words, local_time
-from ingest.database.files import open_for_reading
+from ingest.commands.common.context import StudyChoice, study_options
+from ingest.commands.common.options import json_option
+from ingest.commands.common.output import code_words, local_time, print_json
 from ingest.study.combination import select_names
 from ingest.text.numbers import count_text, percent_text
 
@@ -45,30 +43,28 @@ class HistoryEntry:
 @click.argument("country")
 @click.argument("scenario")
 @study_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+@json_option
 def explain(
     country: str,
     scenario: str,
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     as_json: bool,
 ) -> None:
-    """Tell the history of one combination: runs, reasons, inputs, results.
+    """Show the history of one combination: runs, reasons, inputs, results.
 
     \b
     Examples:
       ingest explain KEN baseline
       ingest explain KEN baseline --json
     """
-    with closing(open_for_reading(database_path(study_path, database))) as connection:
+    with choice.reading() as connection:
         countries = connection.execute("SELECT DISTINCT country FROM job_results")
         (country,) = select_names([country], [row[0] for row in countries], "country")[:1]
         scenarios = connection.execute("SELECT DISTINCT scenario FROM job_results")
         (scenario,) = select_names([scenario], [row[0] for row in scenarios], "scenario")[:1]
         history = read_history(connection, country, scenario)
     if as_json:
-        click.echo(json.dumps([vars(entry) for entry in history], indent=2))
+        print_json([vars(entry) for entry in history])
         return
     click.echo(f"{country} / {scenario}")
     for entry in history:

@@ -225,8 +225,8 @@ def test_a_combination_in_two_files_is_refused(study: StudyFolder, ingest: Inges
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a.zip", "b.zip"), "name one file; several at once go with --metrics alone"),
-        (("a.zip", "--country", "KEN"), "--country, --scenario and --author go with --metrics"),
+        (("a.zip", "b.zip"), "name one file; several files need --metrics"),
+        (("a.zip", "--country", "KEN"), "--country, --scenario and --author need --metrics"),
     ],
 )
 def test_options_of_metrics_need_metrics(
