@@ -88,7 +88,7 @@ def compare(
 
     Values are summed over the years that both scenarios have; the difference is B - A, and the
     percentage is of A. Values are those of the state as of --run (default: latest). CSV and JSON
-    are not rounded.
+    are not rounded; JSON has the total too.
 
     \b
     Examples:
@@ -103,7 +103,9 @@ def compare(
         request = CompareRequest(
             baseline=baseline,
             scenario=scenario,
-            label=_label(connection, label, reference, scenario),
+            label=default_label(connection, label)
+            if reference is None
+            else reference_label(connection, reference, scenario, label),
             run_id=resolve_run(connection, run_name or "latest").run_id,
             by=_names(by) or ("country",),
             countries=_countries(connection, countries, where),
@@ -148,13 +150,6 @@ def parse_rate(text: str | None) -> float:
             f"--discount {text} could be {rate * 100:g}% or {rate:g}%: write the percent sign"
         )
     return rate
-
-
-def _label(
-    connection: sqlite3.Connection, label: str | None, reference: str | None, scenario: str
-) -> str:
-    chosen = default_label(connection, label)
-    return chosen if reference is None else reference_label(connection, reference, scenario, label)
 
 
 def _names(given: Sequence[str]) -> tuple[str, ...]:
@@ -241,23 +236,19 @@ def _headers(comparison: Comparison) -> list[str]:
 def _table(comparison: Comparison, rows: Sequence[Sequence[Any]]) -> str:
     """Rows and the total below them, each column with its own number of decimals."""
     numbered = list(rows)
-    is_only_total = comparison.request.by == ("total",)
-    if comparison.total is not None and not is_only_total:
-        numbered.append(comparison.total)
+    total = None if comparison.request.by == ("total",) else comparison.total
+    if total is not None:
+        numbered.append(total)
     cells = [
         _column(name, [row[position] for row in numbered])
         for position, name in enumerate(comparison.columns)
     ]
     lines = [list(line) for line in zip(*cells, strict=True)]
-    if comparison.total is not None and not is_only_total:
+    if total is not None:
         lines[-1][0] = "total"
     headers = _headers(comparison)
-    right = [
-        header
-        for header, column in zip(headers, comparison.columns, strict=True)
-        if is_number(column)
-    ]
-    return table(lines, headers, right=right)
+    columns = zip(headers, comparison.columns, strict=True)
+    return table(lines, headers, right=[header for header, name in columns if is_number(name)])
 
 
 _RATIO_PLACES = 3

@@ -34,7 +34,7 @@ _KINDS_HELP = "\b\n" + textwrap.fill(
 @port_option(8010)
 @click.option("--no-model", is_flag=True, help="Run no model; results are made up")
 @click.option(
-    "--job-time", type=_SECONDS, default=0.0, metavar="SECONDS", help="Least duration of a job"
+    "--job-time", type=_SECONDS, default=0.0, metavar="SECONDS", help="Minimum duration of a job"
 )
 @click.option(
     "--start-time",
@@ -90,7 +90,7 @@ def dev_server(
     any_ulid: bool,
     verbose: bool,
 ) -> None:
-    """Serve a run API and an analytics API on this machine, to try cloud runs without a cloud.
+    """Serve a run API and an analytics API on this machine, to try cloud runs.
 
     Jobs really run, in the local executor of the study. The server can inject the faults that real
     services have, from the start or while it runs (POST /dev/faults), and counts its calls (GET

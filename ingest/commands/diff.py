@@ -54,7 +54,7 @@ _COLUMNS = (
 @click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance, for all labels")
 @all_option
 @click.option("--json", "form", flag_value="json", help="Print JSON")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV, every row")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV")
 @click.option("--md", "form", flag_value="md", help="Print a Markdown report for a pull request")
 @click.option("--html", "html_file", metavar="FILE", help="Write one self-contained HTML file")
 @click.option("--chart", "chart_file", metavar="FILE", help="Write a chart: .svg or .png")
@@ -80,6 +80,7 @@ def diff(
 
     A and B name runs: a number, a tag, a commit, a date, latest or previous. The state as of a run
     is each combination's newest success by then, so partial runs can be compared.
+    CSV and JSON list every series.
 
     \b
     Examples:

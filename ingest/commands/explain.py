@@ -58,10 +58,8 @@ def explain(
       ingest explain KEN baseline --json
     """
     with choice.reading() as connection:
-        countries = connection.execute("SELECT DISTINCT country FROM job_results")
-        (country,) = select_names([country], [row[0] for row in countries], "country")[:1]
-        scenarios = connection.execute("SELECT DISTINCT scenario FROM job_results")
-        (scenario,) = select_names([scenario], [row[0] for row in scenarios], "scenario")[:1]
+        country = _known(connection, "country", country)
+        scenario = _known(connection, "scenario", scenario)
         history = read_history(connection, country, scenario)
     if as_json:
         print_json([vars(entry) for entry in history])
@@ -69,6 +67,12 @@ def explain(
     click.echo(f"{country} / {scenario}")
     for entry in history:
         _show(entry)
+
+
+def _known(connection: sqlite3.Connection, column: str, name: str) -> str:
+    """The first country or scenario of the results that a name or glob chooses."""
+    rows = connection.execute(f"SELECT DISTINCT {column} FROM job_results")
+    return select_names([name], [row[0] for row in rows], column)[0]
 
 
 def read_history(connection: sqlite3.Connection, country: str, scenario: str) -> list[HistoryEntry]:
@@ -113,11 +117,8 @@ def _entry(job: dict[str, Any], before: dict[str, Any] | None, finder: CauseFind
         if before["input_digest"] != job["input_digest"] or not same:
             documents = before["document_digest"] == job["document_digest"]
             cause = finder.cause(before["input_set_id"], job["input_set_id"], documents).text
-    kept = {key: value for key, value in job.items() if key not in _INTERNAL}
+    kept = {name: job[name] for name in job.keys() - {"input_set_id", "document_digest"}}
     return HistoryEntry(**kept, cause=cause, same_results=same)
-
-
-_INTERNAL = ("input_set_id", "document_digest")
 
 
 def _show(entry: HistoryEntry) -> None:
@@ -127,18 +128,20 @@ def _show(entry: HistoryEntry) -> None:
         f"\nRun {entry.run_id}  {local_time(entry.timestamp)}  commit "
         f"{code_words(entry.git_commit, 0)}  {entry.job_status}  {digests}"
     )
-    lines = [("ran because", entry.reason)]
-    if entry.error:
-        lines.append(("error", entry.error.partition("\n")[0]))
-    if entry.cause:
-        lines.append(("inputs", entry.cause))
-    if entry.same_results is not None:
-        lines.append(("results", _results_words(entry)))
-    for head, text in lines:
-        click.echo(f"  {head:<12} {text}")
+    lines = {
+        "ran because": entry.reason,
+        "error": (entry.error or "").partition("\n")[0],
+        "inputs": entry.cause,
+        "results": _results_words(entry),
+    }
+    for head, text in lines.items():
+        if text or head == "ran because":
+            click.echo(f"  {head:<12} {text}")
 
 
 def _results_words(entry: HistoryEntry) -> str:
+    if entry.same_results is None:
+        return ""
     if entry.same_results:
         return "the same numbers to the last bit"
     if entry.largest_label is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +12,7 @@ import click
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import json_option
 from ingest.commands.common.output import at_most, print_json
-from ingest.database import ValidationDatabase
 from ingest.database.cleanup import Cleanup, CleanupRule, plan_cleanup, read_pinned
-from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
 from ingest.text.numbers import count_text
 
@@ -37,7 +34,7 @@ def gc(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Remove old runs and free their space; without --yes, only show what would be removed.
+    """Remove old runs and free their space; without --yes, show what would go.
 
     Always kept: the newest success of every combination, the whole state as of a run that stays,
     tagged runs, the newest run, and runs in progress. With both --older-than and --keep, a run is
@@ -53,24 +50,29 @@ def gc(
     path = choice.database_path()
     rule = CleanupRule(keep, _moment(older_than) if older_than else None)
     size_before = _size(path)
-    removed = _remove(path, rule) if yes else _plan(path, rule)
+    if yes:
+        removed = _remove(choice, rule)
+    else:
+        with choice.reading() as connection:
+            removed = plan_cleanup(connection, rule)
     freed = max(0, size_before - _size(path)) if yes else None
     if as_json:
         print_json({"removed": yes, **asdict(removed), "freed_bytes": freed})
         return
     if removed.is_empty:
         click.echo("Nothing to remove.")
-        _show_pinned(path)
+        _show_pinned(choice)
     else:
         _show(removed, yes)
     if freed is not None and (freed > 0 or not removed.is_empty):
         click.echo(f"Gave back {_megabytes(freed)} of {_megabytes(size_before)}.")
     if yes or removed.is_empty:
         return
-    _show_pinned(path)
-    options = [f"--older-than {older_than}"] if older_than else []
-    options += [f"--keep {keep}"] if keep else []
-    click.echo(f"Nothing was removed. Do it with: {' '.join(['ingest gc', *options, '--yes'])}")
+    _show_pinned(choice)
+    options = choice.as_options()
+    options += f" --older-than {older_than}" if older_than else ""
+    options += f" --keep {keep}" if keep else ""
+    click.echo(f"Nothing was removed. Do it with: ingest gc{options} --yes")
 
 
 def _moment(age: str) -> str:
@@ -87,15 +89,8 @@ def _moment(age: str) -> str:
     return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _plan(path: Path, rule: CleanupRule) -> Cleanup:
-    with closing(open_for_reading(path)) as connection:
-        return plan_cleanup(connection, rule)
-
-
-def _remove(path: Path, rule: CleanupRule) -> Cleanup:
-    open_for_reading(path).close()  # an unusable database is an error before it is locked
-    database = ValidationDatabase(path)
-    with database.writing():
+def _remove(choice: StudyChoice, rule: CleanupRule) -> Cleanup:
+    with choice.changing() as database:
         removed = database.clean_up(rule)
         database.give_space_back()  # also what an interrupted clean-up left behind
         database.settle()
@@ -130,8 +125,8 @@ def _ids(runs: tuple[int, ...]) -> str:
     return at_most([str(run) for run in runs], 8)
 
 
-def _show_pinned(path: Path) -> None:
-    with closing(open_for_reading(path)) as connection:
+def _show_pinned(choice: StudyChoice) -> None:
+    with choice.reading() as connection:
         pinned = read_pinned(connection)
     if pinned.tagged:
         tagged = ", ".join(map(str, pinned.tagged[:8]))

@@ -28,8 +28,10 @@ from ingest.text.numbers import count_text
 @selection_options
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop")
 @executor_option
-@setting_option("--max-in-flight", "run.max_in_flight", "N", "Most jobs submitted and not finished")
-@setting_option("--submit-rate", "run.submit_rate", "N/TIME", "Most submissions: 50/1s, 10/1m")
+@setting_option(
+    "--max-in-flight", "run.max_in_flight", "N", "Maximum of jobs submitted and not finished"
+)
+@setting_option("--submit-rate", "run.submit_rate", "N/TIME", "Maximum rate: 50/1s, 10/1m")
 @setting_option("--retries", "run.retries", "N", "Further attempts after a temporary fault")
 @setting_option("--job-timeout", "run.job_timeout_s", "SECONDS", "Stop a job that runs longer")
 @click.option(

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from ingest.browser.server.server import ServeOptions, Site, make_site, open_socket, site_url
+from ingest.browser.server.server import ServeOptions, make_site, open_socket, site_url
 from ingest.browser.server.server import serve as serve_site
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import host_option, port_option
@@ -56,7 +56,10 @@ def serve(
     path = choice.database_path()
     open_for_reading(path).close()
     with _copied(path) if snapshot else nullcontext(path) as served, _ending_by_signal():
-        site = _make_site(ServeOptions(served, allow_sql, cors, datasette_options))
+        try:
+            site = make_site(ServeOptions(served, allow_sql, cors, datasette_options))
+        except click.ClickException as exc:  # of Datasette's own command line
+            raise ConfigError(f"Datasette: {exc.format_message()}") from exc
         with open_socket(host, port) as listening:
             url = site_url(site, listening)
             copy = "a copy of " if snapshot else ""
@@ -64,13 +67,6 @@ def serve(
             if open_browser:
                 threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
             serve_site(site, listening)
-
-
-def _make_site(options: ServeOptions) -> Site:
-    try:
-        return make_site(options)
-    except click.ClickException as exc:  # of Datasette's own command line
-        raise ConfigError(f"Datasette: {exc.format_message()}") from exc
 
 
 @contextmanager

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
-from pathlib import Path
-from typing import Any
 
 import click
 
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import json_option
 from ingest.commands.common.output import local_time, print_json, table
-from ingest.database import ValidationDatabase
-from ingest.database.files import open_for_reading
 from ingest.database.states import resolve_run
 from ingest.database.tags import read_tags
 from ingest.errors import ConfigError
@@ -51,22 +46,22 @@ def tag(
       ingest tag
       ingest tag --delete published-2026
     """
-    path = choice.database_path()
     if delete is not None:
         if run is not None:
             raise ConfigError(f"--delete takes one name and no run; leave out {run!r}")
-        _delete(path, delete)
+        _delete(choice, delete)
     elif run is None:
-        _list(path, as_json)
+        _list(choice, as_json)
     elif name is None:
         raise ConfigError(f"which name should run {run} get? Type: ingest tag {run} NAME")
     else:
         _check(name)
-        _tag(path, run, name, force)
+        _tag(choice, run, name, force)
 
 
-def _list(path: Path, as_json: bool) -> None:
-    tags = _read(path)
+def _list(choice: StudyChoice, as_json: bool) -> None:
+    with choice.reading() as connection:
+        tags = read_tags(connection)
     if as_json:
         print_json(tags)
     elif not tags:
@@ -77,11 +72,6 @@ def _list(path: Path, as_json: bool) -> None:
             for t in tags
         ]
         click.echo(table(rows, ("tag", "run", "started", "commit", "status"), right=("run",)))
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    with closing(open_for_reading(path)) as connection:
-        return read_tags(connection)
 
 
 def _check(name: str) -> None:
@@ -97,10 +87,8 @@ def _check(name: str) -> None:
         raise ConfigError(f"{name!r} looks like a commit; choose another name, such as v-{name}")
 
 
-def _tag(path: Path, run: str, name: str, force: bool) -> None:
-    open_for_reading(path).close()  # an unusable database is an error before it is locked
-    database = ValidationDatabase(path)
-    with database.writing():
+def _tag(choice: StudyChoice, run: str, name: str, force: bool) -> None:
+    with choice.changing() as database:
         with database.reading() as connection:
             chosen = resolve_run(connection, run)
             holder = {t["tag"]: t["run_id"] for t in read_tags(connection)}.get(name)
@@ -114,12 +102,12 @@ def _tag(path: Path, run: str, name: str, force: bool) -> None:
     click.echo(f"Run {chosen.run_id} is now {name}{moved}")
 
 
-def _delete(path: Path, name: str) -> None:
-    known = [t["tag"] for t in _read(path)]
+def _delete(choice: StudyChoice, name: str) -> None:
+    with choice.reading() as connection:
+        known = [t["tag"] for t in read_tags(connection)]
     if name not in known:
         hint = did_you_mean(name, known) or " List them with: ingest tag"
         raise ConfigError(f"no run has the name {name!r}.{hint}")
-    database = ValidationDatabase(path)
-    with database.writing():
+    with choice.changing() as database:
         database.delete_tag(name)
     click.echo(f"{name} is no longer the name of a run")

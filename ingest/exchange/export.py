@@ -157,12 +157,12 @@ class ExportFormat:
         Raises ConfigError where the file exists and `force` is not set, or cannot be written.
         """
         if path is None:
-            assert self.write_text is not None
+            assert self.write_text is not None, f"{self.name} needs a file"
             return self.write_text(connection, chosen, sys.stdout)
         with whole_file(path, force=force) as temporary:
-            if self.write_file is not None:
+            if self.write_text is None:
+                assert self.write_file is not None
                 return self.write_file(connection, chosen, temporary)
-            assert self.write_text is not None
             with temporary.open("w", encoding="utf-8", newline="") as file:
                 return self.write_text(connection, chosen, file)
 

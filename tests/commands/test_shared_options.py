@@ -221,6 +221,14 @@ def test_an_option_wins_over_set_and_set_over_the_variable(built: Folders) -> No
     assert answer(by_set) == there
 
 
+@pytest.mark.parametrize("route", ["--study", "--database", "--set"])
+def test_a_suggested_command_leads_to_the_same_database(built: Folders, route: str) -> None:
+    target = built.there if route == "--study" else built.there / "validation_results.db"
+    shown = through(route, str(target), built.here, ["gc", "--keep", "1"]).stdout
+    option = f"{route} database.path={target}" if route == "--set" else f"{route} {target}"
+    assert f"Do it with: ingest gc {option} --keep 1 --yes\n" in shown
+
+
 def test_an_option_for_a_setting_wins_over_set(built: Folders) -> None:
     arguments = ["run", "--dry-run", "--set", "run.executor=local", "--executor", "nowhere"]
     result = call(built.here, *arguments)

@@ -119,9 +119,18 @@ class StudyChoice:
         with closing(open_for_reading(self.database_path())) as connection:
             yield connection
 
+    @contextmanager
+    def changing(self) -> Iterator[ValidationDatabase]:
+        """The results database, open for changes; one that cannot be used is not locked first."""
+        path = self.database_path()
+        open_for_reading(path).close()
+        with ValidationDatabase(path).writing() as database:
+            yield database
+
     def as_options(self) -> str:
         """The options that lead another command to the same study and database."""
-        options = (("--study", self.study), ("--database", self.database))
+        options = [("--study", self.study), ("--database", self.database)]
+        options += [("--set", text) for text in self.overrides if text.startswith("database.path=")]
         return "".join(f" {option} {shlex.quote(value)}" for option, value in options if value)
 
 

@@ -10,13 +10,15 @@ import click
 from ingest.commands.common.context import setting_option
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON")
-csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV, every row")
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV")
 all_option = click.option("--all", "show_all", is_flag=True, help="Show every row")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Errors and warnings only")
 wait_option = click.option(
     "--wait", is_flag=True, help="Wait while another process writes to this database"
 )
-executor_option = setting_option("--executor", "run.executor", "NAME", "Where jobs run", "-x")
+executor_option = setting_option(
+    "--executor", "run.executor", "NAME", "Where jobs run; default: as in ingest.toml", "-x"
+)
 run_option = click.option(
     "--run",
     "run_name",
