@@ -371,7 +371,7 @@ def test_an_api_that_is_gone_stops_the_run_after_its_limit(start: Start) -> None
         collect(executor, 1)
     assert str(caught.value) == (
         f"the run API at {leaving.url} could not be reached for 0.1 s (run.unreachable_limit_s): "
-        "connection refused. Submitted jobs continue; the next `ingest run` follows them"
+        "connection refused. Jobs that were submitted go on; the next `ingest run` follows them"
     )
 
 
