@@ -13,6 +13,7 @@ from ingest.changes.causes import Cause, CauseFinder
 from ingest.database.states import RunRef, make_state_table
 from ingest.study.combination import Combination
 from ingest.study.settings import Settings, ToleranceSettings
+from ingest.text.numbers import count_text
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,8 @@ class Tolerances:
     def rule(self) -> str:
         """The rule in words, as every output states it."""
         rule = f"|b-a| > {self.default.atol:g} + {self.default.rtol:g}·|a|"
-        if not self.labels:
-            return rule
-        own = (
-            "1 label has its own"
-            if len(self.labels) == 1
-            else f"{len(self.labels)} labels have their own"
-        )
-        return f"{rule}; {own}"
+        own = count_text(len(self.labels), "label has its|labels have their")
+        return f"{rule}; {own} own" if self.labels else rule
 
 
 class SeriesChange(NamedTuple):
@@ -80,7 +75,7 @@ class StateDiff:
     """Two states side by side. series are sorted by |relative| change, the largest first.
 
     changed: combinations with other numbers beyond the tolerance, with the cause. within: other
-    bits, but within the tolerance. added, removed: combinations in one state alone.
+    bits, but within the tolerance. added, removed: combinations in only one state.
     """
 
     before: RunRef
@@ -121,10 +116,11 @@ def diff_states(
 
     Result sets with equal digests are not looked into.
     """
-    make_state_table(connection, "state_before", before.run_id)
-    make_state_table(connection, "state_after", after.run_id)
-    chosen = _choice("country", countries) + _choice("scenario", scenarios)
-    pairs = _make_pairs(connection, chosen, [*countries, *scenarios])
+    for table, run in (("state_before", before), ("state_after", after)):
+        make_state_table(connection, table, run.run_id)
+        _keep_only(connection, table, "country", countries)
+        _keep_only(connection, table, "scenario", scenarios)
+    pairs = _make_pairs(connection)
     series = _changed_series(connection, tolerances, labels)
     moved = {s[:2] for s in series}
     finder = CauseFinder(connection)
@@ -140,34 +136,34 @@ def diff_states(
         series=tuple(sorted(series, key=_largest_first)),
         changed=changed,
         within=tuple(combination for combination in pairs if combination not in moved),
-        equal=_count_equal(connection, chosen, [*countries, *scenarios]),
-        added=_only_in("state_after", "state_before", connection, chosen, [*countries, *scenarios]),
-        removed=_only_in(
-            "state_before", "state_after", connection, chosen, [*countries, *scenarios]
-        ),
+        equal=_count_equal(connection),
+        added=_only_in(connection, "state_after", "state_before"),
+        removed=_only_in(connection, "state_before", "state_after"),
     )
 
 
-def _choice(column: str, names: Sequence[str]) -> str:
-    marks = ", ".join("?" for _ in names)
-    return f" AND a.{column} IN ({marks})" if names else ""
+def _keep_only(
+    connection: sqlite3.Connection, table: str, column: str, names: Sequence[str]
+) -> None:
+    if names:
+        marks = ", ".join("?" for _ in names)
+        connection.execute(f"DELETE FROM temp.{table} WHERE {column} NOT IN ({marks})", names)
 
 
 def _make_pairs(
-    connection: sqlite3.Connection, chosen: str, names: Sequence[str]
+    connection: sqlite3.Connection,
 ) -> dict[Combination, tuple[int | None, int | None, bool]]:
-    """The temporary table `pairs` of result sets to compare; gives what finds their causes."""
+    """The temporary table `pairs` of result sets to compare; returns what finds their causes."""
     connection.execute("DROP TABLE IF EXISTS temp.pairs")
     connection.execute(
-        f"""CREATE TEMP TABLE pairs AS
+        """CREATE TEMP TABLE pairs AS
             SELECT a.country, a.scenario, a.result_set_id AS before_set,
                    b.result_set_id AS after_set,
                    a.input_set_id AS before_inputs, b.input_set_id AS after_inputs,
                    a.document_digest IS b.document_digest AS same_document
               FROM state_before AS a JOIN state_after AS b USING (country, scenario)
-             WHERE a.result_set_id <> b.result_set_id {chosen}
-             ORDER BY a.country, a.scenario""",
-        names,
+             WHERE a.result_set_id <> b.result_set_id
+             ORDER BY a.country, a.scenario"""
     )
     rows = connection.execute(
         """SELECT country, scenario, before_inputs, after_inputs, same_document FROM pairs
@@ -176,23 +172,18 @@ def _make_pairs(
     return {Combination(row[0], row[1]): (row[2], row[3], bool(row[4])) for row in rows}
 
 
-def _count_equal(connection: sqlite3.Connection, chosen: str, names: Sequence[str]) -> int:
+def _count_equal(connection: sqlite3.Connection) -> int:
     row = connection.execute(
-        f"""SELECT count(*) FROM state_before AS a JOIN state_after AS b USING (country, scenario)
-             WHERE a.result_set_id = b.result_set_id {chosen}""",
-        names,
+        """SELECT count(*) FROM state_before AS a JOIN state_after AS b USING (country, scenario)
+            WHERE a.result_set_id = b.result_set_id"""
     ).fetchone()
     return int(row[0])
 
 
-def _only_in(
-    there: str, elsewhere: str, connection: sqlite3.Connection, chosen: str, names: Sequence[str]
-) -> tuple[Combination, ...]:
+def _only_in(connection: sqlite3.Connection, there: str, elsewhere: str) -> tuple[Combination, ...]:
     rows = connection.execute(
-        f"""SELECT a.country, a.scenario FROM {there} AS a
-              LEFT JOIN {elsewhere} AS b USING (country, scenario)
-             WHERE b.run_id IS NULL {chosen} ORDER BY a.country, a.scenario""",
-        names,
+        f"""SELECT country, scenario FROM {there}
+            EXCEPT SELECT country, scenario FROM {elsewhere} ORDER BY 1, 2"""
     )
     return tuple(Combination(*row) for row in rows)
 
@@ -211,7 +202,7 @@ SELECT p.rowid, a.element_id, count(*),
  GROUP BY p.rowid, a.element_id
 """
 
-# The years of one result set that another one has not.
+# The years of one result set that the other one lacks.
 _LONE_ROWS = """
 SELECT a.element_id, count(*), min(a.timestamp_year), a.value, sum(a.value),
        EXISTS (SELECT 1 FROM metric_values AS c
@@ -256,7 +247,7 @@ def _changed_series(
             series.append(
                 SeriesChange(country, scenario, label, "changed", beyond, year, a, b, sum_a, sum_b)
             )
-    # with labels chosen, the row counts of whole result sets say too much, never too little
+    # with labels chosen, the row counts of whole result sets are too large, never too small
     lone = [key for key, p in pairs.items() if common[key] < max(p.before_rows, p.after_rows)]
     if not lone:
         return series
@@ -291,7 +282,7 @@ def _add_lone_rows(
     names: Mapping[int, str],
     kind: str,
 ) -> None:
-    """Count years that one state alone has; a series that it alone has came ("added") or went."""
+    """Count years that only one state has; a series in only one was added or removed."""
     for element, years, year, value, total, is_in_both in rows:
         key = (pair.country, pair.scenario, names[element])
         known = series.get(key)

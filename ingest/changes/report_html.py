@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from ingest.changes.diff import SeriesChange, StateDiff
-from ingest.changes.range_bars import range_bars
-from ingest.changes.summary import (
-    SERIES,
-    headline,
-    largest,
-    nondeterministic_warning,
-    summarise_causes,
-    summarise_labels,
-    summarise_patterns,
-)
+from ingest.changes.report import Report, SeriesCells
+from ingest.changes.summary import SERIES, Direction, LabelSummary
 from ingest.database.states import RunRef
 from ingest.study.combination import Combination
-from ingest.text.numbers import count_text, percent_text, quantity_text, signed_quantity_text
+from ingest.text.numbers import count_text, percent_text
 
 _LARGEST = 10
 _ALL_SERIES = 2_000
 _COMBINATIONS = 500
+_PATTERNS = 5
+_BAR_WIDTH, _BAR_HEIGHT = 1000, 20
+_LEAST_WIDTH = 6  # so that the range of one value can be seen
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1c1e21; --soft: #5b616a; --line: #d9dce1;
@@ -52,24 +46,21 @@ summary { cursor: pointer; padding: .4rem 0; }
 """
 
 
-def html_report(diff: StateDiff, *, study_countries: int | None = None) -> str:
-    """The whole page; study_countries: how many there are, so that all of them are called so."""
+def html_report(report: Report) -> str:
+    """The whole page."""
+    diff = report.diff
     title = f"What changed from run {diff.before.run_id} to run {diff.after.run_id}"
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
-            f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(headline(diff))}</p>',
+            f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(report.headline)}</p>',
             f'<p class="soft">{_run(diff.before)} → {_run(diff.after)}<br>'
             f"A series counts as changed when {escape(diff.rule)}; a is before, b is after.</p>",
-            *_warning(diff),
-            *_patterns(diff, study_countries),
-            *_causes(diff),
-            *_labels(diff),
-            *_largest(diff),
-            *_rest(diff),
-            *_all_series(diff),
+            *_summary(report),
+            *_others(report),
+            *_all_series(report),
             "</body>\n</html>\n",
         ]
     )
@@ -85,42 +76,40 @@ def _text(text: str) -> str:
     return f"<bdi>{escape(text)}</bdi>"
 
 
-def _warning(diff: StateDiff) -> Iterator[str]:
-    warning = nondeterministic_warning(diff)
-    if warning:
-        yield f'<p class="warning"><strong>Warning</strong>: {escape(warning)}.</p>'
-
-
-def _patterns(diff: StateDiff, study_countries: int | None) -> Iterator[str]:
-    patterns = summarise_patterns(diff) if diff.series else []
-    if patterns:
-        shown = "".join(f"<li>{_text(p.text(study_countries))}</li>" for p in patterns[:5])
+def _summary(report: Report) -> Iterator[str]:
+    """Warning, patterns, causes, labels and largest changes, each where there are any."""
+    if report.warning:
+        yield f'<p class="warning"><strong>Warning</strong>: {escape(report.warning)}.</p>'
+    if report.patterns:
+        shown = "".join(f"<li>{_text(text)}</li>" for text in report.patterns[:_PATTERNS])
         yield f"<h2>Pattern</h2>\n<ul>{shown}</ul>"
-    if len(patterns) > 5:
-        yield f'<p class="soft">… and {count_text(len(patterns) - 5, "more pattern")}</p>'
+    more = len(report.patterns) - _PATTERNS
+    if more > 0:
+        yield f'<p class="soft">… and {count_text(more, "more pattern")}</p>'
+    if report.causes:
+        yield f"<h2>Why</h2>\n{_causes_table(report)}"
+    if report.labels:
+        yield f"<h2>What</h2>\n{_labels_table(report.labels)}"
+    largest = report.largest(_LARGEST)
+    if largest:
+        yield f"<h2>Largest</h2>\n{_series_table(largest)}"
 
 
-def _causes(diff: StateDiff) -> Iterator[str]:
-    if not diff.changed:
-        return
-    rows = [
+def _causes_table(report: Report) -> str:
+    rows = (
         (
             _text(cause.cause),
             f"{cause.combinations:,}",
             f"{cause.countries:,}",
             ", ".join(map(_text, cause.scenarios)),
         )
-        for cause in summarise_causes(diff)
-    ]
-    yield "<h2>Why</h2>"
-    yield _table(("Cause", "Combinations:", "Countries:", "Scenarios"), rows)
+        for cause in report.causes
+    )
+    return _table(("Cause", "Combinations:", "Countries:", "Scenarios"), rows)
 
 
-def _labels(diff: StateDiff) -> Iterator[str]:
-    labels = summarise_labels(diff) if diff.series else []
-    if not labels:
-        return
-    rows = [
+def _labels_table(labels: Sequence[LabelSummary]) -> str:
+    rows = (
         (
             _text(label.element_label),
             f"{label.series:,}",
@@ -129,10 +118,9 @@ def _labels(diff: StateDiff) -> Iterator[str]:
             f"{label.not_available:,}" if label.not_available else "",
             bar,
         )
-        for label, bar in zip(labels, range_bars(labels), strict=True)
-    ]
-    yield "<h2>What</h2>"
-    yield _table(
+        for label, bar in zip(labels, _range_bars(labels), strict=True)
+    )
+    return _table(
         ("Label", "Series:", "Relative change:", "Median:", "From zero (n/a):", "Range!"),
         rows,
         "Each series in the year in which it moved most. Bar: from the smallest to the largest "
@@ -140,23 +128,13 @@ def _labels(diff: StateDiff) -> Iterator[str]:
     )
 
 
-def _largest(diff: StateDiff) -> Iterator[str]:
-    shown = largest(diff, _LARGEST)
-    if shown:
-        yield "<h2>Largest</h2>"
-        yield _series_table(shown)
-
-
-def _rest(diff: StateDiff) -> Iterator[str]:
+def _others(report: Report) -> Iterator[str]:
     yield "<h2>Everything else</h2>"
-    yield f"<p>{count_text(diff.equal, 'combination')} equal to the last digit.</p>"
-    for combinations, text in (
-        (diff.within, "with other numbers within the tolerance"),
-        (diff.added, "added"),
-        (diff.removed, "removed"),
-    ):
-        if combinations:
-            yield _list(f"{count_text(len(combinations), 'combination')} {text}", combinations)
+    yield f"<p>{report.equal}.</p>"
+    if report.within:
+        yield _list(report.within, report.diff.within)
+    for title, combinations in report.came_and_went:
+        yield _list(title, combinations)
 
 
 def _list(title: str, combinations: Sequence[Combination]) -> str:
@@ -166,33 +144,21 @@ def _list(title: str, combinations: Sequence[Combination]) -> str:
     return f"<details><summary>{escape(title)}</summary><p>{names}{more}</p></details>"
 
 
-def _all_series(diff: StateDiff) -> Iterator[str]:
-    if not diff.series:
+def _all_series(report: Report) -> Iterator[str]:
+    number = len(report.diff.series)
+    if not number:
         return
-    total = count_text(len(diff.series), SERIES)
-    title = f"All {total} that changed, came or went"
-    note = None
-    if len(diff.series) > _ALL_SERIES:
+    total = count_text(number, SERIES)
+    title, note = f"All {total} that changed, came or went", None
+    if number > _ALL_SERIES:
         title = f"The first {_ALL_SERIES:,} of {total} that changed, came or went"
         note = "All of them: ingest diff --all --csv"
-    table = _series_table(diff.series[:_ALL_SERIES], note)
+    table = _series_table(report.series(_ALL_SERIES), note)
     yield f"<details><summary>{title}</summary>\n{table}</details>"
 
 
-def _series_table(series: Sequence[SeriesChange], note: str | None = None) -> str:
-    rows = (
-        (
-            _text(one.country),
-            _text(one.scenario),
-            _text(one.element_label),
-            str(one.largest_year if one.largest_year is not None else ""),
-            quantity_text(one.before),
-            quantity_text(one.after),
-            signed_quantity_text(one.absolute),
-            percent_text(one.relative) if one.kind == "changed" else one.kind,
-        )
-        for one in series
-    )
+def _series_table(series: Iterable[SeriesCells], note: str | None = None) -> str:
+    rows = ((*map(_text, cells[:3]), *cells[3:]) for cells in series)
     headers = ("Country", "Scenario", "Label", "Year:", "Before:", "After:", "Difference:")
     return _table((*headers, "Change:"), rows, note)
 
@@ -216,3 +182,39 @@ def _table(
 
 
 _CLASSES = {":": ' class="number"', "!": ' class="picture"'}
+
+
+def _range_bars(labels: Sequence[LabelSummary]) -> list[str]:
+    """An SVG for each label, all on one scale that includes zero; empty where there is no change.
+
+    They fill the width of their cell; colours come from the page's style by class.
+    """
+    ends = [
+        end for label in labels for end in (label.smallest, label.largest, 0.0) if end is not None
+    ]
+    low, high = min(ends, default=0.0), max(ends, default=0.0)
+    width = (high - low) or 1.0
+    return [_bar(label, low, width) for label in labels]
+
+
+def _bar(label: LabelSummary, low: float, width: float) -> str:
+    if label.smallest is None or label.largest is None or label.median is None:
+        return ""
+
+    def place(value: float) -> float:
+        return (value - low) / width * _BAR_WIDTH
+
+    left, right = sorted((place(label.smallest), place(label.largest)))
+    if right - left < _LEAST_WIDTH:
+        left = min(max(0.0, (left + right - _LEAST_WIDTH) / 2), _BAR_WIDTH - _LEAST_WIDTH)
+        right = left + _LEAST_WIDTH
+    kind = {Direction.UP: "up", Direction.DOWN: "down"}.get(label.direction, "mixed")
+    title = escape(f"{label.range_text}, median {percent_text(label.median)}")
+    zero, middle = place(0.0), place(label.median)
+    return (
+        f'<svg class="bar" viewBox="0 0 {_BAR_WIDTH} {_BAR_HEIGHT}" preserveAspectRatio="none" '
+        f'role="img" aria-label="{title}"><title>{title}</title>'
+        f'<line class="zero" x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="{_BAR_HEIGHT}"/>'
+        f'<rect class="{kind}" x="{left:.1f}" y="5" width="{right - left:.1f}" height="10"/>'
+        f'<line class="median" x1="{middle:.1f}" x2="{middle:.1f}" y1="2" y2="18"/></svg>'
+    )

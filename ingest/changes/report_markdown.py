@@ -6,70 +6,51 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from ingest.changes.diff import SeriesChange, StateDiff
-from ingest.changes.summary import (
-    COUNTRIES,
-    SERIES,
-    CausePattern,
-    LabelSummary,
-    headline,
-    largest,
-    nondeterministic_warning,
-    summarise_causes,
-    summarise_labels,
-    summarise_patterns,
-)
+from ingest.changes.report import Report
+from ingest.changes.summary import COUNTRIES, SERIES, CausePattern, LabelSummary
 from ingest.database.states import RunRef
 from ingest.study.combination import Combination
-from ingest.text.numbers import count_text, percent_text, quantity_text
+from ingest.text.numbers import count_text, percent_text
 
 _CAUSES = 5
 _LABELS = 9
 _PATTERNS = 3
 _NAMED = 4
-# Controls would break a line, overrides of the writing direction the lines around them.
+# Control characters would break a line, direction overrides the lines around it.
 _UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _SPECIAL = re.compile(r"[\\|`*\[\]~$]|(?<![^\W_])_|_(?![^\W_])")
-# Entities, because a backslash does not keep these from becoming HTML, mentions and links.
+# As entities: with a backslash these would still become HTML, mentions and links.
 _ENTITIES = {"&": "&amp;", "<": "&lt;", "@": "&#64;", "#": "&#35;", "://": "&#58;//"}
 _ENTITY = re.compile("|".join(map(re.escape, _ENTITIES)) + r"|(?<=www)\.", re.IGNORECASE)
 
 
-def markdown_report(
-    diff: StateDiff,
-    *,
-    limit: int = 10,
-    chart: str | None = None,
-    study_countries: int | None = None,
-) -> str:
+def markdown_report(report: Report, *, limit: int = 10, chart: str | None = None) -> str:
     """The report, under 60 lines with the default limit; ends with a newline.
 
     limit: most rows of the table of the largest changes. chart: path or address of a picture to
-    show. study_countries: how many countries there are, so that all of them are called so.
+    show.
     """
+    diff = report.diff
     lines = [
         f"### {_run(diff.before)} → {_run(diff.after)}",
         "",
-        f"**{escape(headline(diff))}**",
+        f"**{escape(report.headline)}**",
         "",
         f"Rule: {escape(diff.rule)}",
         "",
     ]
-    warning = nondeterministic_warning(diff)
-    if warning:
-        lines += [f"> ⚠️ **Warning**: {escape(warning)}", ""]
-    if diff.series:
-        patterns = summarise_patterns(diff)
-        lines += [f"- {escape(pattern.text(study_countries))}" for pattern in patterns[:_PATTERNS]]
-        lines += [*_more(len(patterns) - _PATTERNS, "pattern", "- "), ""]
+    if report.warning:
+        lines += [f"> ⚠️ **Warning**: {escape(report.warning)}", ""]
+    if report.patterns:
+        lines += [f"- {escape(text)}" for text in report.patterns[:_PATTERNS]]
+        lines += [*_more(len(report.patterns) - _PATTERNS, "pattern", "- "), ""]
     if chart:
         lines += [f"![Relative change by label]({quote(chart, safe='/:?=&%.-_~')})", ""]
-    if diff.changed:
-        lines += _causes(summarise_causes(diff))
-    if diff.series:
-        lines += _labels(summarise_labels(diff))
-        lines += _largest(diff, limit)
-    lines += _rest(diff)
+    if report.causes:
+        lines += _causes(report.causes)
+    if report.labels:
+        lines += _labels(report.labels)
+    lines += [*_largest(report, limit), *_others(report)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -122,37 +103,31 @@ def _without_baseline(label: LabelSummary) -> str:
     return f" ({label.not_available:,} from zero: n/a)" if label.not_available else ""
 
 
-def _largest(diff: StateDiff, limit: int) -> list[str]:
-    shown = largest(diff, limit)
+def _largest(report: Report, limit: int) -> list[str]:
+    shown = report.largest(limit)
     rows = (
         (
             escape(f"{series.country} / {series.scenario}"),
-            escape(series.element_label),
-            _year(series),
-            quantity_text(series.before),
-            quantity_text(series.after),
-            percent_text(series.relative),
+            escape(series.label),
+            series.year,
+            series.before,
+            series.after,
+            series.change,
         )
         for series in shown
     )
     headers = ("Largest", "Label", "Year:", "Before:", "After:", "Change:")
-    more = sum(series.kind == "changed" for series in diff.series) - len(shown)
+    more = sum(series.kind == "changed" for series in report.diff.series) - len(shown)
     return [*_table(headers, rows), *_more(more, SERIES), ""] if shown else []
 
 
-def _year(series: SeriesChange) -> str:
-    return str(series.largest_year) if series.largest_year is not None else ""
-
-
-def _rest(diff: StateDiff) -> Iterator[str]:
-    """What came, went, or moved too little to be told above."""
-    for combinations, word in ((diff.added, "added"), (diff.removed, "removed")):
-        if combinations:
-            yield f"- {count_text(len(combinations), 'combination')} {word}: {_named(combinations)}"
-    if diff.within:
-        number = count_text(len(diff.within), "combination")
-        yield f"- {number} with other numbers within the tolerance"
-    yield f"- {count_text(diff.equal, 'combination')} equal to the last digit"
+def _others(report: Report) -> Iterator[str]:
+    """What came, went, moved too little to be shown above, or is equal."""
+    for text, combinations in report.came_and_went:
+        yield f"- {text}: {_named(combinations)}"
+    if report.within:
+        yield f"- {report.within}"
+    yield f"- {report.equal}"
 
 
 def _named(combinations: Sequence[Combination]) -> str:
@@ -178,7 +153,7 @@ def _plural(number: int, noun: str) -> str:
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A table; a header that ends with a colon is of a column of numbers."""
+    """A table; a header that ends with a colon belongs to a column of numbers."""
     rule = ["---:" if header.endswith(":") else "---" for header in headers]
     lines = [[header.rstrip(":") for header in headers], rule, *rows]
     return [f"| {' | '.join(line)} |" for line in lines]

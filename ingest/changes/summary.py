@@ -96,7 +96,11 @@ class Pattern:
         study_countries: how many countries there are, so that all of them are called so.
         """
         labels = self.labels[0] if len(self.labels) == 1 else count_text(len(self.labels), "label")
-        size = factor_text(self.factor) if self.factor is not None else self._range()
+        size = (
+            factor_text(self.factor)
+            if self.factor is not None
+            else range_text(self.smallest, self.largest)
+        )
         countries = _names(self.countries, COUNTRIES)
         if len(self.countries) == study_countries and study_countries > 1:
             countries = f"all {countries}"
@@ -104,9 +108,6 @@ class Pattern:
         return f"{share_text(self.share_of_changes)} of changes: " + ", ".join(
             [labels, countries, scenarios, size]
         )
-
-    def _range(self) -> str:
-        return range_text(self.smallest, self.largest)
 
 
 def share_text(share: float) -> str:
@@ -126,10 +127,8 @@ def range_text(smallest: float | None, largest: float | None) -> str:
 
 def summarise_labels(diff: StateDiff) -> list[LabelSummary]:
     """One summary for each label that moved: the most series first, then the largest change."""
-    groups: dict[str, list[SeriesChange]] = {}
-    for series in diff.series:
-        groups.setdefault(series.element_label, []).append(series)
-    summaries = [_summarise(label, group, len(diff.series)) for label, group in groups.items()]
+    groups = _by_label(diff).items()
+    summaries = [_summarise(label, group, len(diff.series)) for label, group in groups]
     return sorted(summaries, key=_label_order)
 
 
@@ -150,15 +149,19 @@ def summarise_causes(diff: StateDiff) -> list[CausePattern]:
 
 def summarise_patterns(diff: StateDiff) -> list[Pattern]:
     """Labels that moved in the same combinations, together; the largest share first."""
-    by_label: dict[str, list[SeriesChange]] = {}
-    for series in diff.series:
-        by_label.setdefault(series.element_label, []).append(series)
     together: dict[frozenset[Combination], list[SeriesChange]] = {}
-    for group in by_label.values():
+    for group in _by_label(diff).values():
         moved = frozenset(Combination(s.country, s.scenario) for s in group)
         together.setdefault(moved, []).extend(group)
     patterns = [_pattern(group, len(diff.series)) for group in together.values()]
     return sorted(patterns, key=lambda pattern: (-pattern.series, pattern.labels))
+
+
+def _by_label(diff: StateDiff) -> dict[str, list[SeriesChange]]:
+    groups: dict[str, list[SeriesChange]] = {}
+    for series in diff.series:
+        groups.setdefault(series.element_label, []).append(series)
+    return groups
 
 
 def largest(diff: StateDiff, limit: int) -> list[SeriesChange]:

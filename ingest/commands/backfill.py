@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
 import click
 
-from ingest.commands.common.context import StudyContext, load_context, study_options
+from ingest.commands.common.context import StudyChoice, StudyContext, study_options
+from ingest.commands.common.options import json_option, quiet_option, run_option, wait_option
+from ingest.commands.common.output import at_most, print_json, show_findings
 from ingest.commands.common.progress import progress_display
 from ingest.commands.common.stopping import stopping
-from ingest.commands.common.words import duration, show_findings, some
 from ingest.database.late_results import KnownJob, read_jobs_without_results
 from ingest.database.states import resolve_run
 from ingest.errors import InterruptedRunError
 from ingest.running.backend import choose_backend
 from ingest.running.backfill import Backfill, BackfillReport, environment_of
 from ingest.text.numbers import count_text
+from ingest.text.times import duration_text
 
 _JOBS_MISSED = 1
 
 
 @click.command()
 @study_options
-@click.option("--run", "run_name", metavar="NAME", help="Only this run: number, tag, commit, date")
+@run_option
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N jobs")
-@click.option("--dry-run", is_flag=True, help="Say what would be fetched and stop")
-@click.option("--wait", is_flag=True, help="Wait for a run on this database to end")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON")
-@click.option("--quiet", "-q", is_flag=True, help="Errors and warnings only")
+@click.option("--dry-run", is_flag=True, help="Show what would be fetched and stop")
+@wait_option
+@json_option
+@quiet_option
 def backfill(
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     run_name: str | None,
     limit: int | None,
     dry_run: bool,
@@ -41,12 +40,12 @@ def backfill(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Fetch the results that jobs lack, and store them.
+    """Fetch missing results of successful jobs, and store them.
 
-    Looked at are successes without metrics, as an imported database has them, and jobs that
-    succeeded but whose results could not be fetched. They come from where analytics.source says,
-    at the pace of analytics.concurrency and analytics.pause_s. Each job's results are stored as
-    they come: stopped or killed at any moment, the next `ingest backfill` fetches the rest.
+    These are successes without metrics (as in an imported database) and jobs that succeeded but
+    whose results could not be fetched; with --run, those of one run. Results come from
+    analytics.source, at the pace of analytics.concurrency and analytics.pause_s. Each job's results
+    are stored as they arrive: after a stop or a kill, the next `ingest backfill` fetches the rest.
 
     \b
     Examples:
@@ -54,7 +53,7 @@ def backfill(
       ingest backfill --run 1 --set analytics.pause_s=5
       ingest backfill --limit 10
     """
-    context = load_context(study_path, database, overrides)
+    context = choice.context()
     show_findings(context.findings)
     if dry_run:
         jobs = _choose(context, run_name, limit)
@@ -67,7 +66,7 @@ def backfill(
         context.settings,
         context.plugins,
     )
-    _choose(context, run_name, limit)  # a database that is not there is told, not made
+    _choose(context, run_name, limit)  # a missing database is an error, none is created
     with context.database.writing(wait=wait):
         jobs = _choose(context, run_name, limit)
         with (
@@ -92,7 +91,7 @@ def _show_dry_run(jobs: Sequence[KnownJob], context: StudyContext, as_json: bool
             {"run_id": run_id, "environment": environment, "jobs": count}
             for (run_id, environment), count in groups.items()
         ]
-        click.echo(json.dumps({"jobs": len(jobs), "groups": rows}, indent=2))
+        print_json({"jobs": len(jobs), "groups": rows})
         return
     click.echo(f"{count_text(len(jobs), 'job')} without results")
     for (run_id, environment), count in groups.items():
@@ -105,17 +104,17 @@ def _show(report: BackfillReport, as_json: bool, quiet: bool) -> None:
     Raises InterruptedRunError for a backfill that was stopped, SystemExit where jobs were missed.
     """
     if as_json:
-        click.echo(json.dumps(_as_json(report), indent=2))
+        print_json(_as_json(report))
     elif not report.total:
         click.echo("Nothing to do: every success has its metrics.")
     elif not quiet:
         sets = count_text(report.new_result_sets, "new result set")
         click.echo(
             f"{report.filled:,} of {count_text(report.total, 'job')} filled in "
-            f"{duration(report.elapsed_s)}: {report.values:,} values, {sets}"
+            f"{duration_text(report.elapsed_s)}: {report.values:,} values, {sets}"
         )
         for fault, jobs in report.causes():
-            where = some([str(job.combination) for job in jobs])
+            where = at_most([str(job.combination) for job in jobs])
             click.echo(f"  {len(jobs):,} x {fault.kind}    {where}: {fault.message}")
     if report.is_interrupted:
         left = report.total - report.filled - len(report.missed)

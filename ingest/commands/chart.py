@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 
 import click
@@ -12,8 +11,8 @@ import click
 from ingest.charts.pictures import render_html, render_png, render_svg
 from ingest.charts.question_charts import standalone_chart
 from ingest.charts.style import Spec
-from ingest.commands.common.context import database_path, study_options
-from ingest.database.files import open_for_reading
+from ingest.commands.common.context import StudyChoice, study_options
+from ingest.commands.common.output import write_file
 from ingest.errors import ConfigError
 from ingest.questions.asked import describe_question, resolve_values
 from ingest.questions.catalogue import load_canned_queries, run_canned_query
@@ -33,22 +32,20 @@ _FORMATS = (".svg", ".png", ".html", ".vl.json")
     "parameters",
     metavar="NAME=VALUE",
     multiple=True,
-    help="A parameter of the query; may be repeated; the others have their defaults",
+    help="Value for a parameter of the query, in place of its default; may be repeated",
 )
 @click.option(
-    "--output", "-o", metavar="FILE", help="Where to: FILE.svg, .png, .html or .vl.json (Vega-Lite)"
+    "--output", "-o", metavar="FILE", help="FILE.svg, .png, .html or .vl.json (Vega-Lite)"
 )
 def chart(
     query: str | None,
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     parameters: tuple[str, ...],
     output: str | None,
 ) -> None:
     """Write the chart of a canned query into a file, or list the queries that have one.
 
-    The file's ending says what it becomes. An HTML file carries all it needs and opens offline.
+    The file's ending chooses the format. An HTML file is self-contained and opens offline.
     Without --output the Vega-Lite specification is printed.
 
     \b
@@ -66,7 +63,7 @@ def chart(
     if file is not None:
         _check_output(file)
     values = dict(_parse(parameter) for parameter in parameters)
-    spec, rows = _draw(database_path(study_path, database), chosen, values)
+    spec, rows = _draw(choice, chosen, values)
     if file is None:
         click.echo(json.dumps(spec, indent=2, ensure_ascii=False))
         return
@@ -102,11 +99,11 @@ def _parse(parameter: str) -> tuple[str, str]:
     return name, value
 
 
-def _draw(path: Path, query: CannedQuery, values: Mapping[str, str]) -> tuple[Spec, int]:
-    """The chart, and of how many rows it is."""
+def _draw(choice: StudyChoice, query: CannedQuery, values: Mapping[str, str]) -> tuple[Spec, int]:
+    """The chart, and the number of rows it shows."""
     if query.chart is None:
         raise ConfigError(f"canned query {query.name} has no chart")
-    with closing(open_for_reading(path)) as connection:
+    with choice.reading() as connection:
         resolved = resolve_values(connection, query, values)
         asked = describe_question(connection, query, resolved)
         columns, rows = run_canned_query(connection, query, resolved)
@@ -123,7 +120,4 @@ def _write(file: Path, spec: Spec) -> None:
         content = render_html(spec).encode()
     else:
         content = (json.dumps(spec, indent=2, ensure_ascii=False) + "\n").encode()
-    try:
-        file.write_bytes(content)
-    except OSError as exc:
-        raise ConfigError(f"{file} cannot be written: {exc.strerror}") from exc
+    write_file(file, content)

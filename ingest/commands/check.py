@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from ingest.commands.check_results import check_results
-from ingest.commands.common.context import load_plugins_of, read_settings, study_options
-from ingest.commands.common.words import show_findings
+from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
+from ingest.commands.common.options import executor_option, json_option, run_option
+from ingest.commands.common.output import print_json, show_findings
 from ingest.errors import BackendError, ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
 from ingest.running.backend import Backend, choose_backend
@@ -21,32 +20,29 @@ from ingest.text.numbers import count_text
 
 @click.command()
 @study_options
-@click.option("--executor", "-x", metavar="NAME", help="Check for this executor")
-@click.option("--offline", is_flag=True, help="Do not ask the executor's service")
-@click.option("--results", is_flag=True, help="Check the stored results by the study's rules")
-@click.option("--run", metavar="NAME", help="With --results: the state as of this run; latest")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+@executor_option
+@click.option("--offline", is_flag=True, help="Make no call to the executor's service")
+@click.option("--results", is_flag=True, help="Check the stored results against the study's rules")
+@run_option
+@json_option
 def check(
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
-    executor: str | None,
+    choice: StudyChoice,
     offline: bool,
     results: bool,
-    run: str | None,
+    run_name: str | None,
     as_json: bool,
 ) -> None:
     """Check a study without running it.
 
-    All errors and warnings are told at once. Looked at: the JSON files, every path of every
-    scenario, country slots that no path covers, ISO3 codes, duplicate names, the years, and whether
-    the executor could start. Where all of that is well, a service that the executor needs is asked
-    too: credentials, names, network. Exit code 2 when there is an error in the study, 4 when its
-    backend alone cannot be used, 0 otherwise.
+    Reports all errors and warnings at once. It checks the JSON files, every path of every scenario,
+    country slots that no path covers, ISO3 codes, duplicate names, the years, and whether the
+    executor could start. If all of that is right, it also asks the service that the executor needs:
+    credentials, names, network. Exit code 2 for an error in the study, 4 if only its backend cannot
+    be used, 0 otherwise.
 
-    With --results, the stored results are checked by the [[rules]] of ingest.toml instead, in the
-    state as of a run: its number, tag, commit or date, latest or previous. Exit code 3 when a rule
-    of severity error is broken, 0 otherwise.
+    With --results, it checks the stored results against the [[rules]] of ingest.toml instead, in
+    the state as of --run (default: latest). Exit code 3 when a rule of severity error is broken, 0
+    otherwise.
 
     \b
     Examples:
@@ -57,15 +53,13 @@ def check(
       ingest check --study my-study --json
     """
     if results:
-        settings, warnings = read_settings(study_path, database, overrides)
+        settings, warnings = choice.settings()
         show_findings(warnings)
-        check_results(settings, run or "latest", as_json)
+        check_results(settings, run_name or "latest", as_json)
         return
-    if run is not None:
+    if run_name is not None:
         raise ConfigError("--run chooses among stored results: ingest check --results --run NAME")
-    if executor is not None:
-        overrides = (*overrides, f"run.executor={executor}")
-    findings, summary, backend = _check(study_path, database, overrides)
+    findings, summary, backend = _check(choice)
     exit_code = StudyError.exit_code
     if backend is not None and not offline and not has_errors(findings):
         findings += backend.preflight()
@@ -73,7 +67,7 @@ def check(
     errors = [finding for finding in findings if finding.is_error]
     if as_json:
         listed = [finding.as_dict() for finding in findings]
-        click.echo(json.dumps({"ok": not errors, "findings": listed}, indent=2))
+        print_json({"ok": not errors, "findings": listed})
     else:
         show_findings(findings)
         others = count_text(len(findings) - len(errors), "warning")
@@ -82,13 +76,11 @@ def check(
         raise SystemExit(exit_code)
 
 
-def _check(
-    study_path: str | None, database: str | None, overrides: tuple[str, ...]
-) -> tuple[list[Finding], str, Backend | None]:
-    """Findings of every kind, errors first, a line that says what was looked at, the backend."""
+def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None]:
+    """Findings of every kind, errors first; a line that says what was checked; the backend."""
     backend = None
     try:
-        settings, findings = read_settings(study_path, database, overrides, read_settings_file)
+        settings, findings = choice.settings(read_settings_file)
         plugins = load_plugins_of(settings)
     except ConfigError as exc:
         return [error("bad-value", "", str(exc))], STUDY_FILE, None
@@ -110,6 +102,6 @@ def _check(
     findings.sort(key=lambda finding: not finding.is_error)
     if study is None or has_errors(findings):
         return findings, settings.name, backend
-    countries = f"{len(study.countries):,} countr{'y' if len(study.countries) == 1 else 'ies'}"
+    countries = count_text(len(study.countries), "country|countries")
     size = f"{countries} x {count_text(len(study.scenarios), 'scenario')}"
     return findings, f"{settings.name}, {size}", backend

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 import sqlite3
-import sys
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any
 
 import click
 
-from ingest.commands.common.context import database_path, study_options
-from ingest.commands.common.words import some, table
-from ingest.database.files import open_for_reading
+from ingest.commands.common.context import StudyChoice, study_options
+from ingest.commands.common.options import csv_option, json_option, run_option
+from ingest.commands.common.output import at_most, print_csv, print_json, table
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import load_canned_queries
@@ -38,15 +34,15 @@ _YEARS = range(1900, 2301)
 @click.argument("baseline", metavar="SCENARIO_A")
 @click.argument("scenario", metavar="SCENARIO_B")
 @study_options
-@click.option("--label", help="Element label; default: Healthy Years Lived, or the first there is")
+@click.option("--label", help="Element label; default: Healthy Years Lived, else the first")
 @click.option(
-    "--country", "countries", multiple=True, metavar="ISO3,...", help="These countries alone"
+    "--country", "countries", multiple=True, metavar="ISO3,...", help="Only these countries"
 )
 @click.option(
     "--where",
     multiple=True,
     metavar="COLUMN=VALUE",
-    help="Countries of this group alone: region=Europe*; several must all hold",
+    help="Only countries of this group: region=Europe*; of several, all must hold",
 )
 @click.option(
     "--by",
@@ -60,24 +56,20 @@ _YEARS = range(1900, 2301)
 @click.option(
     "--base-year", type=int, metavar="YEAR", help="Discount to this year; default: the first"
 )
-@click.option("--reference", metavar="NAME", help="Beside the figures of a loaded reference")
-@click.option(
-    "--run", "run_name", default="latest", show_default=True, help="The state as of this run"
-)
+@click.option("--reference", metavar="NAME", help="Show the figures of a loaded reference too")
+@run_option
 @click.option(
     "--sort",
     metavar="COLUMN",
-    help="Order by a column, the largest number first; -COLUMN the other way round",
+    help="Sort by a column, largest first; -COLUMN for smallest first",
 )
-@click.option("--limit", "-n", type=click.IntRange(min=1), help="Show so many rows at most")
-@click.option("--csv", "as_csv", is_flag=True, help="Print the rows as CSV, unrounded")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, unrounded, with the total")
+@click.option("--limit", "-n", type=click.IntRange(min=1), help="Show at most this many rows")
+@csv_option
+@json_option
 def compare(
     baseline: str,
     scenario: str,
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     label: str | None,
     countries: tuple[str, ...],
     where: tuple[str, ...],
@@ -86,7 +78,7 @@ def compare(
     discount: str | None,
     base_year: int | None,
     reference: str | None,
-    run_name: str,
+    run_name: str | None,
     sort: str | None,
     limit: int | None,
     as_csv: bool,
@@ -95,7 +87,8 @@ def compare(
     """Compare scenario B with scenario A, the baseline.
 
     Values are summed over the years that both scenarios have; the difference is B - A, and the
-    percentage is of A. RUN is a run's number, a tag, a commit, a date, latest or previous.
+    percentage is of A. Values are those of the state as of --run (default: latest). CSV and JSON
+    are not rounded; JSON has the total too.
 
     \b
     Examples:
@@ -106,12 +99,14 @@ def compare(
       ingest compare null all_treatments --until 2035 --discount 3% --sort difference --limit 10
       ingest compare null asthma_cr1 --reference appendix3
     """
-    with closing(open_for_reading(database_path(study_path, database))) as connection:
+    with choice.reading() as connection:
         request = CompareRequest(
             baseline=baseline,
             scenario=scenario,
-            label=_label(connection, label, reference, scenario),
-            run_id=resolve_run(connection, run_name).run_id,
+            label=default_label(connection, label)
+            if reference is None
+            else reference_label(connection, reference, scenario, label),
+            run_id=resolve_run(connection, run_name or "latest").run_id,
             by=_names(by) or ("country",),
             countries=_countries(connection, countries, where),
             until_year=_year("--until", until_year),
@@ -123,8 +118,8 @@ def compare(
     if sort is not None:
         comparison = sort_rows(comparison, sort)
     if comparison.left_out:
-        message = "(left out, because they have one of the two scenarios alone: "
-        click.echo(f"{message}{some(comparison.left_out, 5)})", err=True)
+        message = "(left out, because they have only one of the two scenarios: "
+        click.echo(f"{message}{at_most(comparison.left_out, 5)})", err=True)
     _print(comparison, limit, as_csv, as_json)
 
 
@@ -157,13 +152,6 @@ def parse_rate(text: str | None) -> float:
     return rate
 
 
-def _label(
-    connection: sqlite3.Connection, label: str | None, reference: str | None, scenario: str
-) -> str:
-    chosen = default_label(connection, label)
-    return chosen if reference is None else reference_label(connection, reference, scenario, label)
-
-
 def _names(given: Sequence[str]) -> tuple[str, ...]:
     """Values of an option that may be repeated or hold commas."""
     return tuple(name.strip() for part in given for name in part.split(",") if name.strip())
@@ -187,11 +175,9 @@ def _base_year(year: int | None, discount: str | None) -> int | None:
 def _print(comparison: Comparison, limit: int | None, as_csv: bool, as_json: bool) -> None:
     rows = comparison.rows[:limit]
     if as_json:
-        click.echo(json.dumps(_as_json(comparison, rows), indent=2))
+        print_json(_as_json(comparison, rows))
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(comparison.columns)
-        writer.writerows(rows)
+        print_csv(comparison.columns, rows)
     else:
         click.echo(_title(comparison.request))
         click.echo(_table(comparison, rows))
@@ -225,7 +211,7 @@ def _title(request: CompareRequest) -> str:
     if request.reference is not None:
         parts[0] += f", beside {request.reference}"
     if request.countries:
-        parts.append(some(request.countries, 6))
+        parts.append(at_most(request.countries, 6))
     if request.until_year is not None:
         parts.append(f"until {request.until_year}")
     if request.discount_rate:
@@ -250,23 +236,19 @@ def _headers(comparison: Comparison) -> list[str]:
 def _table(comparison: Comparison, rows: Sequence[Sequence[Any]]) -> str:
     """Rows and the total below them, each column with its own number of decimals."""
     numbered = list(rows)
-    is_total_alone = comparison.request.by == ("total",)
-    if comparison.total is not None and not is_total_alone:
-        numbered.append(comparison.total)
+    total = None if comparison.request.by == ("total",) else comparison.total
+    if total is not None:
+        numbered.append(total)
     cells = [
         _column(name, [row[position] for row in numbered])
         for position, name in enumerate(comparison.columns)
     ]
     lines = [list(line) for line in zip(*cells, strict=True)]
-    if comparison.total is not None and not is_total_alone:
+    if total is not None:
         lines[-1][0] = "total"
     headers = _headers(comparison)
-    right = [
-        header
-        for header, column in zip(headers, comparison.columns, strict=True)
-        if is_number(column)
-    ]
-    return table(lines, headers, right=right)
+    columns = zip(headers, comparison.columns, strict=True)
+    return table(lines, headers, right=[header for header, name in columns if is_number(name)])
 
 
 _RATIO_PLACES = 3

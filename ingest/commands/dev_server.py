@@ -1,22 +1,20 @@
-"""`ingest dev-server`: the way through the cloud, on this machine."""
+"""`ingest dev-server`: a run API and an analytics API on this machine."""
 
 from __future__ import annotations
 
 import shlex
-import signal
 import textwrap
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
 
-from ingest.commands.common.context import read_settings
-from ingest.commands.common.words import show_findings
+from ingest.commands.common.context import StudyChoice, study_options_without_database
+from ingest.commands.common.options import host_option, port_option
+from ingest.commands.common.output import show_findings
+from ingest.commands.common.stopping import stopping
 from ingest.dev_server.api import Results
 from ingest.dev_server.faults import KINDS, Faults, parse_latency, parse_rates
 from ingest.dev_server.server import DevServer, results_for_any_ulid, results_in
@@ -31,39 +29,26 @@ _KINDS_HELP = "\b\n" + textwrap.fill(
 
 
 @click.command("dev-server", epilog=_KINDS_HELP)
-@click.option("--study", "study_path", metavar="PATH", help="Study whose model runs; this folder")
+@study_options_without_database
+@host_option
+@port_option(8010)
+@click.option("--no-model", is_flag=True, help="Run no model; results are made up")
 @click.option(
-    "--set",
-    "overrides",
-    metavar="SECTION.KEY=VALUE",
-    multiple=True,
-    help="Override a setting of the study, e.g. executors.local.workers=4; may be repeated",
-)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8010,
-    show_default=True,
-    help="Port to listen on; 0 for any free one",
-)
-@click.option("--no-model", is_flag=True, help="Run no model: jobs take time, results are made up")
-@click.option(
-    "--job-time", type=_SECONDS, default=0.0, metavar="SECONDS", help="Jobs run so long, at least"
+    "--job-time", type=_SECONDS, default=0.0, metavar="SECONDS", help="Minimum duration of a job"
 )
 @click.option(
     "--start-time",
     type=_SECONDS,
     default=0.0,
     metavar="SECONDS",
-    help="Jobs wait so long before they run",
+    help="Time that jobs wait before they run",
 )
 @click.option(
     "--fault",
     "rates",
     metavar="KIND:RATE",
     multiple=True,
-    help="Misbehave in this share of calls, e.g. submit-429:0.1; may be repeated",
+    help="Inject a fault in this share of calls, e.g. submit-429:0.1; may be repeated",
 )
 @click.option(
     "--latency",
@@ -77,9 +62,9 @@ _KINDS_HELP = "\b\n" + textwrap.fill(
     type=_SECONDS,
     default=0.0,
     metavar="SECONDS",
-    help="Results show up this long after the end of their job",
+    help="Time between the end of a job and its results",
 )
-@click.option("--seed", default=0, metavar="N", help="Another seed, other faults")
+@click.option("--seed", default=0, metavar="N", help="Seed of the random faults")
 @click.option(
     "--results",
     "results_folder",
@@ -87,11 +72,10 @@ _KINDS_HELP = "\b\n" + textwrap.fill(
     metavar="FOLDER",
     help="Also serve {ULID}.csv files of a folder",
 )
-@click.option("--any-ulid", is_flag=True, help="Make up results for every ULID not known otherwise")
-@click.option("--verbose", "-v", is_flag=True, help="Tell of every request")
+@click.option("--any-ulid", is_flag=True, help="Make up results for unknown ULIDs")
+@click.option("--verbose", "-v", is_flag=True, help="Log every request")
 def dev_server(
-    study_path: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     host: str,
     port: int,
     no_model: bool,
@@ -106,11 +90,12 @@ def dev_server(
     any_ulid: bool,
     verbose: bool,
 ) -> None:
-    """Serve a run API and an analytics API on this machine, to try the way through the cloud.
+    """Serve a run API and an analytics API on this machine, to try cloud runs.
 
-    Jobs really run, in the local executor of the study. The server can be told to misbehave as
-    services do, at the start or while it runs (POST /dev/faults), and counts what it is asked (GET
-    /dev/counts). What was accepted survives the client's death, not the server's. Ends with Ctrl-C.
+    Jobs really run, in the local executor of the study. The server can inject the faults that real
+    services have, from the start or while it runs (POST /dev/faults), and counts its calls (GET
+    /dev/counts). Accepted jobs survive the end of the client, not that of the server. Stop it with
+    Ctrl-C.
 
     \b
     Examples:
@@ -126,7 +111,7 @@ def dev_server(
         seed=seed,
     )
     server = DevServer(
-        None if no_model else _study_settings(study_path, overrides),
+        None if no_model else _study_settings(choice),
         host=host,
         port=port,
         faults=faults,
@@ -135,18 +120,19 @@ def dev_server(
         results=_results(results_folder, any_ulid),
         log=_log_line if verbose else lambda line: None,
     )
-    with _stop_signals() as stop, server:
-        _show_start(server.url, study_path, no_model)
+    stop = threading.Event()
+    with stopping(stop.set, message=""), server:
+        _show_start(server.url, choice, no_model)
         stop.wait()
         counts = server.counts()
     click.echo(_summary(counts), err=True)
 
 
-def _study_settings(study_path: str | None, overrides: tuple[str, ...]) -> Settings:
+def _study_settings(choice: StudyChoice) -> Settings:
     try:
-        settings, warnings = read_settings(study_path, None, overrides)
+        settings, warnings = choice.settings()
     except ConfigError as exc:
-        if study_path is None and not overrides:
+        if not choice.has_study:
             raise ConfigError(f"{exc}, or run no model: ingest dev-server --no-model") from exc
         raise
     show_findings(warnings)
@@ -154,37 +140,19 @@ def _study_settings(study_path: str | None, overrides: tuple[str, ...]) -> Setti
 
 
 def _results(folder: Path | None, any_ulid: bool) -> Results | None:
-    """Where results of jobs come from that this server never ran: files first."""
+    """Results of jobs that this server never ran: from files first, then made up."""
     in_folder = results_in(folder) if folder else None
     if in_folder is not None and any_ulid:
         return lambda ulid: in_folder(ulid) or results_for_any_ulid(ulid)
     return results_for_any_ulid if any_ulid else in_folder
 
 
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second ends the process at once."""
-    stop = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def stop_once(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        stop.set()
-
-    previous = {number: signal.signal(number, stop_once) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _show_start(url: str, study_path: str | None, no_model: bool) -> None:
+def _show_start(url: str, choice: StudyChoice, no_model: bool) -> None:
     """Where it listens on stderr; on stdout the two lines that try it."""
     jobs = "no model runs, results are made up" if no_model else "jobs run in the local executor"
     click.echo(f"Run API and analytics API on {url} ({jobs}); stop with Ctrl-C.", err=True)
     click.echo("In another terminal:", err=True)
-    study = f" --study {shlex.quote(str(Path(study_path).absolute()))}" if study_path else ""
+    study = f" --study {shlex.quote(str(Path(choice.study).absolute()))}" if choice.study else ""
     click.echo(f"ingest run{study} --executor run-api --set executors.run-api.url={url} \\")
     click.echo(
         f"  --set analytics.source=analytics-api --set analytics.url={url} --database cloud.db"

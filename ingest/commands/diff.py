@@ -1,12 +1,8 @@
-"""`ingest diff`: what moved between two states, where, by how much, and why."""
+"""`ingest diff`: what changed between two states, where, by how much, and why."""
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
-from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,26 +10,30 @@ from typing import Any
 
 import click
 
-from ingest.changes.diff import SeriesChange, StateDiff, Tolerances, diff_states
+from ingest.changes.diff import Tolerances, diff_states
+from ingest.changes.report import Report
 from ingest.changes.report_html import html_report
 from ingest.changes.report_markdown import markdown_report
-from ingest.changes.summary import (
-    COUNTRIES,
-    SERIES,
-    headline,
-    largest,
-    nondeterministic_warning,
-    summarise_causes,
-    summarise_labels,
-    summarise_patterns,
+from ingest.changes.summary import COUNTRIES, SERIES
+from ingest.commands.common.context import StudyChoice, study_options
+from ingest.commands.common.options import (
+    all_option,
+    countries_option,
+    labels_option,
+    scenarios_option,
 )
-from ingest.commands.common.context import database_path, read_settings, study_file, study_options
-from ingest.commands.common.words import code_words, some, table
-from ingest.database.files import open_for_reading
+from ingest.commands.common.output import (
+    at_most,
+    code_words,
+    print_csv,
+    print_json,
+    table,
+    write_file,
+)
 from ingest.database.states import RunRef, resolve_run
 from ingest.errors import ConfigError
-from ingest.study.combination import Combination, select_names
-from ingest.text.numbers import count_text, percent_text, quantity_text
+from ingest.study.combination import select_names
+from ingest.text.numbers import count_text, percent_text
 
 CHANGES_FOUND = 3
 _SHOWN = 10
@@ -47,14 +47,14 @@ _COLUMNS = (
 @click.argument("before", required=False, default="previous", metavar="[A]")
 @click.argument("after", required=False, default="latest", metavar="[B]")
 @study_options
-@click.option("--countries", "-c", metavar="ISO3,...", multiple=True, help="Only these countries")
-@click.option("--scenarios", "-s", metavar="NAME,...", multiple=True, help="Only these scenarios")
-@click.option("--labels", "-l", metavar="LABEL", multiple=True, help="Only this label or glob")
+@countries_option
+@scenarios_option
+@labels_option
 @click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance, for all labels")
 @click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance, for all labels")
-@click.option("--all", "show_all", is_flag=True, help="List every series that moved")
-@click.option("--json", "form", flag_value="json", help="Print JSON, every series")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV, every series")
+@all_option
+@click.option("--json", "form", flag_value="json", help="Print JSON")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV")
 @click.option("--md", "form", flag_value="md", help="Print a Markdown report for a pull request")
 @click.option("--html", "html_file", metavar="FILE", help="Write one self-contained HTML file")
 @click.option("--chart", "chart_file", metavar="FILE", help="Write a chart: .svg or .png")
@@ -64,9 +64,7 @@ _COLUMNS = (
 def diff(
     before: str,
     after: str,
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     countries: tuple[str, ...],
     scenarios: tuple[str, ...],
     labels: tuple[str, ...],
@@ -78,10 +76,11 @@ def diff(
     chart_file: str | None,
     fail_on_change: bool,
 ) -> None:
-    """Show what moved between two states, and because of which input.
+    """Show what changed between two states, and which input caused it.
 
     A and B name runs: a number, a tag, a commit, a date, latest or previous. The state as of a run
-    is each combination's newest success by then, so runs that did only a part compare as wholes.
+    is each combination's newest success by then, so partial runs can be compared.
+    CSV and JSON list every series.
 
     \b
     Examples:
@@ -90,8 +89,8 @@ def diff(
       ingest diff main-2026 latest --md > report.md
       ingest diff --fail-on-change --rtol 0.01
     """
-    tolerances = _tolerances(study_path, database, overrides, rtol, atol)
-    with closing(open_for_reading(database_path(study_path, database))) as connection:
+    tolerances = _tolerances(choice, rtol, atol)
+    with choice.reading() as connection:
         known = {
             column: [row[0] for row in connection.execute(sql)] for column, sql in _NAMES.items()
         }
@@ -104,19 +103,18 @@ def diff(
             scenarios=select_names(scenarios, known["scenario"], "scenario") if scenarios else (),
             labels=select_names(labels, known["label"], "label") if labels else (),
         )
-    study_countries = len(known["country"])
-    _write_files(found, study_countries, html_file, chart_file)
+    report = Report.of(found, study_countries=len(known["country"]))
+    _write_files(report, html_file, chart_file)
     if form == "json":
-        click.echo(json.dumps(diff_as_json(found), indent=2))
+        print_json(_as_json(report))
     elif form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows([getattr(series, name) for name in _COLUMNS] for series in found.series)
+        print_csv(
+            _COLUMNS, ([getattr(series, name) for name in _COLUMNS] for series in found.series)
+        )
     elif form == "md":
-        report = markdown_report(found, chart=chart_file, study_countries=study_countries)
-        click.echo(report, nl=False)
+        click.echo(markdown_report(report, chart=chart_file), nl=False)
     else:
-        _show(found, study_countries, show_all)
+        _show(report, show_all)
     if fail_on_change and found.has_changes:
         raise SystemExit(CHANGES_FOUND)
 
@@ -128,17 +126,9 @@ _NAMES = {
 }
 
 
-def _tolerances(
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
-    rtol: float | None,
-    atol: float | None,
-) -> Tolerances:
+def _tolerances(choice: StudyChoice, rtol: float | None, atol: float | None) -> Tolerances:
     """The study's tolerances where there is a study; an option replaces them for all labels."""
-    tolerances = Tolerances()
-    if study_path or overrides or study_file(None).exists():
-        tolerances = Tolerances.of(read_settings(study_path, database, overrides)[0])
+    tolerances = Tolerances.of(choice.settings()[0]) if choice.has_study else Tolerances()
     given = {k: v for k, v in (("rtol", rtol), ("atol", atol)) if v is not None}
     if not given:
         return tolerances
@@ -146,11 +136,9 @@ def _tolerances(
     return Tolerances(replace(tolerances.default, **given), labels)
 
 
-def _write_files(
-    found: StateDiff, study_countries: int, html_file: str | None, chart_file: str | None
-) -> None:
+def _write_files(report: Report, html_file: str | None, chart_file: str | None) -> None:
     if html_file is not None:
-        _write(Path(html_file), html_report(found, study_countries=study_countries).encode())
+        _write(Path(html_file), html_report(report).encode())
     if chart_file is not None:
         from ingest.charts.change_chart import change_chart
         from ingest.charts.pictures import render_png, render_svg
@@ -158,27 +146,25 @@ def _write_files(
         suffix = Path(chart_file).suffix
         if suffix not in (".svg", ".png"):
             raise ConfigError(f"--chart {chart_file}: the name must end in .svg or .png")
-        spec = change_chart(found)
-        image = render_svg(spec).encode() if suffix == ".svg" else render_png(spec)
-        _write(Path(chart_file), image)
+        spec = change_chart(report.diff)
+        _write(
+            Path(chart_file), render_svg(spec).encode() if suffix == ".svg" else render_png(spec)
+        )
 
 
 def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be written: {exc.strerror}") from exc
+    write_file(path, content)
     click.echo(f"Wrote {path}", err=True)
 
 
-def diff_as_json(found: StateDiff) -> dict[str, Any]:
-    """A difference for machines."""
+def _as_json(report: Report) -> dict[str, Any]:
+    found = report.diff
     return {
         "before": _run_as_json(found.before),
         "after": _run_as_json(found.after),
         "rule": found.rule,
         "has_changes": found.has_changes,
-        "headline": headline(found),
+        "headline": report.headline,
         "changed": len(found.changed),
         "equal": found.equal,
         "within_tolerance": len(found.within),
@@ -206,34 +192,33 @@ def _run_as_json(run: RunRef) -> dict[str, Any]:
     }
 
 
-def _show(found: StateDiff, study_countries: int, show_all: bool) -> None:
-    """The pattern first, then causes, labels, and the largest series."""
+def _show(report: Report, show_all: bool) -> None:
+    """Print the pattern first, then causes, labels, and the largest series."""
+    found = report.diff
     click.echo(f"{_run_words(found.before)} -> {_run_words(found.after)}")
     click.echo(
         f"{count_text(len(found.changed), 'combination')} changed, {found.equal:,} equal"
         f"{f', {len(found.within):,} within the tolerance' if found.within else ''}, "
         f"{len(found.added):,} added, {len(found.removed):,} removed · rule: {found.rule}"
     )
-    _show_combinations("added", found.added)
-    _show_combinations("removed", found.removed)
+    for word, combinations in (("added", found.added), ("removed", found.removed)):
+        if combinations:
+            click.echo(f"  {word}: {at_most([str(c) for c in combinations], 5)}")
     if not found.changed:
-        click.echo(headline(found))
+        click.echo(report.headline)
         return
-    warning = nondeterministic_warning(found)
-    if warning:
-        click.echo(f"Warning: {warning}")
+    if report.warning:
+        click.echo(f"Warning: {report.warning}")
     click.echo("\nPattern")
-    for pattern in summarise_patterns(found)[:_SHOWN]:
-        click.echo(f"  {pattern.text(study_countries)}")
+    for text in report.patterns[:_SHOWN]:
+        click.echo(f"  {text}")
     click.echo("\nWhy")
-    for cause in summarise_causes(found)[:_SHOWN]:
+    for cause in report.causes[:_SHOWN]:
         size = count_text(cause.combinations, "combination")
-        where = f"{count_text(cause.countries, COUNTRIES)} under {some(cause.scenarios)}"
+        where = f"{count_text(cause.countries, COUNTRIES)} under {at_most(cause.scenarios)}"
         click.echo(f"  {cause.cause}   {size}, {where}")
-    click.echo()
-    _show_labels(found)
-    click.echo()
-    _show_series(found, show_all)
+    click.echo(f"\n{_labels_table(report)}\n")
+    _show_series(report, show_all)
 
 
 def _run_words(run: RunRef) -> str:
@@ -242,38 +227,24 @@ def _run_words(run: RunRef) -> str:
     return f"Run {run.run_id} ({code_words(run.git_commit, files)}, {when})"
 
 
-def _show_combinations(word: str, combinations: Sequence[Combination]) -> None:
-    if combinations:
-        click.echo(f"  {word}: {some([str(c) for c in combinations], 5)}")
-
-
-def _show_labels(found: StateDiff) -> None:
+def _labels_table(report: Report) -> str:
     rows = [
         (
             label.element_label,
             f"{label.series:,}",
-            percent_text(label.smallest),
-            percent_text(label.median),
-            percent_text(label.largest),
+            *map(percent_text, (label.smallest, label.median, label.largest)),
         )
-        for label in summarise_labels(found)
+        for label in report.labels
     ]
     headers = ("label", "series", "from", "median", "to")
-    click.echo(table(rows, headers, right=headers[1:]))
+    return table(rows, headers, right=headers[1:])
 
 
-def _show_series(found: StateDiff, show_all: bool) -> None:
-    shown = list(found.series) if show_all else largest(found, _SHOWN)
-    rows = [_series_row(series) for series in shown]
+def _show_series(report: Report, show_all: bool) -> None:
+    shown = report.series() if show_all else report.largest(_SHOWN)
+    rows = [(s.country, s.scenario, s.label, s.year, s.change, s.before, s.after) for s in shown]
     headers = ("country", "scenario", "label", "year", "change", "before", "after")
-    click.echo(table(rows, headers, right=("year", "change", "before", "after")))
-    rest = len(found.series) - len(shown)
+    click.echo(table(rows, headers, right=headers[3:]))
+    rest = len(report.diff.series) - len(shown)
     if rest > 0:
         click.echo(f"and {count_text(rest, SERIES)} more: --all, --csv, --json", err=True)
-
-
-def _series_row(series: SeriesChange) -> tuple[object, ...]:
-    change = percent_text(series.relative) if series.kind == "changed" else series.kind
-    year = "" if series.largest_year is None else series.largest_year
-    values = (quantity_text(series.before), quantity_text(series.after))
-    return (series.country, series.scenario, series.element_label, year, change, *values)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from ingest.changes.causes import CauseFinder
-from ingest.commands.common.context import database_path, study_options
-from ingest.commands.common.words import code_words, local_time
-from ingest.database.files import open_for_reading
+from ingest.commands.common.context import StudyChoice, study_options
+from ingest.commands.common.options import json_option
+from ingest.commands.common.output import code_words, local_time, print_json
 from ingest.study.combination import select_names
 from ingest.text.numbers import count_text, percent_text
 
@@ -45,34 +43,36 @@ class HistoryEntry:
 @click.argument("country")
 @click.argument("scenario")
 @study_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+@json_option
 def explain(
     country: str,
     scenario: str,
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     as_json: bool,
 ) -> None:
-    """Tell the history of one combination: runs, reasons, inputs, results.
+    """Show the history of one combination: runs, reasons, inputs, results.
 
     \b
     Examples:
       ingest explain KEN baseline
       ingest explain KEN baseline --json
     """
-    with closing(open_for_reading(database_path(study_path, database))) as connection:
-        countries = connection.execute("SELECT DISTINCT country FROM job_results")
-        (country,) = select_names([country], [row[0] for row in countries], "country")[:1]
-        scenarios = connection.execute("SELECT DISTINCT scenario FROM job_results")
-        (scenario,) = select_names([scenario], [row[0] for row in scenarios], "scenario")[:1]
+    with choice.reading() as connection:
+        country = _known(connection, "country", country)
+        scenario = _known(connection, "scenario", scenario)
         history = read_history(connection, country, scenario)
     if as_json:
-        click.echo(json.dumps([vars(entry) for entry in history], indent=2))
+        print_json([vars(entry) for entry in history])
         return
     click.echo(f"{country} / {scenario}")
     for entry in history:
         _show(entry)
+
+
+def _known(connection: sqlite3.Connection, column: str, name: str) -> str:
+    """The first country or scenario of the results that a name or glob chooses."""
+    rows = connection.execute(f"SELECT DISTINCT {column} FROM job_results")
+    return select_names([name], [row[0] for row in rows], column)[0]
 
 
 def read_history(connection: sqlite3.Connection, country: str, scenario: str) -> list[HistoryEntry]:
@@ -117,11 +117,8 @@ def _entry(job: dict[str, Any], before: dict[str, Any] | None, finder: CauseFind
         if before["input_digest"] != job["input_digest"] or not same:
             documents = before["document_digest"] == job["document_digest"]
             cause = finder.cause(before["input_set_id"], job["input_set_id"], documents).text
-    kept = {key: value for key, value in job.items() if key not in _INTERNAL}
+    kept = {name: job[name] for name in job.keys() - {"input_set_id", "document_digest"}}
     return HistoryEntry(**kept, cause=cause, same_results=same)
-
-
-_INTERNAL = ("input_set_id", "document_digest")
 
 
 def _show(entry: HistoryEntry) -> None:
@@ -131,18 +128,20 @@ def _show(entry: HistoryEntry) -> None:
         f"\nRun {entry.run_id}  {local_time(entry.timestamp)}  commit "
         f"{code_words(entry.git_commit, 0)}  {entry.job_status}  {digests}"
     )
-    lines = [("ran because", entry.reason)]
-    if entry.error:
-        lines.append(("error", entry.error.partition("\n")[0]))
-    if entry.cause:
-        lines.append(("inputs", entry.cause))
-    if entry.same_results is not None:
-        lines.append(("results", _results_words(entry)))
-    for head, text in lines:
-        click.echo(f"  {head:<12} {text}")
+    lines = {
+        "ran because": entry.reason,
+        "error": (entry.error or "").partition("\n")[0],
+        "inputs": entry.cause,
+        "results": _results_words(entry),
+    }
+    for head, text in lines.items():
+        if text or head == "ran because":
+            click.echo(f"  {head:<12} {text}")
 
 
 def _results_words(entry: HistoryEntry) -> str:
+    if entry.same_results is None:
+        return ""
     if entry.same_results:
         return "the same numbers to the last bit"
     if entry.largest_label is None:

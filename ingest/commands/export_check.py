@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from ingest.commands.common.words import table
-from ingest.database.files import open_for_reading
+from ingest.commands.common.context import StudyChoice
+from ingest.commands.common.output import print_json, table
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.exchange.csv_check import (
@@ -28,10 +26,10 @@ _SHOWN = 20
 
 
 def run_check(
-    database: Path,
-    names: Sequence[str],
+    choice: StudyChoice,
+    files: Sequence[str],
     run: str,
-    choice: CheckChoice,
+    names: CheckChoice,
     show_all: bool,
     as_json: bool,
 ) -> None:
@@ -39,15 +37,15 @@ def run_check(
 
     Raises ConfigError; SystemExit with code 3 where there is a difference.
     """
-    if not names:
+    if not files:
         raise ConfigError("--check needs files: ingest export --check results/*.csv")
-    with closing(open_for_reading(database)) as connection:
-        connection.execute("BEGIN")  # all that follows is of one moment, whatever is written
+    with choice.reading() as connection:
+        connection.execute("BEGIN")  # so that all files are compared with one moment
         chosen = resolve_run(connection, run)
-        report = check_files(connection, chosen, [Path(name) for name in names], choice)
+        report = check_files(connection, chosen, [Path(file) for file in files], names)
     shown = report.differences if show_all else report.differences[:_SHOWN]
     if as_json:
-        click.echo(json.dumps(_as_json(report, shown), indent=2))
+        print_json(_as_json(report, shown))
     else:
         _show(report, shown)
     if report.differences:
@@ -86,5 +84,5 @@ def _show(report: CheckReport, shown: Sequence[Difference]) -> None:
 
 
 def _value(value: float | None) -> str:
-    """Every digit, for two numbers may differ in the last one."""
+    """Every digit: two numbers may differ only in the last one."""
     return "" if value is None else repr(value)

@@ -1,23 +1,20 @@
-"""`ingest gc`: remove old runs and what nobody refers to, and give the space back."""
+"""`ingest gc`: remove old runs and unused numbers and inputs, and free their space."""
 
 from __future__ import annotations
 
-import json
 import re
-from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ingest.clock import utc_text
-from ingest.commands.common.context import database_path, study_options
-from ingest.commands.common.words import some
-from ingest.database import ValidationDatabase, cleanup
+from ingest.commands.common.context import StudyChoice, study_options
+from ingest.commands.common.options import json_option
+from ingest.commands.common.output import at_most, print_json
+from ingest.database import cleanup
 from ingest.database.cleanup import Cleanup, CleanupRule, plan_cleanup, read_pinned
-from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
 from ingest.text.numbers import count_text
 
@@ -26,27 +23,24 @@ _DAYS = {"d": 1, "w": 7, "y": 365}
 
 @click.command()
 @study_options
-@click.option("--older-than", metavar="AGE", help="Runs begun longer ago: 90d, 12w, 1y")
+@click.option("--older-than", metavar="AGE", help="Runs started longer ago: 90d, 12w, 1y")
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="All but the newest N runs")
-@click.option("--dry-run", is_flag=True, help="Only show what would go, as without --yes")
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed (the default)")
 @click.option("--yes", "-y", is_flag=True, help="Remove it")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+@json_option
 def gc(
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     older_than: str | None,
     keep: int | None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Remove old runs and give the space back; without --yes, show what would go.
+    """Remove old runs and free their space; without --yes, show what would go.
 
-    Kept whatever the options say: the newest success of every combination, all that was true as
-    of a run that stays, tagged runs, the newest run, and runs that are going on. With both
-    --older-than and --keep a run goes when both choose it; with neither, only numbers and inputs
-    go that no run refers to.
+    Always kept: the newest success of every combination, the whole state as of a run that stays,
+    tagged runs, the newest run, and runs in progress. With both --older-than and --keep, a run is
+    removed if both choose it; with neither, only numbers and inputs that no run refers to.
 
     \b
     Examples:
@@ -55,34 +49,41 @@ def gc(
     """
     if dry_run and yes:
         raise ConfigError("--dry-run shows and --yes removes; give one of them")
-    path = database_path(study_path, database)
+    path = choice.database_path()
     rule = CleanupRule(keep, _moment(older_than) if older_than else None)
     size_before = _size(path)
-    removed = _remove(path, rule) if yes else _plan(path, rule)
+    if yes:
+        removed = _remove(choice, rule)
+    else:
+        with choice.reading() as connection:
+            removed = plan_cleanup(connection, rule)
     freed = max(0, size_before - _size(path)) if yes else None
     if as_json:
-        click.echo(json.dumps(_as_json(removed, yes, freed), indent=2))
+        print_json({"removed": yes, **asdict(removed), "freed_bytes": freed})
         return
     if removed.is_empty:
         click.echo("Nothing to remove.")
-        _say_what_stays(path)
+        _show_pinned(choice)
     else:
         _show(removed, yes)
     if freed is not None and (freed > 0 or not removed.is_empty):
         click.echo(f"Gave back {_megabytes(freed)} of {_megabytes(size_before)}.")
     if yes or removed.is_empty:
         return
-    _say_what_stays(path)
-    options = [f"--older-than {older_than}"] if older_than else []
-    options += [f"--keep {keep}"] if keep else []
-    click.echo(f"Nothing was removed. Do it with: {' '.join(['ingest gc', *options, '--yes'])}")
+    _show_pinned(choice)
+    options = choice.as_options()
+    options += f" --older-than {older_than}" if older_than else ""
+    options += f" --keep {keep}" if keep else ""
+    click.echo(f"Nothing was removed. Do it with: ingest gc{options} --yes")
 
 
 def _moment(age: str) -> str:
-    """The time that is an age ago, as the database writes times."""
+    """The time that long ago, as the database writes times."""
     found = re.fullmatch(r"(\d{1,6})([dwy])", age.strip())
     if found is None:
-        raise ConfigError(f"--older-than {age!r} is no age; write days, weeks or years: 90d 12w 1y")
+        raise ConfigError(
+            f"--older-than {age!r} is not an age; write days, weeks or years: 90d 12w 1y"
+        )
     try:
         then = datetime.now(UTC) - timedelta(days=int(found[1]) * _DAYS[found[2]])
     except OverflowError as exc:
@@ -90,15 +91,8 @@ def _moment(age: str) -> str:
     return utc_text(then)
 
 
-def _plan(path: Path, rule: CleanupRule) -> Cleanup:
-    with closing(open_for_reading(path)) as connection:
-        return plan_cleanup(connection, rule)
-
-
-def _remove(path: Path, rule: CleanupRule) -> Cleanup:
-    open_for_reading(path).close()  # a database of another form is told of before it is locked
-    database = ValidationDatabase(path)
-    with database.writing():
+def _remove(choice: StudyChoice, rule: CleanupRule) -> Cleanup:
+    with choice.changing() as database:
         removed = cleanup.clean_up(database.db, rule)
         cleanup.give_space_back(database.db)  # also what an interrupted clean-up left behind
         database.settle()
@@ -106,13 +100,9 @@ def _remove(path: Path, rule: CleanupRule) -> Cleanup:
 
 
 def _size(path: Path) -> int:
-    """The bytes of the file and of the log that belongs to it."""
+    """The bytes of the file and its write-ahead log."""
     files = (path, path.with_name(path.name + "-wal"))
     return sum(file.stat().st_size for file in files if file.exists())
-
-
-def _as_json(removed: Cleanup, done: bool, freed: int | None) -> dict[str, Any]:
-    return {"removed": done, **asdict(removed), "freed_bytes": freed}
 
 
 def _show(removed: Cleanup, done: bool) -> None:
@@ -134,11 +124,11 @@ def _show(removed: Cleanup, done: bool) -> None:
 
 
 def _ids(runs: tuple[int, ...]) -> str:
-    return some([str(run) for run in runs], 8)
+    return at_most([str(run) for run in runs], 8)
 
 
-def _say_what_stays(path: Path) -> None:
-    with closing(open_for_reading(path)) as connection:
+def _show_pinned(choice: StudyChoice) -> None:
+    with choice.reading() as connection:
         pinned = read_pinned(connection)
     if pinned.tagged:
         tagged = ", ".join(map(str, pinned.tagged[:8]))

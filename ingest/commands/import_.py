@@ -1,4 +1,4 @@
-"""`ingest import`: runs, jobs and metrics that are recorded elsewhere, into a results database."""
+"""`ingest import`: add runs, jobs and metrics recorded elsewhere to a results database."""
 
 from __future__ import annotations
 
@@ -12,13 +12,9 @@ import click
 
 from ingest import __version__
 from ingest.clock import SystemClock
-from ingest.commands.common.context import (
-    database_path,
-    load_plugins_of,
-    read_settings,
-    study_file,
-    study_options,
-)
+from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
+from ingest.commands.common.options import wait_option
+from ingest.commands.common.output import warn
 from ingest.commands.import_report import (
     bundle_notes,
     bundle_summary,
@@ -51,29 +47,27 @@ _SQLITE_HEAD = b"SQLite format 3\x00"
 )
 @study_options
 @click.option("--metrics", is_flag=True, help="FILE... are CSV files of metrics")
-@click.option("--country", metavar="ISO3", help="Whose metrics, where no column says it")
-@click.option("--scenario", metavar="NAME", help="Of which scenario, where no column says it")
-@click.option("--author", metavar="NAME", help="Only this author's rows, where there are several")
-@click.option("--wait", is_flag=True, help="Wait for a run on this database to end")
+@click.option("--country", metavar="ISO3", help="Country of the metrics, if no column names it")
+@click.option("--scenario", metavar="NAME", help="Scenario of the metrics, if no column names it")
+@click.option("--author", metavar="NAME", help="Only rows of this author, if there are several")
+@wait_option
 def import_(
     files: tuple[Path, ...],
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     metrics: bool,
     country: str | None,
     scenario: str | None,
     author: str | None,
     wait: bool,
 ) -> None:
-    """Add runs, jobs or metrics that are recorded elsewhere to a results database.
+    """Add runs, jobs or metrics recorded elsewhere to a results database.
 
-    FILE is a bundle of `ingest export --format bundle`, a database of the original three-table
-    form, a job list validation_results.csv, or with --metrics CSV files with the columns
+    FILE is a bundle of `ingest export --format bundle`, a database with the original three-table
+    schema, a job list validation_results.csv, or with --metrics CSV files with the columns
     element_label, timestamp_year (or a date timestamp), value, and perhaps country and scenario.
 
-    All or nothing: a file that cannot be used changes nothing, and the file itself is only read.
-    What is there already is recognised: importing twice adds nothing.
+    All or nothing: a file that cannot be used changes nothing. The file itself is only read.
+    Importing a file twice adds nothing.
 
     \b
     Examples:
@@ -83,22 +77,22 @@ def import_(
       ingest import --metrics by_hand.csv --country KEN --scenario null
       ingest import --metrics old/results/*.csv
     """
-    target = ValidationDatabase(database_path(study_path, database))
-    names = _read_names(study_path, database, overrides)
+    target = ValidationDatabase(choice.database_path())
+    names = _read_names(choice)
     with closing(target):
         if metrics:
             _import_metrics(files, FileChoice(country, scenario, author), target, names, wait)
             return
         if country or scenario or author:
-            raise ConfigError("--country, --scenario and --author go with --metrics")
+            raise ConfigError("--country, --scenario and --author need --metrics")
         if len(files) > 1:
-            raise ConfigError("name one file; several at once go with --metrics alone")
+            raise ConfigError("name one file; several files need --metrics")
         _import_file(files[0], target, names, wait)
 
 
 @dataclass(frozen=True)
 class _Names:
-    """What the study here adds to what a file says."""
+    """Names in this folder's study, which a file does not have."""
 
     study: str | None = None
     countries: tuple[Country, ...] = ()
@@ -110,15 +104,15 @@ class _Names:
         return ImportContext(self.study, __version__)
 
 
-def _read_names(study_path: str | None, database: str | None, overrides: Sequence[str]) -> _Names:
-    """Names of the study here; nothing without a study, a warning for one that cannot be read."""
-    if not study_file(study_path).exists():
+def _read_names(choice: StudyChoice) -> _Names:
+    """Names of the study; none without a study, and a warning for one that cannot be read."""
+    if not choice.has_study:
         return _Names()
     try:
-        settings, _ = read_settings(study_path, database, overrides)
+        settings, _ = choice.settings()
         study, _ = load_study(settings, load_plugins_of(settings).hook)
     except StudyError as exc:
-        _warn([f"names of countries and scenarios are left out, the study has an error: {exc}"])
+        warn(f"names of countries and scenarios are left out, the study has an error: {exc}")
         return _Names()
     return _Names(study.name, study.countries, study.scenarios, study.labels)
 
@@ -128,7 +122,7 @@ def _import_file(file: Path, target: ValidationDatabase, names: _Names, wait: bo
         if recorded is None:
             _, imported = import_bundle(file, target, wait=wait)
             click.echo(bundle_summary(imported, target.path), err=True)
-            _warn(bundle_notes(imported))
+            warn(*bundle_notes(imported))
             return
         if not recorded.runs:
             click.echo(f"Nothing to do: {file} records no job", err=True)
@@ -144,7 +138,7 @@ def _import_file(file: Path, target: ValidationDatabase, names: _Names, wait: bo
             if report.has_changed:
                 target.settle()
         click.echo(jobs_summary(report, recorded.job_count, file, target.path), err=True)
-        _warn([*recorded.warnings, *jobs_notes(report)])
+        warn(*recorded.warnings, *jobs_notes(report))
 
 
 def _recorded(file: Path) -> AbstractContextManager[Recorded | None]:
@@ -160,7 +154,7 @@ def _recorded(file: Path) -> AbstractContextManager[Recorded | None]:
     if file.suffix.lower() == ".csv":
         return nullcontext(read_job_list(file))
     if not zipfile.is_zipfile(file):
-        raise BundleError(f"{file} is no bundle of ingest, or cut off; nothing was changed")
+        raise BundleError(f"{file} is not an ingest bundle, or truncated; nothing was changed")
     return nullcontext(None)
 
 
@@ -169,11 +163,11 @@ def _refuse_other_databases(file: Path) -> None:
         form = database_form(connection)
     if form in (DatabaseForm.CURRENT, DatabaseForm.OLDER):
         raise ConfigError(
-            f"{file} is a results database, no bundle. Make one of its runs with: "
+            f"{file} is a results database, not a bundle. Make a bundle of a run with: "
             f"ingest export --database {file} -o run.zip"
         )
     if form is not DatabaseForm.ORIGINAL:
-        raise ConfigError(f"{file} is a database, but none that can be imported")
+        raise ConfigError(f"{file} is a database that cannot be imported")
 
 
 def _import_metrics(
@@ -195,8 +189,3 @@ def _import_metrics(
             keep_study(target.db, names.countries, names.scenarios, names.labels)
         target.settle()
     click.echo(metrics_summary(report, target.path), err=True)
-
-
-def _warn(notes: Sequence[str]) -> None:
-    for note in notes:
-        click.echo(f"{click.style('Warning', fg='yellow')}: {note}", err=True)

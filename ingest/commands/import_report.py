@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest.commands.common.words import some
+from ingest.commands.common.output import at_most
 from ingest.database.imports import ImportReport
 from ingest.database.transfer import ImportedRuns
 from ingest.exchange.metric_import import MetricsReport
@@ -16,7 +16,7 @@ def bundle_summary(imported: ImportedRuns, path: Path) -> str:
     known = count_text(len(imported.known), "run")
     if not imported.added:
         return f"Nothing to do: {path} has {known} of this bundle already"
-    as_runs = some([f"{old} as {new}" for old, new in imported.added.items()])
+    as_runs = at_most([f"{old} as {new}" for old, new in imported.added.items()])
     sets = count_text(imported.new_result_sets, "new result set")
     there = f"; {known} there already" if imported.known else ""
     added = count_text(len(imported.added), "run")
@@ -28,7 +28,7 @@ def bundle_notes(imported: ImportedRuns) -> list[str]:
     notes = _shadowing(imported.shadowing)
     if imported.kept_tags:
         notes.append(
-            f"tags that mean another run here stay as they are: {some(imported.kept_tags)}"
+            f"tags that mean another run here stay as they are: {at_most(imported.kept_tags)}"
         )
     return notes
 
@@ -40,10 +40,10 @@ def jobs_summary(report: ImportReport, recorded: int, file: Path, path: Path) ->
         return f"Nothing to do: {path} has what {file} records ({jobs}) already"
     parts = []
     if report.added:
-        runs = some([str(run_id) for run_id in report.added])
+        runs = at_most([str(run_id) for run_id in report.added])
         parts.append(f"{count_text(len(report.added), 'run')} added to {path} (run {runs})")
     if report.grown:
-        runs = some([str(run_id) for run_id in report.grown])
+        runs = at_most([str(run_id) for run_id in report.grown])
         parts.append(f"run {runs} of {path} has grown")
     if report.new_jobs or report.added:
         parts.append(count_text(report.new_jobs, "new job"))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 
 import click
 
-from ingest.commands.common.context import Command, StudyContext, load_context, study_options
-from ingest.commands.common.words import code_line, show_findings, some
+from ingest.commands.common.context import (
+    StudyChoice,
+    StudyContext,
+    gathered,
+    setting_option,
+    study_options,
+)
+from ingest.commands.common.options import countries_option, json_option, scenarios_option
+from ingest.commands.common.output import at_most, code_line, print_json, show_findings
 from ingest.planning.plan import Plan
 from ingest.running.planner import RunPlanner, Selection
 from ingest.study.combination import Combination
@@ -17,58 +23,38 @@ from ingest.text.numbers import count_text
 WORK_FOUND = 3
 
 
-def selection_options(command: Command) -> Command:
-    """Add the options that choose combinations to a command."""
-    options = (
-        click.option(
-            "--countries",
-            "-c",
-            metavar="ISO3,...",
-            multiple=True,
-            help="Only these countries: ISO3 codes, comma lists, globs",
-        ),
-        click.option(
-            "--scenarios",
-            "-s",
-            metavar="NAME,...",
-            multiple=True,
-            help="Only these scenarios: names, comma lists, globs",
-        ),
-        click.option("--force", is_flag=True, help="Run them whether anything changed or not"),
-        click.option(
-            "--only-failed", is_flag=True, help="Only those whose newest job did not succeed"
-        ),
-        click.option(
-            "--rerun-triggers",
-            metavar="NAME,...",
-            help="What makes a combination run again: input,code,environment,commit",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+selection_options = gathered(
+    "selection",
+    Selection,
+    ("countries", "scenarios", "force", "only_failed"),
+    countries_option,
+    scenarios_option,
+    click.option("--force", is_flag=True, help="Run them whether anything changed or not"),
+    click.option("--only-failed", is_flag=True, help="Only those whose newest job did not succeed"),
+    setting_option(
+        "--rerun-triggers",
+        "run.rerun_triggers",
+        "NAME,...",
+        "What makes a combination run again: input,code,environment,commit",
+    ),
+)
+"""The options that choose what runs; the command gets them as `selection`."""
 
 
 @click.command()
 @study_options
 @selection_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+@json_option
 @click.option(
     "--detailed-exitcode", is_flag=True, help=f"Exit code {WORK_FOUND} when there is work, else 0"
 )
 def plan(
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
-    countries: tuple[str, ...],
-    scenarios: tuple[str, ...],
-    force: bool,
-    only_failed: bool,
-    rerun_triggers: str | None,
+    choice: StudyChoice,
+    selection: Selection,
     as_json: bool,
     detailed_exitcode: bool,
 ) -> None:
-    """Show what would run, and why; changes nothing.
+    """Show what would run, and why. Changes nothing.
 
     \b
     Examples:
@@ -76,24 +62,26 @@ def plan(
       ingest plan --countries KEN,'T*' --json
       ingest plan --detailed-exitcode || echo "there is work"
     """
-    if rerun_triggers is not None:
-        overrides = (*overrides, f"run.rerun_triggers={rerun_triggers}")
-    context = load_context(study_path, database, overrides)
-    selection = Selection(countries, scenarios, force, only_failed)
+    context = choice.context()
     planner = RunPlanner(context.study, context.database, context.git, selection)
-    with closing(context.database):
-        made = planner.plan()
-    show_findings([*context.findings, *planner.findings])
-    if as_json:
-        click.echo(json.dumps(plan_as_json(made, context), indent=2))
-    else:
-        show_plan(made, context)
+    made = show_dry_run(planner, context, as_json)
     if detailed_exitcode and made.to_run:
         raise SystemExit(WORK_FOUND)
 
 
-def show_plan(plan: Plan, context: StudyContext) -> None:
-    """Print a plan for people, to stdout."""
+def show_dry_run(planner: RunPlanner, context: StudyContext, as_json: bool) -> Plan:
+    """The plan, after printing it; closes the database."""
+    with closing(context.database):
+        plan = planner.plan()
+    show_findings([*context.findings, *planner.findings])
+    if as_json:
+        print_json(_as_json(plan, context))
+    else:
+        _show(plan, context)
+    return plan
+
+
+def _show(plan: Plan, context: StudyContext) -> None:
     if not plan.to_run:
         click.echo(nothing_to_do(plan, context))
         return
@@ -106,10 +94,10 @@ def show_plan(plan: Plan, context: StudyContext) -> None:
 
 
 def sample(group: list[Combination]) -> str:
-    """A few of a group of combinations; one scenario or country is named once."""
+    """A few countries and scenarios of a group of combinations, each named once."""
     scenarios = list(dict.fromkeys(combination.scenario for combination in group))
     countries = list(dict.fromkeys(combination.country for combination in group))
-    return f"{some(countries)} under {some(scenarios)}"
+    return f"{at_most(countries)} under {at_most(scenarios)}"
 
 
 def nothing_to_do(plan: Plan, context: StudyContext) -> str:
@@ -120,8 +108,7 @@ def nothing_to_do(plan: Plan, context: StudyContext) -> str:
     return f"Nothing to do: {total} are up to date (commit {context.git.short_commit})."
 
 
-def plan_as_json(plan: Plan, context: StudyContext) -> dict[str, object]:
-    """A plan for machines."""
+def _as_json(plan: Plan, context: StudyContext) -> dict[str, object]:
     return {
         "study": context.settings.name,
         "git_commit": context.git.commit,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sqlite3
 import sys
-from contextlib import closing
 from itertools import islice
 
 import click
 
-from ingest.commands.common.context import database_path, study_options
-from ingest.commands.common.words import table
-from ingest.database.files import open_for_reading
+from ingest.commands.common.context import StudyChoice, study_options
+from ingest.commands.common.options import csv_option, json_option
+from ingest.commands.common.output import print_csv, table
 from ingest.errors import QueryError
 
 _TABLE_ROWS = 200
@@ -22,14 +20,17 @@ _TABLE_ROWS = 200
 @click.command()
 @click.argument("sql")
 @study_options
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, all rows")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of objects, all rows")
-@click.option("--limit", default=_TABLE_ROWS, show_default=True, help="Most rows in a table")
+@csv_option
+@json_option
+@click.option(
+    "--limit",
+    default=_TABLE_ROWS,
+    show_default=True,
+    help="At most this many rows in a table; CSV and JSON have all",
+)
 def query(
     sql: str,
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     as_csv: bool,
     as_json: bool,
     limit: int,
@@ -49,10 +50,9 @@ def query(
     """
     if sql == "-":
         sql = sys.stdin.read()
-    with closing(open_for_reading(database_path(study_path, database))) as connection:
+    with choice.reading() as connection:
         try:
-            cursor = connection.execute(sql)
-            _print(cursor, as_csv, as_json, limit)
+            _print(connection.execute(sql), as_csv, as_json, limit)
         except (sqlite3.Error, sqlite3.Warning) as exc:
             raise QueryError(_explain(exc)) from exc
 
@@ -63,9 +63,7 @@ def _print(cursor: sqlite3.Cursor, as_csv: bool, as_json: bool, limit: int) -> N
         rows = (dict(zip(columns, row, strict=True)) for row in cursor)
         click.echo("[" + ",\n ".join(json.dumps(row, default=_blob) for row in rows) + "]")
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(cursor)
+        print_csv(columns, cursor)
     else:
         shown = [[_cell(value) for value in row] for row in islice(cursor, limit)]
         numbers = [

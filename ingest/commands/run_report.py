@@ -1,15 +1,14 @@
-"""What `ingest run` says at its end: counts, failures by cause, and the commands that come next."""
+"""The closing report of `ingest run`: counts, failures by cause, the commands that come next."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ingest.commands.common.context import StudyContext
-from ingest.commands.common.words import duration, some
+from ingest.commands.common.output import print_json, show_failure_causes
 from ingest.commands.plan import nothing_to_do
 from ingest.database import ValidationDatabase
 from ingest.database.read import read_failure_causes
@@ -17,6 +16,7 @@ from ingest.database.records import RunStatus
 from ingest.errors import InterruptedRunError
 from ingest.planning.plan import Plan
 from ingest.text.numbers import count_text
+from ingest.text.times import duration_text
 
 if TYPE_CHECKING:
     from ingest.running.closing import RunQuality
@@ -27,9 +27,9 @@ GATE_CLOSED = 3
 
 
 def show_nothing(plan: Plan, context: StudyContext, as_json: bool, quiet: bool) -> None:
-    """Say that nothing was to do."""
+    """Say that there was nothing to do."""
     if as_json:
-        click.echo(json.dumps({"run_id": None, "up_to_date": len(plan.up_to_date)}, indent=2))
+        print_json({"run_id": None, "up_to_date": len(plan.up_to_date)})
     elif not quiet:
         click.echo(nothing_to_do(plan, context))
 
@@ -46,7 +46,7 @@ def show_report(
         causes = read_failure_causes(connection, report.run_id) if report.failed_jobs else []
     database.close()
     if as_json:
-        click.echo(json.dumps(_report_as_json(report, causes), indent=2))
+        print_json({**asdict(report), "status": report.status.value, "failures": causes})
     elif not quiet:
         _show_summary(report, causes, where)
     if report.status is RunStatus.INTERRUPTED:
@@ -71,13 +71,11 @@ def show_report(
 def _show_summary(report: RunReport, causes: list[dict[str, Any]], where: str) -> None:
     seen = f"{report.known_result_sets:,} seen before"
     click.echo(
-        f"Run {report.run_id} {_ending(report)} in {duration(report.elapsed_s)}: "
+        f"Run {report.run_id} {_ending(report)} in {duration_text(report.elapsed_s)}: "
         f"{report.successful_jobs:,} succeeded, {report.failed_jobs:,} failed, "
         f"{report.values:,} values ({count_text(report.new_result_sets, 'new result set')}, {seen})"
     )
-    for cause in causes:
-        jobs = cause["jobs"]
-        click.echo(f"  {len(jobs):,} x {cause['error_kind']}: {cause['error']}  [{some(jobs)}]")
+    show_failure_causes(causes)
     _show_changes(report)
     _show_quality(report.quality, where)
     steps = _next_steps(report, where)
@@ -136,11 +134,3 @@ def _ending(report: RunReport) -> str:
     if report.status is RunStatus.INTERRUPTED:
         return "was interrupted"
     return "was taken up again and finished" if report.is_resumed else "finished"
-
-
-def _report_as_json(report: RunReport, causes: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        **asdict(report),
-        "status": report.status.value,
-        "failures": causes,
-    }

@@ -15,37 +15,25 @@ from typing import NoReturn
 
 import click
 
-from ingest.browser.server.server import ServeOptions, Site, make_site, open_socket, site_url
+from ingest.browser.server.server import ServeOptions, make_site, open_socket, site_url
 from ingest.browser.server.server import serve as serve_site
-from ingest.commands.common.context import database_path, study_options
+from ingest.commands.common.context import StudyChoice, study_options
+from ingest.commands.common.options import host_option, port_option
 from ingest.database.files import make_snapshot, open_for_reading
 from ingest.errors import ConfigError
 
 
 @click.command()
 @study_options
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Address to listen on; 0.0.0.0 is every one",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8001,
-    show_default=True,
-    help="Port to listen on; 0 takes any free one",
-)
+@host_option
+@port_option(8001)
 @click.option("--open", "open_browser", is_flag=True, help="Open the browser")
-@click.option("--allow-sql", is_flag=True, help="Let visitors write SQL of their own; read-only")
+@click.option("--allow-sql", is_flag=True, help="Let visitors write their own SQL; read-only")
 @click.option("--cors", is_flag=True, help="Let pages of other sites read the data (CORS)")
 @click.option("--snapshot", is_flag=True, help="Serve a copy of the database as it is now")
 @click.argument("datasette_options", nargs=-1, metavar="[-- DATASETTE_OPTIONS]")
 def serve(
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     host: str,
     port: int,
     open_browser: bool,
@@ -54,10 +42,10 @@ def serve(
     snapshot: bool,
     datasette_options: tuple[str, ...],
 ) -> None:
-    """Look at the results in the browser: overview, comparisons, changes, charts, data.
+    """Show the results in the browser: overview, comparisons, changes, charts, data.
 
-    The database is only read, and may be written to meanwhile. What stands after -- is passed on
-    to Datasette: its settings, its own metadata, further databases.
+    The database is only read; a run may write to it meanwhile. Options after -- go to Datasette:
+    its settings, its own metadata, further databases.
 
     \b
     Examples:
@@ -65,10 +53,13 @@ def serve(
       ingest serve --port 8002 --snapshot
       ingest serve -- --setting base_url /results/ --metadata licence.yml
     """
-    path = database_path(study_path, database)
+    path = choice.database_path()
     open_for_reading(path).close()
     with _copied(path) if snapshot else nullcontext(path) as served, _ending_by_signal():
-        site = _make_site(ServeOptions(served, allow_sql, cors, datasette_options))
+        try:
+            site = make_site(ServeOptions(served, allow_sql, cors, datasette_options))
+        except click.ClickException as exc:  # of Datasette's own command line
+            raise ConfigError(f"Datasette: {exc.format_message()}") from exc
         with open_socket(host, port) as listening:
             url = site_url(site, listening)
             copy = "a copy of " if snapshot else ""
@@ -76,13 +67,6 @@ def serve(
             if open_browser:
                 threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
             serve_site(site, listening)
-
-
-def _make_site(options: ServeOptions) -> Site:
-    try:
-        return make_site(options)
-    except click.ClickException as exc:  # of Datasette's own command line
-        raise ConfigError(f"Datasette: {exc.format_message()}") from exc
 
 
 @contextmanager
@@ -97,7 +81,7 @@ def _copied(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _ending_by_signal() -> Iterator[None]:
-    """Ctrl-C and SIGTERM are how one stops a server: they end it cleanly, with exit code 0."""
+    """Ctrl-C and SIGTERM stop the server cleanly, with exit code 0."""
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing
 from typing import Any
 
 import click
 
-from ingest.commands.common.context import database_path, study_options
-from ingest.commands.common.words import code_words, duration, local_time, some, table
-from ingest.database.files import open_for_reading
+from ingest.commands.common.context import StudyChoice, study_options
+from ingest.commands.common.options import json_option
+from ingest.commands.common.output import (
+    code_words,
+    local_time,
+    print_json,
+    show_failure_causes,
+    table,
+)
 from ingest.database.read import read_failure_causes, read_jobs, read_run, read_runs
 from ingest.errors import ConfigError
 from ingest.text.numbers import count_text
+from ingest.text.times import duration_text
 
 
 @click.command()
@@ -22,13 +28,11 @@ from ingest.text.numbers import count_text
 @study_options
 @click.option("--limit", "-n", default=10, show_default=True, help="How many runs to list")
 @click.option("--jobs", is_flag=True, help="List every job of the run")
-@click.option("--failed", is_flag=True, help="List the jobs that failed, with their whole errors")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+@click.option("--failed", is_flag=True, help="List the jobs that failed, with their full errors")
+@json_option
 def status(
     run: str | None,
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     limit: int,
     jobs: bool,
     failed: bool,
@@ -47,7 +51,7 @@ def status(
     """
     if run is None and (jobs or failed):
         run = "latest"
-    with closing(open_for_reading(database_path(study_path, database))) as connection:
+    with choice.reading() as connection:
         if run is None:
             runs = read_runs(connection, limit)
             click.echo(json.dumps(runs, indent=2) if as_json else _runs_table(runs))
@@ -57,7 +61,7 @@ def status(
         listed = read_jobs(connection, chosen["run_id"], only_failed=failed and not jobs)
         if as_json:
             details = {"jobs": listed} if jobs or failed else {}
-            click.echo(json.dumps({**chosen, "failures": causes, **details}, indent=2))
+            print_json({**chosen, "failures": causes, **details})
             return
         _show_run(chosen, causes)
         if failed:
@@ -91,7 +95,7 @@ def _runs_table(runs: list[dict[str, Any]]) -> str:
             f"{run['successful_jobs']:,}",
             f"{run['failed_jobs']:,}",
             f"{run['total_jobs']:,}",
-            duration(run["duration_s"]) if run["duration_s"] is not None else "",
+            duration_text(run["duration_s"]) if run["duration_s"] is not None else "",
             run["executor"],
         )
         for run in runs
@@ -101,7 +105,7 @@ def _runs_table(runs: list[dict[str, Any]]) -> str:
 
 
 def _show_run(run: dict[str, Any], causes: list[dict[str, Any]]) -> None:
-    took = f", took {duration(run['duration_s'])}" if run["duration_s"] is not None else ""
+    took = f", took {duration_text(run['duration_s'])}" if run["duration_s"] is not None else ""
     click.echo(
         f"Run {run['run_id']} {run['status']}, started {local_time(run['timestamp'])}{took}, "
         f"commit {code_words(run['git_commit'], len(run['dirty_files']))}, {run['executor']}"
@@ -112,9 +116,7 @@ def _show_run(run: dict[str, Any], causes: list[dict[str, Any]]) -> None:
         f"{count_text(run['total_jobs'], 'job')}: {run['successful_jobs']:,} succeeded, "
         f"{run['failed_jobs']:,} failed{unfinished}; {run['up_to_date_jobs']:,} were up to date"
     )
-    for cause in causes:
-        jobs = cause["jobs"]
-        click.echo(f"  {len(jobs):,} x {cause['error_kind']}: {cause['error']}  [{some(jobs)}]")
+    show_failure_causes(causes)
 
 
 def _show_failed(jobs: list[dict[str, Any]]) -> None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from contextlib import closing
-from pathlib import Path
-from typing import Any
 
 import click
 
-from ingest.commands.common.context import database_path, study_options
-from ingest.commands.common.words import local_time, table
-from ingest.database import ValidationDatabase
-from ingest.database.files import open_for_reading
+from ingest.commands.common.context import StudyChoice, study_options
+from ingest.commands.common.options import json_option
+from ingest.commands.common.output import local_time, print_json, table
 from ingest.database.states import resolve_run
 from ingest.database.tags import delete_tag, read_tags, store_tag
 from ingest.errors import ConfigError
@@ -28,15 +23,13 @@ _WORDS = ("latest", "previous")
 @click.argument("run", required=False, metavar="[RUN]")
 @click.argument("name", required=False, metavar="[NAME]")
 @study_options
-@click.option("--delete", metavar="NAME", help="Take a name away; the run stays")
-@click.option("--force", is_flag=True, help="Move a name that another run has")
-@click.option("--json", "as_json", is_flag=True, help="Print the tags as JSON")
+@click.option("--delete", metavar="NAME", help="Delete a name; the run stays")
+@click.option("--force", is_flag=True, help="Move a name from another run")
+@json_option
 def tag(
     run: str | None,
     name: str | None,
-    study_path: str | None,
-    database: str | None,
-    overrides: tuple[str, ...],
+    choice: StudyChoice,
     delete: str | None,
     force: bool,
     as_json: bool,
@@ -44,8 +37,8 @@ def tag(
     """Give a run a name, or list the names.
 
     RUN is a run's number, another tag, a commit, a date, `latest` or `previous`. NAME can then be
-    used wherever a run is named, as in `ingest diff NAME latest`. A run with a name is pinned:
-    `ingest gc` keeps it, and all that was true as of it.
+    used wherever a run is named, as in `ingest diff NAME latest`. `ingest gc` keeps a run that has
+    a name, and the whole state as of it.
 
     \b
     Examples:
@@ -53,24 +46,24 @@ def tag(
       ingest tag
       ingest tag --delete published-2026
     """
-    path = database_path(study_path, database)
     if delete is not None:
         if run is not None:
-            raise ConfigError(f"--delete takes one name and no run; {run!r} is too much")
-        _delete(path, delete)
+            raise ConfigError(f"--delete takes one name and no run; leave out {run!r}")
+        _delete(choice, delete)
     elif run is None:
-        _list(path, as_json)
+        _list(choice, as_json)
     elif name is None:
         raise ConfigError(f"which name should run {run} get? Type: ingest tag {run} NAME")
     else:
         _check(name)
-        _tag(path, run, name, force)
+        _tag(choice, run, name, force)
 
 
-def _list(path: Path, as_json: bool) -> None:
-    tags = _read(path)
+def _list(choice: StudyChoice, as_json: bool) -> None:
+    with choice.reading() as connection:
+        tags = read_tags(connection)
     if as_json:
-        click.echo(json.dumps(tags, indent=2))
+        print_json(tags)
     elif not tags:
         click.echo("No run has a name. Give one with: ingest tag latest NAME")
     else:
@@ -81,47 +74,40 @@ def _list(path: Path, as_json: bool) -> None:
         click.echo(table(rows, ("tag", "run", "started", "commit", "status"), right=("run",)))
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    with closing(open_for_reading(path)) as connection:
-        return read_tags(connection)
-
-
 def _check(name: str) -> None:
     """Raise ConfigError for a name that could mean something else, or that is hard to type."""
     if name in _WORDS:
-        raise ConfigError(f"{name!r} always means a run by its place; choose another name")
+        raise ConfigError(f"{name!r} always means a run by its position; choose another name")
     if not _NAME.fullmatch(name):
         raise ConfigError(
-            f"{name!r} cannot be a tag: it begins with a letter and goes on with letters, digits, "
+            f"{name!r} cannot be a tag: a tag starts with a letter, followed by letters, digits, "
             "_ . or -, up to 100 in all"
         )
     if _COMMIT.fullmatch(name):
-        raise ConfigError(f"{name!r} reads like a commit; choose another name, such as v-{name}")
+        raise ConfigError(f"{name!r} looks like a commit; choose another name, such as v-{name}")
 
 
-def _tag(path: Path, run: str, name: str, force: bool) -> None:
-    open_for_reading(path).close()  # a database of another form is told of before it is locked
-    database = ValidationDatabase(path)
-    with database.writing():
+def _tag(choice: StudyChoice, run: str, name: str, force: bool) -> None:
+    with choice.changing() as database:
         with database.reading() as connection:
             chosen = resolve_run(connection, run)
             holder = {t["tag"]: t["run_id"] for t in read_tags(connection)}.get(name)
         if holder is not None and holder != chosen.run_id and not force:
             raise ConfigError(
-                f"{name!r} is the name of run {holder} already. "
+                f"{name!r} is already the name of run {holder}. "
                 f"Move it with: ingest tag {run} {name} --force"
             )
         store_tag(database.db, chosen.run_id, name)
-    moved = f" (before: run {holder})" if holder not in (None, chosen.run_id) else ""
+    moved = f" (was: run {holder})" if holder not in (None, chosen.run_id) else ""
     click.echo(f"Run {chosen.run_id} is now {name}{moved}")
 
 
-def _delete(path: Path, name: str) -> None:
-    known = [t["tag"] for t in _read(path)]
+def _delete(choice: StudyChoice, name: str) -> None:
+    with choice.reading() as connection:
+        known = [t["tag"] for t in read_tags(connection)]
     if name not in known:
         hint = did_you_mean(name, known) or " List them with: ingest tag"
         raise ConfigError(f"no run has the name {name!r}.{hint}")
-    database = ValidationDatabase(path)
-    with database.writing():
+    with choice.changing() as database:
         delete_tag(database.db, name)
-    click.echo(f"{name} is no name of a run any more")
+    click.echo(f"{name} is no longer the name of a run")

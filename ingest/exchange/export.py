@@ -1,18 +1,23 @@
-"""Results as files for other tools: CSV, wide, IAMC, Parquet; written row by row, whole or not."""
+"""Results as files for other tools: the table of export formats, and how each is written."""
 
 from __future__ import annotations
 
 import csv
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 from typing import TextIO
 
-from ingest.database.choice import ResultRow
+from ingest.database.choice import Chosen, ResultRow, read_rows, read_years
 from ingest.database.read import read_study_name as study_of_run
 from ingest.database.states import RunRef
 from ingest.errors import ConfigError
+from ingest.exchange.bundle import write_bundle
+from ingest.exchange.whole_file import whole_file
+from ingest.text.numbers import count_text
 
 UNKNOWN_UNIT = "unknown"
 _PARQUET_ROWS = 100_000
@@ -24,7 +29,7 @@ def read_study_name(connection: sqlite3.Connection, run: RunRef) -> str:
 
 
 def read_units(connection: sqlite3.Connection) -> dict[str, str]:
-    """The unit of each label that has one, as the newest run's study says it."""
+    """The unit of each label that has one, as in the newest run's study."""
     rows = connection.execute("SELECT element_label, unit FROM labels WHERE unit <> ''")
     return dict(rows.fetchall())
 
@@ -33,7 +38,7 @@ def read_units(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def write_csv(rows: Iterable[ResultRow], file: TextIO) -> int:
-    """One row a number, under the names of ResultRow's fields; gives how many.
+    """Write one row per number, under the names of ResultRow's fields; returns how many.
 
     Numbers are written so that they read back to the same bits.
     """
@@ -47,7 +52,7 @@ def write_csv(rows: Iterable[ResultRow], file: TextIO) -> int:
 
 
 def write_wide(rows: Iterable[ResultRow], years: Sequence[int], file: TextIO) -> int:
-    """One row a series, a column a year; a year without a number stays blank."""
+    """Write one row per series, one column per year; a year without a number is blank."""
     head = ("country", "scenario", "element_label")
     return _write_series(rows, years, file, head, lambda series: series)
 
@@ -60,7 +65,7 @@ def write_iamc(
     model: str,
     units: Mapping[str, str],
 ) -> int:
-    """The IAMC template: Model, Scenario, Region (ISO3), Variable (label), Unit and the years."""
+    """Write the IAMC template: Model, Scenario, Region (ISO3), Variable (label), Unit, years."""
     head = ("Model", "Scenario", "Region", "Variable", "Unit")
     return _write_series(
         rows,
@@ -89,7 +94,7 @@ def _write_series(
 
 
 def write_parquet(rows: Iterable[ResultRow], path: Path) -> int:
-    """The layout of write_csv as Parquet: three strings, int64 and double, none of them null.
+    """Write the columns of write_csv as Parquet: three strings, int64 and double, no nulls.
 
     Raises ConfigError where pyarrow is not installed.
     """
@@ -118,4 +123,102 @@ def write_parquet(rows: Iterable[ResultRow], path: Path) -> int:
     return count
 
 
-# --- files --------------------------------------------------------------------------------------
+# --- the formats --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """One form of `ingest export`: everything the command needs to offer and write it.
+
+    help: its line in the command's help. suffixes: file endings that choose it.
+    write_text writes to a text stream, write_file (in its place) to a path, so a file is needed;
+    both return what was written, in words. is_whole_run: part of a run cannot be written.
+    """
+
+    name: str
+    help: str
+    write_text: Callable[[sqlite3.Connection, Chosen, TextIO], str] | None = None
+    write_file: Callable[[sqlite3.Connection, Chosen, Path], str] | None = None
+    suffixes: tuple[str, ...] = ()
+    is_whole_run: bool = False
+
+    @property
+    def needs_file(self) -> bool:
+        """Whether it cannot be written to standard output."""
+        return self.write_text is None
+
+    def write(
+        self, connection: sqlite3.Connection, chosen: Chosen, path: Path | None, *, force: bool
+    ) -> str:
+        """Write to a file, whole or not at all, or (path None) to standard output.
+
+        Raises ConfigError where the file exists and `force` is not set, or cannot be written.
+        """
+        if path is None:
+            assert self.write_text is not None, f"{self.name} needs a file"
+            return self.write_text(connection, chosen, sys.stdout)
+        with whole_file(path, force=force) as temporary:
+            if self.write_text is None:
+                assert self.write_file is not None
+                return self.write_file(connection, chosen, temporary)
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                return self.write_text(connection, chosen, file)
+
+
+def _numbers(count: int) -> str:
+    return count_text(count, "number")
+
+
+def _write_wide(connection: sqlite3.Connection, chosen: Chosen, file: TextIO) -> str:
+    rows, years = read_rows(connection, chosen), read_years(connection, chosen)
+    return _numbers(write_wide(rows, years, file))
+
+
+def _write_iamc(connection: sqlite3.Connection, chosen: Chosen, file: TextIO) -> str:
+    rows, years = read_rows(connection, chosen), read_years(connection, chosen)
+    model, units = read_study_name(connection, chosen.run), read_units(connection)
+    return _numbers(write_iamc(rows, years, file, model=model, units=units))
+
+
+def _write_bundle(connection: sqlite3.Connection, chosen: Chosen, path: Path) -> str:
+    manifest = write_bundle(connection, chosen.run, path)
+    runs = count_text(len(manifest["runs"]), "run")
+    return f"{runs}, {count_text(len(manifest['result_sets']), 'result set')}"
+
+
+_ALL = (
+    ExportFormat(
+        "csv",
+        "country,scenario,element_label,timestamp_year,value",
+        lambda connection, chosen, file: _numbers(write_csv(read_rows(connection, chosen), file)),
+    ),
+    ExportFormat(
+        "wide", "country,scenario,element_label and one column for each year", _write_wide
+    ),
+    ExportFormat(
+        "iamc", "Model,Scenario,Region,Variable,Unit and one column for each year", _write_iamc
+    ),
+    ExportFormat(
+        "parquet",
+        "the columns of csv",
+        write_file=lambda connection, chosen, path: _numbers(
+            write_parquet(read_rows(connection, chosen), path)
+        ),
+        suffixes=(".parquet",),
+    ),
+    ExportFormat(
+        "bundle",
+        "a zip with everything about the run, for: ingest import FILE.zip",
+        write_file=_write_bundle,
+        suffixes=(".zip",),
+        is_whole_run=True,
+    ),
+)
+FORMATS = {form.name: form for form in _ALL}
+"""The export formats by name; the first is the default."""
+
+
+def format_of(path: Path | None) -> ExportFormat:
+    """The format that a file's ending chooses, else the default."""
+    suffix = path.suffix.lower() if path else ""
+    return next((form for form in _ALL if suffix in form.suffixes), _ALL[0])

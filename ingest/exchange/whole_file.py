@@ -23,7 +23,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
 
 @contextmanager
 def whole_file(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes its place at the end; nothing on a failure.
+    """A temporary path beside `path` that replaces it at the end; removed after a failure.
 
     Raises ConfigError as refuse_existing does, or where the folder cannot be written to.
     """
@@ -37,7 +37,7 @@ def whole_file(path: Path, *, force: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
-        refuse_existing(path, force=force)  # it may have come to be meanwhile
+        refuse_existing(path, force=force)  # may have been created since the first check
         temporary.replace(path)
     except OSError as exc:
         raise ConfigError(f"{path} cannot be written: {exc.strerror or exc}") from exc

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ingest.changes.diff import StateDiff, diff_states
+from ingest.changes.report import Report
 from ingest.changes.report_html import html_report
 from ingest.changes.report_markdown import escape, markdown_report
 from ingest.database.files import open_for_reading
@@ -52,7 +53,9 @@ def crowded() -> StateDiff:
 
 
 def test_markdown_tells_pattern_cause_labels_and_largest(coverage_change: StateDiff) -> None:
-    report = markdown_report(coverage_change, chart="out/my chart.svg", study_countries=4)
+    report = markdown_report(
+        Report.of(coverage_change, study_countries=4), chart="out/my chart.svg"
+    )
     lines = report.splitlines()
     assert lines[0].startswith("### Run 1 (no commit, 20")
     assert lines[2].startswith("**4 of 8 combinations changed between run 1 and run 2: 1 label, 4 ")
@@ -67,11 +70,11 @@ def test_markdown_tells_pattern_cause_labels_and_largest(coverage_change: StateD
 
 
 def test_markdown_of_a_change_is_under_60_lines(coverage_change: StateDiff) -> None:
-    assert len(markdown_report(coverage_change).splitlines()) < 60
+    assert len(markdown_report(Report.of(coverage_change)).splitlines()) < 60
 
 
 def test_markdown_of_very_much_is_under_60_lines_and_says_what_it_leaves_out() -> None:
-    lines = markdown_report(crowded(), chart="x.svg").splitlines()
+    lines = markdown_report(Report.of(crowded()), chart="x.svg").splitlines()
     assert len(lines) < 60
     for more in ("37 more patterns", "35 more causes", "31 more labels", "30 more series"):
         assert any(line.endswith(f"… and {more}") for line in lines), more
@@ -83,14 +86,14 @@ def test_markdown_of_very_much_is_under_60_lines_and_says_what_it_leaves_out() -
 
 
 def test_markdown_without_changes_says_so() -> None:
-    report = markdown_report(difference())
+    report = markdown_report(Report.of(difference()))
     assert "**Nothing changed between run 6 and run 7: 5 combinations are equal.**" in report
     assert "| --- |" not in report
 
 
 def test_markdown_keeps_hostile_names_as_text() -> None:
     diff = difference([change("KEN", HOSTILE, HOSTILE)])
-    report = markdown_report(diff)
+    report = markdown_report(Report.of(diff))
     assert "<script" not in report
     assert "@team" not in report
     assert "http://" not in report
@@ -148,7 +151,7 @@ class Page(HTMLParser):
 
 
 def test_html_opens_offline(coverage_change: StateDiff) -> None:
-    html = html_report(coverage_change)
+    html = html_report(Report.of(coverage_change))
     page = Page(html)
     assert not {"script", "link", "img", "iframe"} & set(page.tags)
     assert not [name for name, _ in page.attributes if name in ("src", "href")]
@@ -159,7 +162,7 @@ def test_html_opens_offline(coverage_change: StateDiff) -> None:
 
 
 def test_html_tells_pattern_cause_labels_and_numbers(coverage_change: StateDiff) -> None:
-    html = html_report(coverage_change, study_countries=4)
+    html = html_report(Report.of(coverage_change, study_countries=4))
     text = Page(html).text
     assert "4 of 8 combinations changed between run 1 and run 2" in text
     assert "all 4 countries, scale_up, ×0.99" in text
@@ -170,7 +173,7 @@ def test_html_tells_pattern_cause_labels_and_numbers(coverage_change: StateDiff)
 
 
 def test_html_keeps_hostile_names_as_text() -> None:
-    html = html_report(difference([change("KEN", HOSTILE, HOSTILE)]))
+    html = html_report(Report.of(difference([change("KEN", HOSTILE, HOSTILE)])))
     page = Page(html)
     assert "script" not in page.tags
     assert HOSTILE in page.text
@@ -185,14 +188,14 @@ def html_escaped(text: str) -> str:
 
 def test_html_lists_all_series_up_to_a_limit_that_it_names() -> None:
     series = [change(f"C{number}") for number in range(2100)]
-    html = html_report(difference(series))
+    html = html_report(Report.of(difference(series)))
     assert "The first 2,000 of 2,100 series that changed" in html
     assert "All of them: ingest diff --all --csv" in html
     assert html.count("<td") == 4 + 6 + 8 * (10 + 2000)
 
 
 def test_html_of_very_much_names_what_came_and_went_and_warns() -> None:
-    text = Page(html_report(crowded())).text
+    text = Page(html_report(Report.of(crowded()))).text
     assert "Warning: the model is not deterministic: 1 combination changed" in text
     assert "40 combinations added" in text
     assert "C00 / s0" in text
@@ -204,18 +207,21 @@ def test_html_of_zero_baselines_and_new_series_has_no_infinity() -> None:
         change("KEN", before=0.0, after=12_500_000.0),
         change("TZA", before=None, after=3.0, kind="added"),
     ]
-    text = Page(html_report(difference(series))).text
+    text = Page(html_report(Report.of(difference(series)))).text
     assert "inf" not in text
     assert "n/a" in text
     assert "+12.50 million" in text
 
 
 def test_html_without_changes_says_so() -> None:
-    page = Page(html_report(difference()))
+    page = Page(html_report(Report.of(difference())))
     assert "Nothing changed between run 6 and run 7" in page.text
     assert "table" not in page.tags
 
 
 def test_reports_name_no_path(coverage_change: StateDiff, tmp_path: Path) -> None:
-    for report in (html_report(coverage_change), markdown_report(coverage_change)):
+    for report in (
+        html_report(Report.of(coverage_change)),
+        markdown_report(Report.of(coverage_change)),
+    ):
         assert str(tmp_path) not in report

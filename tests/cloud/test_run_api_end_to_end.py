@@ -76,7 +76,7 @@ def test_after_ctrl_c_jobs_go_on_and_the_next_run_follows_them(big_study: StudyF
         process.send_signal(signal.SIGINT)
         code, told = finish(process)
         assert code == 130
-        assert "Jobs that were submitted go on; the next `ingest run` follows them." in told
+        assert "Submitted jobs continue; the next `ingest run` follows them." in told
         assert select(big_study.database, "SELECT status FROM validation_runs") == [
             ("interrupted",)
         ]

@@ -306,7 +306,7 @@ def test_stopped_it_keeps_what_came_and_says_how_to_go_on(
     left = 40 - report["filled"]
     assert 15 <= left < 40
     assert err.splitlines() == [
-        "Stopping; what has finished is kept. Once more ends it at once.",
+        "Stopping; finished jobs are kept. Press Ctrl-C again to end at once.",
         f"Error: stopped with {left} jobs left. Go on with: ingest backfill",
     ]
     stored = query(served.database, "SELECT count(result_set_id) FROM job_results")

@@ -31,7 +31,7 @@ def test_compare_prints_an_aligned_table_with_a_total(stored: Path, ingest: Inge
         "UGA        Uganda     6.6000   7.9000        1.3000  19.7\n"
         "total                67.2000  78.6000       11.4000  17.0\n"
     )
-    assert result.stderr == "(left out, because they have one of the two scenarios alone: NAM)\n"
+    assert result.stderr == "(left out, because they have only one of the two scenarios: NAM)\n"
 
 
 def test_thousands_are_separated(study: StudyFolder, ingest: Ingest) -> None:

@@ -52,7 +52,7 @@ def test_export_to_a_file_says_how_many_numbers(
 ) -> None:
     result = export("-o", "out.csv")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "88 numbers of run 1 in out.csv\n"
+    assert result.stderr == "Run 1 in out.csv: 88 numbers\n"
     text = (study.root / "out.csv").read_text(encoding="utf-8")
     assert csv_rows(text) == metrics(stored)
     assert "\r" not in text

@@ -159,9 +159,9 @@ def test_an_earlier_run_is_named_with_run(stored: StudyFolder, ingest: Ingest) -
             ("--check", "all.csv", "--countries", "KEX"),
             "no country KEX in this study. Did you mean KEN?",
         ),
-        (("1", "2"), "one RUN at a time, not 1, 2; files go with --check"),
-        (("--run", "1"), "--run, --all and --json go with --check"),
-        (("--json",), "--run, --all and --json go with --check"),
+        (("1", "2"), "one RUN at a time, not 1, 2; files need --check"),
+        (("--run", "1"), "--run, --all and --json need --check"),
+        (("--json",), "--run, --all and --json need --check"),
     ],
 )
 def test_an_error_is_one_line(

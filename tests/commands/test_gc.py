@@ -122,7 +122,7 @@ def test_json(ingest: Ingest) -> None:
     [
         (
             ["--older-than", "soon"],
-            "Error: --older-than 'soon' is no age; write days, weeks or years: 90d 12w 1y\n",
+            "Error: --older-than 'soon' is not an age; write days, weeks or years: 90d 12w 1y\n",
         ),
         (
             ["--older-than", "999999y"],

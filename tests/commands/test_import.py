@@ -91,7 +91,7 @@ def test_a_tampered_or_cut_bundle_is_refused_in_one_line(
     assert (result.exit_code, result.stdout, result.stderr) == (
         2,
         "",
-        "Error: cut.zip is no bundle of ingest, or cut off; nothing was changed\n",
+        "Error: cut.zip is not an ingest bundle, or truncated; nothing was changed\n",
     )
     middle = len(content) // 2
     (study.root / "odd.zip").write_bytes(content[:middle] + b"tampered" + content[middle + 8 :])
@@ -117,8 +117,8 @@ def test_files_of_another_kind_are_refused(study: StudyFolder, ingest: Ingest) -
     with closing(sqlite3.connect(study.root / "other.db")) as connection:
         connection.execute("CREATE TABLE songs (name)")
     expected = {
-        "text.txt": "text.txt is no bundle of ingest, or cut off; nothing was changed",
-        "other.db": "other.db is a database, but none that can be imported",
+        "text.txt": "text.txt is not an ingest bundle, or truncated; nothing was changed",
+        "other.db": "other.db is a database that cannot be imported",
         "none.zip": "none.zip cannot be read: No such file or directory",
     }
     for name, message in expected.items():
@@ -131,8 +131,8 @@ def test_a_results_database_is_no_bundle(stored: StudyFolder, ingest: Ingest) ->
     result = ingest("import", str(stored.database))
     assert (result.exit_code, result.stderr) == (
         2,
-        f"Error: {stored.database} is a results database, no bundle. Make one of its runs with: "
-        f"ingest export --database {stored.database} -o run.zip\n",
+        f"Error: {stored.database} is a results database, not a bundle. "
+        f"Make a bundle of a run with: ingest export --database {stored.database} -o run.zip\n",
     )
 
 

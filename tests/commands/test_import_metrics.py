@@ -239,8 +239,8 @@ def test_two_jobs_that_nobody_knows_cannot_be_of_one_combination(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a.zip", "b.zip"), "name one file; several at once go with --metrics alone"),
-        (("a.zip", "--country", "KEN"), "--country, --scenario and --author go with --metrics"),
+        (("a.zip", "b.zip"), "name one file; several files need --metrics"),
+        (("a.zip", "--country", "KEN"), "--country, --scenario and --author need --metrics"),
     ],
 )
 def test_options_of_metrics_need_metrics(

@@ -120,15 +120,15 @@ def test_bad_rows_store_nothing_and_keep_what_was_there(stored: Path, ingest: In
     ("arguments", "message"),
     [
         (["none.csv", "--name", "a3"], "none.csv cannot be read: No such file or directory"),
-        (["figures.csv", "--name", " "], "--name is empty: write what to call this reference"),
+        (["figures.csv", "--name", " "], "--name is empty: give the reference a name"),
         (
             ["figures.csv", "--name", "a3"],
-            "no scenario 'CR1' in this database; say which one a column is about with "
+            "no scenario 'CR1' in this database; name the scenario of a column with "
             "--column COLUMN=SCENARIO.",
         ),
         (
             ["figures.csv", "--name", "a3", "--column", "CR1=nul"],
-            "no scenario 'nul' in this database; say which one a column is about with "
+            "no scenario 'nul' in this database; name the scenario of a column with "
             "--column COLUMN=SCENARIO. Did you mean null?",
         ),
         (

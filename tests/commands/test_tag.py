@@ -42,10 +42,10 @@ def test_moving_a_tag_needs_force(ingest: Ingest) -> None:
     refused = ingest("tag", "2", "paper")
     assert refused.exit_code == 2
     assert refused.stderr == (
-        "Error: 'paper' is the name of run 1 already. Move it with: ingest tag 2 paper --force\n"
+        "Error: 'paper' is already the name of run 1. Move it with: ingest tag 2 paper --force\n"
     )
     assert ingest("tag", "1", "paper").stdout == "Run 1 is now paper\n"
-    assert ingest("tag", "2", "paper", "--force").stdout == "Run 2 is now paper (before: run 1)\n"
+    assert ingest("tag", "2", "paper", "--force").stdout == "Run 2 is now paper (was: run 1)\n"
 
 
 @pytest.mark.usefixtures("two_runs")
@@ -54,14 +54,14 @@ def test_deleting_a_tag(ingest: Ingest) -> None:
     result = ingest("tag", "--delete", "papr")
     assert result.exit_code == 2
     assert result.stderr == "Error: no run has the name 'papr'. Did you mean paper?\n"
-    assert ingest("tag", "--delete", "paper").stdout == "paper is no name of a run any more\n"
+    assert ingest("tag", "--delete", "paper").stdout == "paper is no longer the name of a run\n"
     assert ingest("tag").stdout == "No run has a name. Give one with: ingest tag latest NAME\n"
     again = ingest("tag", "--delete", "paper")
     assert again.stderr == "Error: no run has the name 'paper'. List them with: ingest tag\n"
 
 
 RULE = (
-    "cannot be a tag: it begins with a letter and goes on with letters, digits, _ . or -, "
+    "cannot be a tag: a tag starts with a letter, followed by letters, digits, _ . or -, "
     "up to 100 in all"
 )
 
@@ -69,14 +69,14 @@ RULE = (
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("latest", "'latest' always means a run by its place; choose another name"),
-        ("previous", "'previous' always means a run by its place; choose another name"),
+        ("latest", "'latest' always means a run by its position; choose another name"),
+        ("previous", "'previous' always means a run by its position; choose another name"),
         ("2026-11-23", f"'2026-11-23' {RULE}"),
         ("7", f"'7' {RULE}"),
         ("a b", f"'a b' {RULE}"),
         ("é", f"'é' {RULE}"),
         ("x" * 101, f"'{'x' * 101}' {RULE}"),
-        ("Beef", "'Beef' reads like a commit; choose another name, such as v-Beef"),
+        ("Beef", "'Beef' looks like a commit; choose another name, such as v-Beef"),
     ],
 )
 @pytest.mark.usefixtures("two_runs")
@@ -104,7 +104,7 @@ def test_what_is_missing_is_told(ingest: Ingest) -> None:
     result = ingest("tag", "1", "--delete", "x")
     assert (result.exit_code, result.stderr) == (
         2,
-        "Error: --delete takes one name and no run; '1' is too much\n",
+        "Error: --delete takes one name and no run; leave out '1'\n",
     )
 
 

@@ -13,12 +13,22 @@ from typing import Any
 import pandas
 import pyarrow.parquet
 import pytest
+from click.testing import CliRunner
 
+from ingest.cli import main
 from ingest.database.choice import ResultRow, choose_labels, choose_results, read_rows, read_years
 from ingest.database.files import open_for_reading
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
-from ingest.exchange.export import read_units, write_csv, write_iamc, write_parquet, write_wide
+from ingest.exchange.export import (
+    FORMATS,
+    format_of,
+    read_units,
+    write_csv,
+    write_iamc,
+    write_parquet,
+    write_wide,
+)
 from ingest.exchange.whole_file import whole_file
 from tests.conftest import PROJECT, StudyFolder, scenario
 from tests.odd_study import ODD_LABEL, SPARSE_LABEL, make_odd, metrics, run_study
@@ -46,6 +56,17 @@ ROWS = [
     ResultRow("NAM", "null", ODD_LABEL, 2027, 5e-324),
     ResultRow("NAM", "null", "NA", 2026, -1.7976931348623157e308),
 ]
+
+
+def test_the_table_of_formats_is_complete_and_without_contradiction() -> None:
+    suffixes = [suffix for form in FORMATS.values() for suffix in form.suffixes]
+    assert len(suffixes) == len(set(suffixes))
+    help_text = CliRunner().invoke(main, ["export", "--help"]).stdout
+    for name, form in FORMATS.items():
+        assert (form.write_text is None) != (form.write_file is None), name
+        assert f"  {name:<8} {form.help}" in help_text
+        assert all(format_of(Path(f"X{suffix.upper()}")) is form for suffix in form.suffixes)
+    assert format_of(Path("numbers.txt")) is format_of(None) is FORMATS["csv"]
 
 
 def test_csv_reads_back_to_the_same_bits() -> None:

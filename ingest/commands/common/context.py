@@ -1,15 +1,20 @@
-"""What most commands begin with: the options that choose a study, and the study they choose."""
+"""Which study and database a command works on: the shared options, and the object they become."""
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Sequence
+import shlex
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingest.database.files import open_for_reading
 from ingest.errors import ConfigError
 from ingest.findings import Finding
 from ingest.study.settings import STUDY_FILE, Settings, load_settings
@@ -21,44 +26,17 @@ if TYPE_CHECKING:
     from ingest.study.git import GitState
     from ingest.study.study import Study
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Command = Callable[..., Any]
 
 STUDY_VARIABLE = "INGEST_STUDY"
 DATABASE_VARIABLE = "INGEST_DATABASE"
-
-
-def study_options(command: Command) -> Command:
-    """Add --study, --database and --set to a command."""
-    options = (
-        click.option(
-            "--study",
-            "study_path",
-            metavar="PATH",
-            help=f"Folder of the study or its {STUDY_FILE}; default: this folder "
-            f"[{STUDY_VARIABLE}]",
-        ),
-        click.option(
-            "--database",
-            "-d",
-            metavar="FILE",
-            help=f"Results database; default: as in {STUDY_FILE} [{DATABASE_VARIABLE}]",
-        ),
-        click.option(
-            "--set",
-            "overrides",
-            metavar="SECTION.KEY=VALUE",
-            multiple=True,
-            help=f"Override a setting of {STUDY_FILE}; may be repeated",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_DEFAULT_DATABASE = Path("validation_results.db")
+_OVERRIDES = "ingest.overrides"
 
 
 @dataclass(frozen=True)
 class StudyContext:
-    """A study, ready to be planned: settings, plugins, files read, git asked."""
+    """A study that is ready to be planned: settings, plugins, files, git state."""
 
     settings: Settings
     plugins: pluggy.PluginManager
@@ -68,26 +46,100 @@ class StudyContext:
     findings: tuple[Finding, ...]
 
 
-def study_file(study_path: str | None) -> Path:
-    """The ingest.toml that --study, INGEST_STUDY or the current folder gives."""
-    path = Path(study_path or os.environ.get(STUDY_VARIABLE) or ".")
-    return path if path.suffix == ".toml" else path / STUDY_FILE
+@dataclass(frozen=True)
+class StudyChoice:
+    """What --study, --database and --set say, and whatever follows from it.
 
+    overrides: "section.key=value" texts of --set and of options that stand for a setting.
+    """
 
-def read_settings(
-    study_path: str | None,
-    database: str | None,
-    overrides: Sequence[str],
-    load: Callable[..., tuple[Settings, list[Finding]]] = load_settings,
-) -> tuple[Settings, list[Finding]]:
-    """The settings with a command's options applied; load decides what wrong ones lead to."""
-    if database is not None:
-        overrides = [*overrides, f"database.path={Path(database).absolute()}"]
-    elif os.environ.get(DATABASE_VARIABLE):
-        # relative to where one stands, as the option is
-        absolute = Path(os.environ[DATABASE_VARIABLE]).absolute()
-        overrides = [f"database.path={absolute}", *overrides]
-    return load(study_file(study_path), os.environ, overrides)
+    study: str | None = None
+    database: str | None = None
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def study_file(self) -> Path:
+        """The ingest.toml that --study, INGEST_STUDY or the current folder gives."""
+        path = Path(self.study or os.environ.get(STUDY_VARIABLE) or ".")
+        return path if path.suffix == ".toml" else path / STUDY_FILE
+
+    @property
+    def has_study(self) -> bool:
+        """Whether a study is named, is there, or is needed because a setting is overridden."""
+        named = self.study or os.environ.get(STUDY_VARIABLE) or self.overrides
+        return bool(named) or self.study_file.exists()
+
+    def settings(
+        self, load: Callable[..., tuple[Settings, list[Finding]]] = load_settings
+    ) -> tuple[Settings, list[Finding]]:
+        """The settings with all options applied; `load` decides what wrong ones lead to."""
+        overrides = list(self.overrides)
+        if self.database is not None:
+            overrides.append(f"database.path={Path(self.database).absolute()}")
+        elif os.environ.get(DATABASE_VARIABLE):
+            # relative to the current folder, as the option is
+            overrides.insert(0, f"database.path={Path(os.environ[DATABASE_VARIABLE]).absolute()}")
+        return load(self.study_file, os.environ, overrides)
+
+    def context(self) -> StudyContext:
+        """Everything needed to plan the study. Raises ConfigError, StudyError, PluginError."""
+        from ingest.database import ValidationDatabase
+        from ingest.study.git import read_git_state
+        from ingest.study.study import load_study
+
+        settings, findings = self.settings()
+        plugins = load_plugins_of(settings)
+        study, more = load_study(settings, plugins.hook)
+        return StudyContext(
+            settings=settings,
+            plugins=plugins,
+            study=study,
+            git=read_git_state(study.root, study.input_files),
+            database=ValidationDatabase(settings.database_path),
+            findings=(*findings, *more),
+        )
+
+    def database_path(self) -> Path:
+        """The database: --database, database.path of --set, INGEST_DATABASE, or the study's.
+
+        Without a study in this folder, a validation_results.db there will do.
+        """
+        if self.overrides:  # read even where --database wins: a wrong --set is an error everywhere
+            path = self.settings()[0].database_path
+            return Path(self.database) if self.database else path
+        chosen = self.database or os.environ.get(DATABASE_VARIABLE)
+        if chosen:
+            return Path(chosen)
+        if self.has_study:
+            return self.settings()[0].database_path
+        if _DEFAULT_DATABASE.exists():
+            return _DEFAULT_DATABASE
+        raise ConfigError(
+            f"no {STUDY_FILE} and no {_DEFAULT_DATABASE} in {Path.cwd()}. "
+            "Name one with --study FOLDER or --database FILE, or begin with: ingest init DIR"
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The results database, read-only."""
+        with closing(open_for_reading(self.database_path())) as connection:
+            yield connection
+
+    @contextmanager
+    def changing(self) -> Iterator[ValidationDatabase]:
+        """The results database, open for changes; one that cannot be used is not locked first."""
+        from ingest.database import ValidationDatabase
+
+        path = self.database_path()
+        open_for_reading(path).close()
+        with ValidationDatabase(path).writing() as database:
+            yield database
+
+    def as_options(self) -> str:
+        """The options that lead another command to the same study and database."""
+        options = [("--study", self.study), ("--database", self.database)]
+        options += [("--set", text) for text in self.overrides if text.startswith("database.path=")]
+        return "".join(f" {option} {shlex.quote(value)}" for option, value in options if value)
 
 
 def load_plugins_of(settings: Settings) -> pluggy.PluginManager:
@@ -98,42 +150,67 @@ def load_plugins_of(settings: Settings) -> pluggy.PluginManager:
     return load_plugins(settings.root / folder if folder else None)
 
 
-def load_context(
-    study_path: str | None, database: str | None, overrides: Sequence[str]
-) -> StudyContext:
-    """Everything a command needs to plan a study. Raises ConfigError, StudyError, PluginError."""
-    from ingest.database import ValidationDatabase
-    from ingest.study.git import read_git_state
-    from ingest.study.study import load_study
+_STUDY = click.option(
+    "--study",
+    metavar="PATH",
+    help=f"Folder of the study or its {STUDY_FILE}; default: this folder [{STUDY_VARIABLE}]",
+)
+_DATABASE = click.option(
+    "--database",
+    "-d",
+    metavar="FILE",
+    help=f"Results database; default: as in {STUDY_FILE} [{DATABASE_VARIABLE}]",
+)
+_SET = click.option(
+    "--set",
+    "overrides",
+    metavar="SECTION.KEY=VALUE",
+    multiple=True,
+    help=f"Override a setting of {STUDY_FILE}; may be repeated",
+)
 
-    settings, findings = read_settings(study_path, database, overrides)
-    plugins = load_plugins_of(settings)
-    study, more = load_study(settings, plugins.hook)
-    return StudyContext(
-        settings=settings,
-        plugins=plugins,
-        study=study,
-        git=read_git_state(study.root, study.input_files),
-        database=ValidationDatabase(settings.database_path),
-        findings=(*findings, *more),
-    )
 
+def gathered(
+    name: str, make: Callable[..., Any], keys: Sequence[str], *options: Callable[..., Any]
+) -> Callable[[Command], Command]:
+    """A decorator that adds options; the command gets make(**their values) as one argument.
 
-def database_path(study_path: str | None, database: str | None) -> Path:
-    """The database for commands that read results: --database, or that of the study.
-
-    Without a study in this folder, a validation_results.db there will do.
+    name: of that argument. keys: names of the options' values.
     """
-    chosen = database or os.environ.get(DATABASE_VARIABLE)
-    if chosen:
-        return Path(chosen)
-    default = Path("validation_results.db")
-    named = study_path or os.environ.get(STUDY_VARIABLE)
-    if not named and not study_file(None).exists():
-        if default.exists():
-            return default
-        raise ConfigError(
-            f"no {STUDY_FILE} and no {default} in {Path.cwd()}. "
-            "Name one with --study FOLDER or --database FILE, or begin with: ingest init DIR"
-        )
-    return load_settings(study_file(study_path), os.environ)[0].database_path
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def call(**values: Any) -> Any:
+            made = make(**{key: values.pop(key) for key in keys})
+            return command(**values, **{name: made})
+
+        return functools.reduce(lambda made, option: option(made), reversed(options), call)
+
+    return decorate
+
+
+def _choose(
+    study: str | None, overrides: tuple[str, ...], database: str | None = None
+) -> StudyChoice:
+    more = click.get_current_context().meta.get(_OVERRIDES, ())
+    return StudyChoice(study, database, (*overrides, *more))
+
+
+_KEYS = ("study", "overrides")
+study_options = gathered("choice", _choose, (*_KEYS, "database"), _STUDY, _DATABASE, _SET)
+"""--study, --database and --set; the command gets them as `choice`, a StudyChoice."""
+study_options_without_database = gathered("choice", _choose, _KEYS, _STUDY, _SET)
+"""--study and --set, for a command that uses no results database."""
+
+
+def setting_option(
+    name: str, setting: str, metavar: str, help: str, short: str | None = None
+) -> Callable[..., Any]:
+    """An option that stands for a setting, such as --retries; it wins over --set."""
+
+    def keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            context.meta.setdefault(_OVERRIDES, []).append(f"{setting}={value}")
+
+    names = (name, short) if short else (name,)
+    return click.option(*names, metavar=metavar, help=help, callback=keep, expose_value=False)

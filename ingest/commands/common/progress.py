@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import click
 
-from ingest.commands.common.words import duration
 from ingest.plugins.events import RunProgress
+from ingest.text.times import duration_text
 
 _PLAIN_INTERVAL_S = 5.0
 
@@ -19,7 +19,7 @@ Show = Callable[[RunProgress], None]
 
 @contextmanager
 def progress_display(*, quiet: bool) -> Iterator[Show]:
-    """A function that shows where a run is, on stderr."""
+    """A function that shows the progress of a run on stderr."""
     if quiet:
         yield lambda progress: None
     elif sys.stderr.isatty():
@@ -60,16 +60,16 @@ def _live_display() -> Iterator[Show]:
 
 def _counts(progress: RunProgress, remaining_s: float | None) -> str:
     failed = f"  [red]failed {progress.failed:,}[/]" if progress.failed else ""
-    left = f"  {duration(remaining_s)} left" if remaining_s is not None else ""
+    left = f"  {duration_text(remaining_s)} left" if remaining_s is not None else ""
     rate = f"  {progress.done / progress.elapsed_s:.1f}/s" if progress.elapsed_s > 0 else ""
     return (
         f"{progress.done:,}/{progress.total:,}  ok {progress.succeeded:,}{failed}"
-        f"  running {progress.running}{_on_the_way(progress)}{rate}{left}"
+        f"  running {progress.running}{_waiting(progress)}{rate}{left}"
     )
 
 
-def _on_the_way(progress: RunProgress) -> str:
-    """Jobs whose results are fetched, and those whose state is not known, where there are any."""
+def _waiting(progress: RunProgress) -> str:
+    """How many jobs are having results fetched or are in an unknown state, where there are any."""
     fetching = f"  fetching {progress.fetching:,}" if progress.fetching else ""
     doubt = f"  no answer {progress.in_doubt:,}" if progress.in_doubt else ""
     return fetching + doubt
@@ -101,11 +101,11 @@ def _plain_display() -> Show:
         if time.monotonic() - last < _PLAIN_INTERVAL_S:
             return
         last = time.monotonic()
-        left = f", about {duration(remaining_s)} left" if remaining_s is not None else ""
+        left = f", about {duration_text(remaining_s)} left" if remaining_s is not None else ""
         click.echo(
             f"Run {progress.run_id}: {progress.done:,} of {progress.total:,} done, "
             f"{progress.failed:,} failed, {progress.running} running"
-            f"{_on_the_way(progress).replace('  ', ', ')}{left}",
+            f"{_waiting(progress).replace('  ', ', ')}{left}",
             err=True,
         )
 

@@ -1,4 +1,4 @@
-"""Ctrl-C while something long goes on: the first time in order, the second at once."""
+"""Ctrl-C during long work: the first one stops in order, the second at once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import click
 
 from ingest.errors import InterruptedRunError
 
+STOPPING = "Stopping; finished jobs are kept."
+
 
 @contextmanager
-def stopping(request_stop: Callable[[], None], what_goes_on: str = "") -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) calls request_stop, the second ends the process.
+def stopping(request_stop: Callable[[], None], message: str = STOPPING) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) calls request_stop and prints message, the second ends at once.
 
-    what_goes_on: a sentence on what a stop leaves running, with a space before it.
+    message: empty for none.
     """
     requested = False
 
@@ -27,8 +29,8 @@ def stopping(request_stop: Callable[[], None], what_goes_on: str = "") -> Iterat
             os._exit(InterruptedRunError.exit_code)
         requested = True
         request_stop()
-        message = f"Stopping; what has finished is kept.{what_goes_on} Once more ends it at once."
-        click.echo(message, err=True)
+        if message:
+            click.echo(f"{message} Press Ctrl-C again to end at once.", err=True)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -1,0 +1,65 @@
+"""Options that several commands have: each is declared here once, with one help text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ingest.commands.common.context import setting_option
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON")
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV")
+all_option = click.option("--all", "show_all", is_flag=True, help="Show every row")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Errors and warnings only")
+wait_option = click.option(
+    "--wait", is_flag=True, help="Wait while another process writes to this database"
+)
+executor_option = setting_option(
+    "--executor", "run.executor", "NAME", "Where jobs run; default: as in ingest.toml", "-x"
+)
+run_option = click.option(
+    "--run",
+    "run_name",
+    metavar="RUN",
+    help="The run: number, tag, commit, date, latest or previous",
+)
+countries_option = click.option(
+    "--countries",
+    "-c",
+    metavar="ISO3,...",
+    multiple=True,
+    help="Only these countries: ISO3 codes, comma lists, globs",
+)
+scenarios_option = click.option(
+    "--scenarios",
+    "-s",
+    metavar="NAME,...",
+    multiple=True,
+    help="Only these scenarios: names, comma lists, globs",
+)
+labels_option = click.option(
+    "--labels",
+    "-l",
+    metavar="LABEL,...",
+    multiple=True,
+    help="Only these element labels: names, comma lists, globs",
+)
+host_option = click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; 0.0.0.0 for all addresses of this machine",
+)
+
+
+def port_option(default: int) -> Callable[..., Any]:
+    """--port, with a default of the command's own."""
+    return click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=default,
+        show_default=True,
+        help="Port to listen on; 0 for any free one",
+    )

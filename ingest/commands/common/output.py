@@ -1,0 +1,107 @@
+"""What commands print: words, tables, JSON and CSV on stdout; warnings on stderr."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ingest.errors import ConfigError
+from ingest.findings import Finding, Severity
+from ingest.text.numbers import count_text
+
+if TYPE_CHECKING:
+    from ingest.study.git import GitState
+
+_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a header and rows as CSV."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file. Raises ConfigError where that is not possible."""
+    try:
+        path.write_bytes(content)
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be written: {exc.strerror}") from exc
+
+
+def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], right: Iterable[str] = ()) -> str:
+    """An aligned table; `right` names the headers of the columns that hold numbers."""
+    from tabulate import tabulate
+
+    numbers = set(right)
+    align = ["right" if header in numbers else "left" for header in headers]
+    return tabulate(
+        rows, headers, tablefmt="simple", colalign=align, disable_numparse=True, missingval=""
+    )
+
+
+def severity_text(severity: Severity) -> str:
+    """Error in red, Warning in yellow."""
+    return click.style(severity.value.capitalize(), fg=_COLOURS[severity])
+
+
+def show_findings(findings: Iterable[Finding]) -> None:
+    """Print findings to stderr, one line each."""
+    for finding in findings:
+        click.echo(f"{severity_text(finding.severity)}: {finding}", err=True)
+
+
+def show_failure_causes(causes: Iterable[dict[str, Any]]) -> None:
+    """Print why jobs failed, one line for each cause with a few of its jobs."""
+    for cause in causes:
+        jobs = cause["jobs"]
+        click.echo(f"  {len(jobs):,} x {cause['error_kind']}: {cause['error']}  [{at_most(jobs)}]")
+
+
+def warn(*messages: str) -> None:
+    """Print warnings to stderr, one line each."""
+    for message in messages:
+        click.echo(f"{severity_text(Severity.WARNING)}: {message}", err=True)
+
+
+def local_time(timestamp: str | None) -> str:
+    """An ISO 8601 time of the database in this machine's time zone, to the second."""
+    if not timestamp:
+        return ""
+    return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def at_most(items: Sequence[str], limit: int = 3) -> str:
+    """The first items of a list, and how many more there are."""
+    more = f" and {len(items) - limit:,} more" if len(items) > limit else ""
+    return ", ".join(items[:limit]) + more
+
+
+def code_words(commit: str, dirty_files: int) -> str:
+    """4f2c9e1 + 2 files: a commit and how many files were not committed."""
+    dirty = f" + {count_text(dirty_files, 'file')}" if dirty_files else ""
+    return commit[:7] + dirty
+
+
+def code_line(git: GitState) -> str:
+    """Commit, branch and files that are not committed, on one line."""
+    if not git.is_known:
+        return 'not in a git repository: results are kept under the commit "unknown"'
+    branch = f" on {git.branch}" if git.branch and git.branch != "HEAD" else ""
+    if not git.dirty_files:
+        return f"{git.short_commit}{branch}"
+    files = count_text(len(git.dirty_files), "file")
+    return f"{git.short_commit}{branch}, {files} not committed ({at_most(git.dirty_files)})"
