@@ -1,5 +1,8 @@
 # make run     install into .venv and run the bundled study
 # make test    install what the tests need and run them all
+# make test-fast  only the tests that start no process and no server: under a minute
+# make test-long  all tests, with many more examples and random schedules
+# make coverage   all tests under coverage, which takes about twice as long
 # make check   formatting, lint, types, generated documentation
 # make screenshots  the pictures of the README, from the bundled study; needs Chromium
 # make docs    regenerate the generated parts of the documentation
@@ -12,12 +15,14 @@ BIN    := $(VENV)/bin
 STUDY  ?= examples/asthma
 # Test files at once: tests mostly wait for processes that they start
 JOBS   ?= 4
+PARALLEL := -n $(JOBS) --dist loadfile
 # The first interpreter that is 3.11 or later; override with PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 DOCS   := README.md $(wildcard docs/*.md)
 
-.PHONY: run test check docs bench bench-startup bench-cloud bench-browser screenshots wheel clean
+.PHONY: run test test-fast test-long coverage check docs bench bench-startup bench-cloud \
+	bench-browser screenshots wheel clean
 
 run: $(VENV)/installed
 	@$(BIN)/ingest run --study $(STUDY)
@@ -28,7 +33,16 @@ run: $(VENV)/installed
 	@echo "  $(BIN)/ingest query --study $(STUDY) \"SELECT * FROM metrics WHERE country = 'KEN' LIMIT 10\""
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest $(PARALLEL)
+
+test-fast: $(VENV)/installed-dev
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+
+test-long: $(VENV)/installed-dev
+	INGEST_TEST_LONG=1 $(BIN)/python -m pytest $(PARALLEL)
+
+coverage: $(VENV)/installed-dev
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

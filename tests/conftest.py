@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,38 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 PROJECT = Path(__file__).resolve().parent.parent
 BUNDLED_STUDY = PROJECT / "examples" / "asthma"
+
+# Every test below these folders may start processes and servers; elsewhere a test says so itself.
+SLOW_FOLDERS = ("browser", "chromium", "cloud", "commands", "executors")
+_STARTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.system", "socket.bind"}
+_fast_test: list[str] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of SLOW_FOLDERS."""
+    tests = PROJECT / "tests"
+    for item in items:
+        if item.path.relative_to(tests).parts[0] in SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Know which test may not start a process, see _refuse()."""
+    if item.get_closest_marker("slow") is None:
+        _fast_test.append(item.nodeid)
+    try:
+        return (yield)
+    finally:
+        _fast_test.clear()
+
+
+def _refuse(event: str, arguments: tuple[object, ...]) -> None:
+    if event in _STARTS and _fast_test:
+        raise AssertionError(f"{event} in {_fast_test[0]}: mark it with @pytest.mark.slow")
+
+
+sys.addaudithook(_refuse)
 
 MODEL = {
     "metadata": {"name": "tiny"},

@@ -25,6 +25,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from jsonpath_rfc9535 import JSONPathEnvironment
 
+from tests.effort import examples
+
 STUDY = Path(__file__).parents[1] / "examples" / "asthma"
 YEARS = range(2025, 2051)
 REQUIRED_LABELS = {
@@ -389,7 +391,12 @@ def test_null_reaches_nobody_and_costs_nothing(simulate: Simulate) -> None:
 
 
 # Without shrinking: it would take minutes, and any failing example tells enough.
-@settings(max_examples=30, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
+@settings(
+    max_examples=examples(15, long=300),
+    deadline=None,
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),
+)
 @given(
     iso3=st.sampled_from(HANDFUL),
     lower=st.fixed_dictionaries({name: st.floats(0, 1) for name in TREATMENTS}),

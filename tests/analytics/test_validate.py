@@ -23,6 +23,7 @@ from ingest.analytics.validate import (
 )
 from ingest.errors import AnalyticsError
 from ingest.metrics import Metric, ResultSet
+from tests.effort import examples
 
 COLUMNS = ["element_label", "timestamp_year", "value"]
 
@@ -297,7 +298,7 @@ ANYTHING = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(100, long=3_000))
 @given(st.lists(st.tuples(ANYTHING, ANYTHING, ANYTHING), max_size=20))
 def test_no_row_ever_vanishes(rows: list[tuple[Any, Any, Any]]) -> None:
     raw = [RawRow(number, *row) for number, row in enumerate(rows, 1)]
@@ -311,7 +312,7 @@ def test_no_row_ever_vanishes(rows: list[tuple[Any, Any, Any]]) -> None:
     assert all(math.isfinite(metric.value) for metric in result_set)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(100, long=3_000))
 @given(st.lists(st.lists(st.text(max_size=4), min_size=1, max_size=5), max_size=12))
 def test_no_csv_line_ever_vanishes(lines: list[list[str]]) -> None:
     raw = as_csv(("Good", 2030, 1.0), *lines)
@@ -321,7 +322,7 @@ def test_no_csv_line_ever_vanishes(lines: list[list[str]]) -> None:
     assert len(result_set) + (int(dropped[1]) if dropped else 0) == 1 + len(lines) - blank
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(100, long=3_000))
 @given(st.one_of(st.binary(), st.text().map(str.encode), st.just(b"[").map(lambda b: b * 9)))
 def test_any_bytes_give_metrics_or_an_analytics_error(raw: bytes) -> None:
     for on_bad_rows in ("fail", "skip"):
@@ -329,7 +330,7 @@ def test_any_bytes_give_metrics_or_an_analytics_error(raw: bytes) -> None:
             assert len(parse_analytics(raw, on_bad_rows=on_bad_rows)) > 0
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(50, long=1_000))
 @given(VALID, st.data())
 def test_cut_off_json_is_always_an_error(
     values: dict[tuple[str, int], float], data: st.DataObject

@@ -20,6 +20,7 @@ from ingest.planning.inputs import Inputs, InputSet
 from ingest.planning.plan import Reason, ReasonKind
 from ingest.study.combination import Combination
 from ingest.study.settings import ToleranceSettings
+from tests.effort import examples
 
 State = dict[Combination, dict[tuple[str, int], float]]
 INPUTS = Inputs(InputSet("s", "m", "s", "c", "standard", "q"), "d")
@@ -76,7 +77,7 @@ def expected(before: State, after: State, tolerances: Tolerances) -> set[tuple[o
     return moved
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(examples(20, long=500)))
 def test_diff_equals_a_comparison_value_by_value(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     before, after = random_state(rng), random_state(rng)

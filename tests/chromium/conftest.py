@@ -18,7 +18,6 @@ from tests.browser.site import Site, start_site
 from tests.chromium.chromium import NoChromiumError, find_chromium, launch_chromium
 from tests.chromium.studies import make_bundled_study
 from tests.chromium.visit import Visitor, new_profile
-from tests.conftest import PROJECT
 
 Visit = Callable[..., Visitor]
 
@@ -88,6 +87,7 @@ def visit(chromium: Browser, profiles: dict[str, BrowserContext]) -> Iterator[Vi
 
 
 @pytest.fixture(scope="session")
-def artefacts() -> Path:
-    """Where pictures are kept: ARTEFACTS, or tests/artefacts."""
-    return Path(os.environ.get("ARTEFACTS") or PROJECT / "tests" / "artefacts")
+def artefacts() -> Path | None:
+    """Where pictures of the pages are kept: the folder that ARTEFACTS names; None without it."""
+    folder = os.environ.get("ARTEFACTS")
+    return Path(folder) if folder else None

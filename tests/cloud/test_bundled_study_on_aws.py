@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tests.cloud.driving import digests, run
 from tests.conftest import BUNDLED_STUDY, StudyFolder
-from tests.executors.aws_batch.aws_double import BUCKET, DEFINITION, QUEUE, running_double
+from tests.executors.aws_batch.aws_double import running_double
+from tests.executors.aws_batch.aws_executor import BUCKET, DEFINITION, QUEUE
 
 AWS = [
     "--executor",

@@ -10,14 +10,9 @@ import pytest
 
 from tests.cloud.driving import LIMIT_S, finish, run, select, start
 from tests.conftest import MODEL_CODE, StudyFolder
-from tests.executors.aws_batch.aws_double import (
-    BUCKET,
-    DEFINITION,
-    QUEUE,
-    AwsDouble,
-    running_double,
-)
+from tests.executors.aws_batch.aws_double import AwsDouble, running_double
 from tests.executors.aws_batch.aws_drive import use_double
+from tests.executors.aws_batch.aws_executor import BUCKET, DEFINITION, QUEUE
 
 SECTION = (
     f'[executors.aws-batch]\nqueue = "{QUEUE}"\njob_definition = "{DEFINITION}"\n'

@@ -29,6 +29,7 @@ from ingest.metrics import Metric, ResultSet
 from ingest.planning.inputs import Inputs, InputSet
 from ingest.planning.plan import Reason, ReasonKind
 from ingest.study.combination import Combination
+from tests.effort import examples
 
 KEN, UGA = Combination("KEN", "null"), Combination("UGA", "null")
 # A run: for each combination the number it gave, or None where it failed.
@@ -278,7 +279,9 @@ RUNS = st.lists(
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(20, long=400),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(history=RUNS, keep=st.integers(1, 4), tagged=st.integers(1, 7))
 def test_what_runs_that_stay_say_never_changes(

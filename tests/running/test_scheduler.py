@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from ingest.errors import ConfigError
 from ingest.running.scheduler import Limits, Rate, Scheduler, parse_rate
+from tests.effort import examples
+
+SEEDS = examples(500, long=5_000)
 
 # Sums of floats are not exact; a millionth of a millionth of the times used here.
 EPSILON_S = 1e-9
@@ -59,7 +62,7 @@ def test_the_rate_holds_in_any_window_and_is_used_up() -> None:
 
 def test_a_wait_for_the_rate_is_never_rounded_to_nothing() -> None:
     """When 'first + span' is reached, the job goes; 'now - span' may round the other way."""
-    for seed in range(2_000):
+    for seed in range(SEEDS):
         chance = random.Random(seed)
         start, span = chance.random() * 10, chance.choice([0.1, 0.3, 0.7, 1.1, chance.random()])
         scheduler = Scheduler("ab", Limits(rate=Rate(1, span)))
@@ -69,7 +72,7 @@ def test_a_wait_for_the_rate_is_never_rounded_to_nothing() -> None:
 
 
 def test_a_job_is_overdue_exactly_at_its_time_out() -> None:
-    for seed in range(2_000):
+    for seed in range(SEEDS):
         chance = random.Random(seed)
         start, timeout = chance.random() * 10, chance.choice([0.1, 0.7, 60.1, chance.random()])
         scheduler = Scheduler("a", Limits(job_timeout_s=timeout))
@@ -502,7 +505,7 @@ def simulate(seed: int) -> list[tuple[float, str, int]]:
 @pytest.mark.parametrize("block", range(4))
 def test_every_schedule_of_faults_and_delays_keeps_the_limits(block: int) -> None:
     happened = set()
-    for seed in range(block * 1_000, (block + 1) * 1_000):
+    for seed in range(block * SEEDS, (block + 1) * SEEDS):
         happened |= {what for _, what, _ in simulate(seed)}
     # the schedules are rich enough for the checks to mean something
     assert happened >= {"submitted", "polled", "to be tried again", "failed", "timeout"}
@@ -514,7 +517,7 @@ def test_a_seed_plays_the_same_schedule_again() -> None:
     assert simulate(42) != simulate(43)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(100, long=2_000))
 @given(st.integers(1, 40), st.integers(1, 9), st.floats(0.01, 100))
 def test_a_rate_alone_is_used_up_to_its_limit(jobs: int, count: int, span_s: float) -> None:
     """All jobs are out after the shortest time that the rate allows, in as few steps."""

@@ -14,14 +14,9 @@ from ingest.errors import BackendError
 from ingest.executors.aws_batch.executor import AwsBatchExecutor
 from ingest.executors.aws_batch.settings import AwsBatchSettings
 from ingest.services.aws_errors import AwsCall, Trouble, translate
-from tests.executors.aws_batch.aws_double import (
-    BUCKET,
-    DEFINITION,
-    QUEUE,
-    AwsDouble,
-    running_double,
-)
-from tests.executors.aws_batch.aws_drive import SETTINGS, started, use_double, write_study
+from tests.executors.aws_batch.aws_double import AwsDouble, running_double
+from tests.executors.aws_batch.aws_drive import use_double, write_study
+from tests.executors.aws_batch.aws_executor import BUCKET, DEFINITION, QUEUE, SETTINGS, started
 from tests.executors.drive import make_context, make_job
 
 MORE = " (ingest check --executor aws-batch tells all)"

@@ -23,6 +23,7 @@ from ingest.study.json_files import canonical_json, read_json
 from ingest.study.scenario import Parameter, Scenario, parse_scenario
 from ingest.study.study import Model
 from tests.conftest import BUNDLED_STUDY, COUNTRY_PATHS, COVERAGE_PATH, MODEL
+from tests.effort import examples
 
 Document = Any
 
@@ -395,7 +396,10 @@ scenario_lists = st.lists(st.lists(parameters, max_size=4), min_size=1, max_size
 
 
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=False
+    max_examples=examples(100, long=4_000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=False,
 )
 @given(models, scenario_lists)
 def test_any_scenario_composes_as_the_plain_way_does(

@@ -176,6 +176,13 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise Stopped
 
 
+def _kill_children() -> None:
+    """End the model's command, also where SIGTERM came while it was being started."""
+    for file in Path("/proc/self/task").glob("*/children"):
+        for pid in file.read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
+
+
 def main() -> int:
     """Run the job that the environment names; gives the exit code."""
     # stale bytecode is told by size and second: the model's own files must be what is run
@@ -189,6 +196,7 @@ def main() -> int:
         return EXIT_INPUT
     except Stopped:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _kill_children()
         _say("stopped by SIGTERM")
         return EXIT_AGAIN
 

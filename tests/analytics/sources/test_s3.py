@@ -11,8 +11,9 @@ import pytest
 
 from ingest.analytics.sources.s3 import S3Source, S3SourceSettings
 from ingest.errors import BackendError, ConfigError, ResultsNotReadyError
-from tests.executors.aws_batch.aws_double import BUCKET, AwsDouble, running_double
+from tests.executors.aws_batch.aws_double import AwsDouble, running_double
 from tests.executors.aws_batch.aws_drive import use_double
+from tests.executors.aws_batch.aws_executor import BUCKET
 from tests.executors.drive import make_context
 
 LOCATION = f"s3://{BUCKET}/users/{{environment}}/results/{{ulid}}/results.csv"

@@ -38,8 +38,9 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 
+from tests.executors.aws_batch.aws_executor import BUCKET, DEFINITION, QUEUE
+
 REGION = "eu-west-1"
-QUEUE, DEFINITION, BUCKET = "models", "tiny-model", "study-bucket"
 WORKER = (sys.executable, "-m", "ingest.executors.aws_batch.container_worker")
 FINAL = ("SUCCEEDED", "FAILED")
 _BATCH_CALLS = {

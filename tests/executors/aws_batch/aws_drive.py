@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ingest.executors.aws_batch.executor import AwsBatchExecutor
-from ingest.executors.aws_batch.settings import AwsBatchSettings
-from ingest.executors.base import ExecutorContext
-from tests.executors.aws_batch.aws_double import (
-    BUCKET,
-    DEFINITION,
-    QUEUE,
-    AwsDouble,
-    Command,
-    running_double,
-)
+from tests.executors.aws_batch.aws_double import AwsDouble, Command, running_double
+from tests.executors.aws_batch.aws_executor import BUCKET, SETTINGS
 from tests.executors.drive import make_context
 
 MODEL = """
@@ -39,7 +30,6 @@ def simulate(document):
         yield "Healthy Years Lived", year, document["factor"] * (year - 2000) / 7
         yield 'Années -> état, "sain"', year, document["factor"] / 3
 """
-SETTINGS = AwsBatchSettings(queue=QUEUE, job_definition=DEFINITION, bucket=BUCKET)
 
 
 def write_study(root: Path, local: str = 'entry_point = "model:simulate"') -> Path:
@@ -54,18 +44,6 @@ def use_double(double: AwsDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lead boto3 in this process to the double."""
     for name, value in double.environ.items():
         monkeypatch.setenv(name, value)
-
-
-@contextmanager
-def started(
-    root: Path, context: ExecutorContext | None = None, **changes: Any
-) -> Iterator[AwsBatchExecutor]:
-    """A started executor that does not wait between looks and further tries."""
-    settings = AwsBatchSettings(**{**SETTINGS.__dict__, **changes})
-    executor = AwsBatchExecutor(settings, context or make_context(root), pause=lambda _: None)
-    with closing(executor):
-        executor.start()
-        yield executor
 
 
 def object_of(double: AwsDouble, key: str) -> bytes:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from ingest.executors.base import EarlierJob
-from tests.executors.aws_batch.aws_drive import started
+from tests.executors.aws_batch.aws_executor import started
 from tests.executors.drive import make_job
 
 

@@ -19,8 +19,9 @@ from ingest.executors.aws_batch.container_worker import read_order
 from ingest.executors.aws_batch.image import read_code_digest, read_model_settings
 from ingest.executors.aws_batch.result_csv import as_csv
 from tests.conftest import PROJECT
-from tests.executors.aws_batch.aws_double import BUCKET, WORKER, AwsDouble, running_double
+from tests.executors.aws_batch.aws_double import WORKER, AwsDouble, running_double
 from tests.executors.aws_batch.aws_drive import object_of, write_study
+from tests.executors.aws_batch.aws_executor import BUCKET
 from tests.executors.drive import assert_ends, wait_for_text
 
 ULID = "01JOB"

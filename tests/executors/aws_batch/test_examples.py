@@ -16,7 +16,8 @@ from ingest.executors.aws_batch.settings import AwsBatchSettings
 from ingest.study.setting_fields import section_fields
 from tests.conftest import PROJECT
 from tests.executors.aws_batch.aws_double import WORKER, AwsDouble, running_double
-from tests.executors.aws_batch.aws_drive import SETTINGS, started, use_double, write_study
+from tests.executors.aws_batch.aws_drive import use_double, write_study
+from tests.executors.aws_batch.aws_executor import SETTINGS, started
 from tests.executors.aws_batch.test_once import earlier
 from tests.executors.drive import make_context, make_job, run_jobs
 

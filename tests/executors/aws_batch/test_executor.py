@@ -15,15 +15,9 @@ from ingest.executors.aws_batch.executor import AwsBatchExecutor
 from ingest.executors.aws_batch.settings import AwsBatchSettings
 from ingest.executors.base import JobState
 from ingest.study.settings import RunSettings, StudySettings
-from tests.executors.aws_batch.aws_double import BUCKET, DEFINITION, AwsDouble, running_double
-from tests.executors.aws_batch.aws_drive import (
-    SETTINGS,
-    answer_at_once,
-    object_of,
-    started,
-    use_double,
-    write_study,
-)
+from tests.executors.aws_batch.aws_double import AwsDouble, running_double
+from tests.executors.aws_batch.aws_drive import answer_at_once, object_of, use_double, write_study
+from tests.executors.aws_batch.aws_executor import BUCKET, DEFINITION, SETTINGS, started
 from tests.executors.drive import (
     are_final,
     assert_ends,

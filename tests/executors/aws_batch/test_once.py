@@ -18,14 +18,9 @@ from ingest.executors.base import EarlierJob, Executor, Job, JobState, Submissio
 from ingest.services.aws_errors import AwsPlace
 from ingest.study.combination import Combination
 from tests.conftest import PROJECT
-from tests.executors.aws_batch.aws_double import QUEUE, AwsDouble, Fault, kill, running_double
-from tests.executors.aws_batch.aws_drive import (
-    SETTINGS,
-    answer_at_once,
-    started,
-    use_double,
-    write_study,
-)
+from tests.executors.aws_batch.aws_double import AwsDouble, Fault, kill, running_double
+from tests.executors.aws_batch.aws_drive import answer_at_once, use_double, write_study
+from tests.executors.aws_batch.aws_executor import QUEUE, SETTINGS, started
 from tests.executors.aws_batch.aws_victim import read_state
 from tests.executors.drive import are_final, make_context, make_job, poll_until
 

@@ -13,15 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Ingest, StudyFolder
-from tests.executors.aws_batch.aws_double import (
-    BUCKET,
-    DEFINITION,
-    QUEUE,
-    AwsDouble,
-    kill,
-    running_double,
-)
+from tests.executors.aws_batch.aws_double import AwsDouble, kill, running_double
 from tests.executors.aws_batch.aws_drive import answer_at_once, use_double
+from tests.executors.aws_batch.aws_executor import BUCKET, DEFINITION, QUEUE
 
 SECTION = (
     f'[executors.aws-batch]\nqueue = "{QUEUE}"\njob_definition = "{DEFINITION}"\n'

@@ -1,0 +1,204 @@
+"""`ingest run` as a process of its own: killed, stopped, cut off, and run again."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.conftest import MODEL_CODE, Ingest, StudyFolder
+
+
+def rows(study: StudyFolder, sql: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(study.database)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def start_run(study: StudyFolder, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ingest", "run"],
+        cwd=study.root, stdout=subprocess.DEVNULL, stderr=stderr, text=True,
+    )  # fmt: skip
+
+
+def wait_for_lock(study: StudyFolder) -> None:
+    lock = study.root / "validation_results.db.lock"
+    wait_until(lambda: lock.exists() and lock.read_text() != "")
+
+
+def wait_until(condition: Any) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "waited for 30 s"
+        time.sleep(0.01)
+
+
+SLOW_CODE = MODEL_CODE.replace(
+    "def simulate(document):\n", "import time\ndef simulate(document):\n    time.sleep(0.05)\n"
+)
+
+
+def finished(study: StudyFolder) -> int:
+    try:
+        return int(rows(study, "SELECT count(*) FROM job_results WHERE result_set_id")[0][0])
+    except sqlite3.OperationalError:
+        return 0
+
+
+def contents(study: StudyFolder) -> dict[str, list[tuple[Any, ...]]]:
+    """What the database holds, without ids and times."""
+    return {
+        "runs": rows(
+            study,
+            "SELECT git_commit, status, total_jobs, successful_jobs, failed_jobs, up_to_date_jobs, "
+            "dirty_files, study, executor, finished_at IS NOT NULL FROM validation_runs",
+        ),
+        "jobs": rows(
+            study,
+            "SELECT country, scenario, job_status, attempts, reason, error, notes, input_digest, "
+            "document_digest, digest, length(ulid), submitted_at IS NOT NULL, external_id, "
+            "completed_at IS NOT NULL FROM job_results LEFT JOIN result_sets USING (result_set_id) "
+            "ORDER BY country, scenario",
+        ),
+        "metrics": rows(
+            study,
+            "SELECT country, scenario, element_label, timestamp_year, value FROM metrics ORDER BY "
+            "1, 2, 3, 4",
+        ),
+        "sets": rows(study, "SELECT digest, row_count, first_year FROM result_sets ORDER BY 1"),
+        "inputs": rows(study, "SELECT digest, kind, content FROM inputs ORDER BY 1"),
+        "countries": rows(study, "SELECT * FROM countries ORDER BY 1"),
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """The same study, run to its end without disturbance."""
+    study = StudyFolder(tmp_path_factory.mktemp("undisturbed") / "tiny")
+    study.write_model(SLOW_CODE)
+    assert start_run(study).wait() == 0
+    return study
+
+
+@pytest.mark.parametrize("finished_jobs", [0, 1, 3, 6])
+def test_after_kill_9_a_run_ends_as_if_undisturbed(
+    study: StudyFolder, undisturbed: StudyFolder, finished_jobs: int
+) -> None:
+    study.write_model(SLOW_CODE)
+    killed = start_run(study)
+    wait_until(lambda: study.database.exists() and finished(study) >= finished_jobs)
+    killed.kill()
+    killed.wait()
+    assert start_run(study).wait() == 0
+    assert contents(study) == contents(undisturbed)
+
+
+@pytest.mark.parametrize("delay_s", [0.05, 0.15, 0.25, 0.35, 0.45, 0.55])
+def test_after_kill_9_at_any_time_a_run_ends_as_if_undisturbed(
+    study: StudyFolder, undisturbed: StudyFolder, delay_s: float
+) -> None:
+    study.write_model(SLOW_CODE)
+    for _ in range(3):
+        killed = start_run(study)
+        time.sleep(delay_s)
+        killed.kill()
+        killed.wait()
+    assert start_run(study).wait() == 0
+    assert contents(study) == contents(undisturbed)
+
+
+def test_a_run_cut_off_is_left_behind_when_the_study_has_changed(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_model(SLOW_CODE)
+    killed = start_run(study)
+    wait_until(lambda: study.database.exists() and finished(study) >= 2)
+    killed.kill()
+    killed.wait()
+    study.write_model(MODEL_CODE)
+    assert ingest("run").exit_code == 0
+    assert rows(study, "SELECT run_id, status FROM validation_runs") == [
+        (1, "interrupted"),
+        (2, "completed"),
+    ]
+    open_jobs = "SELECT count(*) FROM job_results WHERE job_status IN ('submitted', 'running')"
+    assert rows(study, open_jobs) == [(0,)]
+    assert rows(study, "SELECT count(*) FROM job_results WHERE run_id = 2") == [(8,)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_keeps_what_has_finished_and_the_next_run_goes_on(
+    study: StudyFolder, undisturbed: StudyFolder, number: int
+) -> None:
+    study.write_model(SLOW_CODE)
+    stopped = start_run(study, stderr=subprocess.PIPE)
+    wait_until(lambda: study.database.exists() and finished(study) >= 1)
+    stopped.send_signal(number)
+    _, stderr = stopped.communicate()
+    assert stopped.returncode == 130
+    assert "Error: run 1 was stopped with" in stderr
+    assert "Go on with: ingest run" in stderr
+    assert rows(study, "SELECT status FROM validation_runs") == [("interrupted",)]
+    assert finished(study) >= 1
+    assert start_run(study).wait() == 0
+    assert contents(study) == contents(undisturbed)
+
+
+def test_a_run_that_is_taken_up_says_so(study: StudyFolder, ingest: Ingest) -> None:
+    study.write_model(SLOW_CODE)
+    killed = start_run(study)
+    wait_until(lambda: study.database.exists() and finished(study) >= 1)
+    killed.kill()
+    killed.wait()
+    result = ingest("run")
+    assert "to run: left over from run 1" in result.stderr
+    assert "Run 1 was taken up again and finished" in result.stdout
+    assert "8 succeeded, 0 failed" in result.stdout
+
+
+def test_wait_waits_for_the_first_run(study: StudyFolder) -> None:
+    study.write_model("import time\ntime.sleep(1)\n" + MODEL_CODE)
+    first = start_run(study)
+    wait_for_lock(study)
+    second = subprocess.run(
+        [sys.executable, "-m", "ingest", "run", "--wait"],
+        cwd=study.root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert first.wait() == 0
+    assert second.returncode == 0
+    assert "Nothing to do: 8 of 8" in second.stdout
+
+
+def test_a_full_disk_leaves_an_undamaged_database(study: StudyFolder) -> None:
+    code = """
+import sqlite3, sys
+from ingest.database import write
+from ingest.cli import main
+original, calls = write.insert_result_set, []
+def full(*arguments):
+    calls.append(1)
+    if len(calls) == 4:
+        raise sqlite3.OperationalError("database or disk is full")
+    return original(*arguments)
+write.insert_result_set = full
+main(["run"])
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=study.root, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: {study.database.name}: database or disk is full; the last change was undone"
+    )
+    assert rows(study, "PRAGMA integrity_check") == [("ok",)]
+    assert rows(study, "SELECT count(*) FROM job_results WHERE job_status = 'success'") == [(3,)]
+    assert start_run(study).wait() == 0
+    assert rows(study, "SELECT run_id, status, successful_jobs FROM validation_runs") == [
+        (1, "completed", 8)
+    ]
