@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from ingest.database.rows import insert_rows
@@ -39,9 +38,9 @@ def replace_rule_findings(
 
 
 def _insert(db: Database, run_id: int, findings: Sequence[QualityFinding]) -> None:
-    columns = ("run_id", *(field.name for field in fields(QualityFinding)))
-    rows = ((run_id, *vars(finding).values()) for finding in findings)
-    insert_rows(db.conn, "quality_findings", columns, rows)
+    if findings:
+        rows = ((run_id, *vars(finding).values()) for finding in findings)
+        insert_rows(db.conn, "quality_findings", ("run_id", *vars(findings[0])), rows)
 
 
 def read_finding_counts(connection: sqlite3.Connection, run_id: int) -> tuple[int, int]:

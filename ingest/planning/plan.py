@@ -232,7 +232,7 @@ def _with_details(text: str, details: str) -> str:
 
 def query_content(settings: AnalyticsSettings) -> str:
     """What of the analytics settings decides a result, as canonical JSON; lists are sorted."""
-    names = input_names(AnalyticsSettings, settings.source)
+    names = input_names(type(settings), settings.source)
     values = {name: getattr(settings, name) for name in names}
     return canonical_json({n: sorted(v) if isinstance(v, tuple) else v for n, v in values.items()})
 
