@@ -14,7 +14,7 @@ _SHOWN_ERRORS = 12
 # Each command's place, and the first sentence of its help, which `ingest --help` prints without
 # importing it. A test holds the sentences equal to the commands' own.
 _COMMANDS = {
-    "backfill": ("backfill:backfill", "Fetch the results that jobs lack, and store them."),
+    "backfill": ("backfill:backfill", "Fetch missing results of successful jobs, and store them."),
     "chart": (
         "chart:chart",
         "Write the chart of a canned query into a file, or list the queries that have one.",
@@ -23,37 +23,31 @@ _COMMANDS = {
     "compare": ("compare:compare", "Compare scenario B with scenario A, the baseline."),
     "dev-server": (
         "dev_server:dev_server",
-        "Serve a run API and an analytics API on this machine, to try the way through the cloud.",
+        "Serve a run API and an analytics API on this machine, to try cloud runs.",
     ),
-    "diff": (
-        "diff:diff",
-        "Show what moved between two states, and because of which input.",
-    ),
+    "diff": ("diff:diff", "Show what changed between two states, and which input caused it."),
     "explain": (
         "explain:explain",
-        "Tell the history of one combination: runs, reasons, inputs, results.",
+        "Show the history of one combination: runs, reasons, inputs, results.",
     ),
     "export": (
         "export:export",
-        "Write the results as of a run to a file, or hold CSV files against them.",
+        "Write the results as of a run to a file, or compare CSV files with them.",
     ),
-    "gc": (
-        "gc:gc",
-        "Remove old runs and give the space back; without --yes, show what would go.",
-    ),
+    "gc": ("gc:gc", "Remove old runs and free their space; without --yes, show what would go."),
     "import": (
         "import_:import_",
-        "Add runs, jobs or metrics that are recorded elsewhere to a results database.",
+        "Add runs, jobs or metrics recorded elsewhere to a results database.",
     ),
     "init": ("init:init", "Write a complete, runnable study into a folder."),
-    "plan": ("plan:plan", "Show what would run, and why; changes nothing."),
-    "plugins": ("plugins:plugins", "List the plugins that are loaded, and their hooks."),
+    "plan": ("plan:plan", "Show what would run, and why. Changes nothing."),
+    "plugins": ("plugins:plugins", "List loaded plugins and their hooks."),
     "query": ("query:query", "Run an SQL query on the results, read-only."),
-    "reference": ("reference:reference", "Load published figures, and list them."),
+    "reference": ("reference:reference", "Load and list published figures."),
     "run": ("run:run", "Run what has changed, and store the results."),
     "serve": (
         "serve:serve",
-        "Look at the results in the browser: overview, comparisons, changes, charts, data.",
+        "Show the results in the browser: overview, comparisons, changes, charts, data.",
     ),
     "status": ("status:status", "Show the last runs, or one run."),
     "tag": ("tag:tag", "Give a run a name, or list the names."),

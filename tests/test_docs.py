@@ -18,6 +18,7 @@ def read(name: str) -> str:
     return (PROJECT / name).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_generated_parts_are_up_to_date() -> None:
     pages = [str(page) for page in PAGES]
     command = [sys.executable, "-m", "cogapp", "--check", "--diff", *pages]

@@ -222,6 +222,7 @@ def test_readme_names_every_label_scenario_and_the_licence(simulate: Simulate) -
     assert "not for policy" in text
 
 
+@pytest.mark.slow
 def test_build_script_makes_both_files_from_its_sources(tmp_path: Path) -> None:
     script = shutil.copy(STUDY / "build_country_facts.py", tmp_path)
     (tmp_path / "income.csv").write_text(
@@ -637,6 +638,7 @@ def digest_in_a_new_process(documents: list[Document], hash_seed: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_results_are_the_same_bits_in_every_process(simulate: Simulate) -> None:
     documents = [compose(name, iso3) for name in ("null", "all_treatments") for iso3 in HANDFUL]
     here = [

@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import BUNDLED_STUDY, PROJECT
 
+pytestmark = pytest.mark.slow
+
 BUNDLED = ("canned_queries", "datasette_plugins", "examples", "static", "templates")
 
 

@@ -56,16 +56,19 @@ def imported(folder: Path, *arguments: str) -> set[str]:
     return set(result.stdout.splitlines()[-1].split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", EXPECTED)
 def test_a_command_imports_only_what_it_needs(ran: StudyFolder, command: str) -> None:
     assert imported(ran.root, command) == EXPECTED[command]
 
 
+@pytest.mark.slow
 def test_a_first_run_migrates_the_schema_with_sqlite_utils(tmp_path: Path) -> None:
     study = StudyFolder(tmp_path / "tiny")
     assert "sqlite_utils" in imported(study.root, "run", "--quiet", "--json")
 
 
+@pytest.mark.slow
 def test_only_the_executor_that_is_chosen_is_imported() -> None:
     program = (
         "import sys\n"

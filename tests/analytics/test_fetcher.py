@@ -375,6 +375,7 @@ def test_nothing_pending_is_not_waited_for() -> None:
         assert fetcher.finished(LIMIT_S * 1000) == []
 
 
+@pytest.mark.slow
 def test_a_call_that_hangs_does_not_keep_the_process() -> None:
     code = """
 import threading

@@ -52,6 +52,7 @@ def crowded() -> StateDiff:
 # --- Markdown ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_markdown_tells_pattern_cause_labels_and_largest(coverage_change: StateDiff) -> None:
     report = markdown_report(
         Report.of(coverage_change, study_countries=4), chart="out/my chart.svg"
@@ -69,6 +70,7 @@ def test_markdown_tells_pattern_cause_labels_and_largest(coverage_change: StateD
     assert "not deterministic" not in report
 
 
+@pytest.mark.slow
 def test_markdown_of_a_change_is_under_60_lines(coverage_change: StateDiff) -> None:
     assert len(markdown_report(Report.of(coverage_change)).splitlines()) < 60
 
@@ -150,6 +152,7 @@ class Page(HTMLParser):
         self.text += data
 
 
+@pytest.mark.slow
 def test_html_opens_offline(coverage_change: StateDiff) -> None:
     html = html_report(Report.of(coverage_change))
     page = Page(html)
@@ -161,6 +164,7 @@ def test_html_opens_offline(coverage_change: StateDiff) -> None:
     assert ("name", "viewport") in page.attributes
 
 
+@pytest.mark.slow
 def test_html_tells_pattern_cause_labels_and_numbers(coverage_change: StateDiff) -> None:
     html = html_report(Report.of(coverage_change, study_countries=4))
     text = Page(html).text
@@ -219,6 +223,7 @@ def test_html_without_changes_says_so() -> None:
     assert "table" not in page.tags
 
 
+@pytest.mark.slow
 def test_reports_name_no_path(coverage_change: StateDiff, tmp_path: Path) -> None:
     for report in (
         html_report(Report.of(coverage_change)),

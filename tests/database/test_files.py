@@ -185,6 +185,7 @@ def hold_lock(path: Path) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_a_second_writer_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
     path = tmp_path / "results.db"
     holder = hold_lock(path)
@@ -196,6 +197,7 @@ def test_a_second_writer_is_refused_with_the_pid_of_the_first(tmp_path: Path) ->
     assert refusal.value.pid == holder.pid
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_killed_writer_is_free(tmp_path: Path) -> None:
     path = tmp_path / "results.db"
     with hold_lock(path) as holder:
@@ -204,6 +206,7 @@ def test_the_lock_of_a_killed_writer_is_free(tmp_path: Path) -> None:
         assert (tmp_path / "results.db.lock").read_text().startswith(f"{os.getpid()}\n")
 
 
+@pytest.mark.slow
 def test_a_writer_is_gone_when_its_process_has_ended(tmp_path: Path) -> None:
     path = tmp_path / "results.db"
     assert not is_writer_gone(path)
@@ -213,6 +216,7 @@ def test_a_writer_is_gone_when_its_process_has_ended(tmp_path: Path) -> None:
     assert is_writer_gone(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["", "x\n", "{pid}\n", "{pid}\nanother machine\n"])
 def test_of_a_writer_elsewhere_or_unknown_nobody_can_tell(tmp_path: Path, text: str) -> None:
     path = tmp_path / "results.db"

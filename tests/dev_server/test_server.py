@@ -25,6 +25,8 @@ from tests.conftest import MODEL, StudyFolder
 from tests.dev_server.hand_clock import HandClock
 from tests.executors.drive import LIMIT_S, local_executor, run_jobs
 
+pytestmark = pytest.mark.slow
+
 QUERY = {
     "event_type": "ECHO",
     "group_by": "element_label",

@@ -119,6 +119,7 @@ def test_parquet_of_no_rows_has_the_columns(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_format_holds_the_numbers_of_the_metrics_view(
     stored: StudyFolder, connection: sqlite3.Connection, tmp_path: Path
 ) -> None:
@@ -161,6 +162,7 @@ def test_units_are_those_of_the_model_document(
     assert read_units(connection) == {"Population": "people", ODD_LABEL: "€"}
 
 
+@pytest.mark.slow
 def test_an_incremental_run_exports_the_state_and_only_run_what_it_ran(
     study: StudyFolder,
 ) -> None:
@@ -261,6 +263,7 @@ def run_without(module: str, code: str) -> str:
     return result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_without_pyarrow_parquet_says_how_to_install_it(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path

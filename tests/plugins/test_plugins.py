@@ -207,6 +207,7 @@ def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Distributio
     return Distribution(folder, "ingest_moon_phase")
 
 
+@pytest.mark.slow
 def test_an_installed_plugin_is_loaded_and_listed_with_its_package(
     distribution: Distribution, study: StudyFolder, ingest: Ingest
 ) -> None:
@@ -264,6 +265,7 @@ def test_a_broken_installed_plugin_is_named(
 # --- every hook, through `ingest run` ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_ingest_discover_scenarios_chooses_the_scenario_files(
     study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest
 ) -> None:
@@ -279,6 +281,7 @@ def test_ingest_discover_scenarios_chooses_the_scenario_files(
     assert rows(study, "SELECT DISTINCT scenario FROM job_results") == [("half",)]
 
 
+@pytest.mark.slow
 def test_a_plugin_that_answers_none_leaves_scenarios_to_the_next(
     study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest
 ) -> None:
@@ -287,6 +290,7 @@ def test_a_plugin_that_answers_none_leaves_scenarios_to_the_next(
     assert len(rows(study, "SELECT DISTINCT scenario FROM job_results")) == 2
 
 
+@pytest.mark.slow
 def test_ingest_load_countries_reads_a_countries_file_of_another_kind(
     study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest
 ) -> None:
@@ -307,6 +311,7 @@ def test_ingest_load_countries_reads_a_countries_file_of_another_kind(
     assert len(rows(study, "SELECT 1 FROM job_results")) == 4
 
 
+@pytest.mark.slow
 def test_ingest_register_executors_offers_an_executor_with_settings_of_its_own(
     study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest
 ) -> None:
@@ -346,6 +351,7 @@ def test_ingest_register_executors_offers_an_executor_with_settings_of_its_own(
     assert "unknown key executors.fixed.valeu. Did you mean value?" in mistyped.stderr
 
 
+@pytest.mark.slow
 def test_ingest_register_analytics_sources_offers_a_source(
     study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest
 ) -> None:
@@ -383,6 +389,7 @@ def ingest_check_metrics(settings, combination, result_set):
 """
 
 
+@pytest.mark.slow
 def test_ingest_check_metrics_fails_a_job_or_leaves_a_note(
     study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest
 ) -> None:
@@ -410,6 +417,7 @@ def test_ingest_check_metrics_fails_a_job_or_leaves_a_note(
     assert rows(study, "SELECT DISTINCT country FROM metrics ORDER BY 1") == [("NAM",), ("UGA",)]
 
 
+@pytest.mark.slow
 def test_a_label_that_was_asked_for_and_is_missing_is_noted(
     study: StudyFolder, ingest: Ingest
 ) -> None:
@@ -438,6 +446,7 @@ def ingest_run_finished(event):
 """
 
 
+@pytest.mark.slow
 def test_ingest_job_finished_and_ingest_run_finished_are_told_what_happened(
     study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest
 ) -> None:
@@ -452,6 +461,7 @@ def test_ingest_job_finished_and_ingest_run_finished_are_told_what_happened(
     assert run == "run 1 failed 2 1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "problem",
     [
@@ -498,6 +508,7 @@ def test_call_observers_gives_each_hook_what_it_asks_for(tmp_path: Path) -> None
 # --- finding executors and sources ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_unknown_executor_is_told_with_the_nearest_one(ingest: Ingest) -> None:
     result = ingest("run", "--executor", "locl")
     assert result.exit_code == 2
@@ -505,6 +516,7 @@ def test_an_unknown_executor_is_told_with_the_nearest_one(ingest: Ingest) -> Non
     assert result.stderr.endswith("Did you mean local?\n")
 
 
+@pytest.mark.slow
 def test_an_unknown_analytics_source_is_told(study: StudyFolder, ingest: Ingest) -> None:
     study.write_settings('[analytics]\nsource = "warehouse"\n')
     result = ingest("run")
@@ -610,6 +622,7 @@ def test_every_example_in_the_documentation_is_a_plugin_that_loads(tmp_path: Pat
     assert {hook for plugin in files for hook in plugin["hooks"]} == set(HOOKS)
 
 
+@pytest.mark.slow
 def test_the_documented_executor_gives_the_same_results_as_the_local_one(
     study: StudyFolder, add_plugin: AddPlugin
 ) -> None:
@@ -632,6 +645,7 @@ def test_the_documented_executor_gives_the_same_results_as_the_local_one(
     assert found["threads"] == found["local"]
 
 
+@pytest.mark.slow
 def test_the_documented_executor_fails_a_job_whose_model_raises(
     study: StudyFolder, add_plugin: AddPlugin
 ) -> None:

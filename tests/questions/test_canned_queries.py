@@ -153,6 +153,7 @@ def published(query: CannedQuery, columns: Sequence[str]) -> list[str]:
     return [c for c in columns if c not in years] + ([YEARS] if years else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUERIES)
 def test_query_runs_with_its_defaults_on_a_tiny_study(
     name: str, study: StudyFolder, ingest: Ingest

@@ -55,6 +55,7 @@ def rows(frame: pandas.DataFrame) -> list[tuple[object, ...]]:
     return list(frame.itertuples(index=False, name=None))
 
 
+@pytest.mark.slow
 def test_state_holds_the_numbers_of_the_metrics_view(
     stored: StudyFolder, results: ResultsQuery
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_country_that_no_table_describes_is_compared_too(
     assert list(frame["country"]) == ["KEN", "NAM", "TZA", "UGA"]
 
 
+@pytest.mark.slow
 def test_a_zero_baseline_has_no_percent(study: StudyFolder, ingest: Ingest) -> None:
     code = 'def simulate(d):\n c = d["nodes"][1]["generate_array"]["parameters"]["value"]\n'
     study.write_model(code + ' yield "Gain", 2025, c\n')
@@ -212,6 +214,7 @@ def test_latest_run_summary_counts(results: ResultsQuery) -> None:
     assert summary["failures"] == []
 
 
+@pytest.mark.slow
 def test_failed_jobs_come_with_their_errors(study: StudyFolder, ingest: Ingest) -> None:
     study.write_model('def simulate(document):\n    raise ValueError("no births, ever")\n')
     assert ingest("run", "--quiet", "--countries", "NAM", "--scenarios", "null").exit_code == 1
@@ -289,6 +292,7 @@ def test_comparison_chart_is_drawn_from_the_comparison(
     )
 
 
+@pytest.mark.slow
 def test_a_chart_of_many_points_is_not_refused(study: StudyFolder, ingest: Ingest) -> None:
     code = "def simulate(d):\n for year in range(1900, 2300):\n  yield 'Long', year, year / 7\n"
     study.write_model(code)
@@ -302,6 +306,7 @@ def test_without_a_database_the_next_step_is_named(tmp_path: Path) -> None:
         ResultsQuery(tmp_path / "none.db").state()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "call", "message"),
     [
@@ -321,6 +326,7 @@ except ConfigError as error:
     assert run_without(module, code) == message
 
 
+@pytest.mark.slow
 def test_summary_and_csv_need_no_pandas(stored: StudyFolder, tmp_path: Path) -> None:
     code = f"""
 from ingest.questions.results_query import ResultsQuery

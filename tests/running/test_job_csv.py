@@ -14,6 +14,8 @@ from ingest.running.job_csv import JobCsvFiles
 from tests.cloud.driving import select
 from tests.conftest import Ingest, StudyFolder
 
+pytestmark = pytest.mark.slow
+
 SAVE = ("--set", "run.save_csv=true")
 
 

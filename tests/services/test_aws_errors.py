@@ -19,6 +19,8 @@ from tests.executors.aws_batch.aws_drive import use_double, write_study
 from tests.executors.aws_batch.aws_executor import BUCKET, DEFINITION, QUEUE, SETTINGS, started
 from tests.executors.drive import make_context, make_job
 
+pytestmark = pytest.mark.slow
+
 MORE = " (ingest check --executor aws-batch tells all)"
 URL = "https://batch.eu-west-1.amazonaws.com/v1/submitjob"
 

@@ -9,6 +9,8 @@ import pytest
 
 from ingest.study.git import GitState, read_git_state
 
+pytestmark = pytest.mark.slow
+
 Git = Callable[..., str]
 
 FILES = ("ingest.toml", "model.json", "scenarios/null.json")

@@ -29,6 +29,8 @@ from ingest.study.settings import AnalyticsSettings
 from tests.analytics.analytics_server import AnalyticsServer, Answer, analytics_server, rows
 from tests.executors.drive import make_context
 
+pytestmark = pytest.mark.slow
+
 ULID = "01JD0000000000000000000000"
 LIMIT_S = 60.0
 CSV_HEADER = b"element_label,timestamp_year,value\n"

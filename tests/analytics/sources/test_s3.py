@@ -16,6 +16,8 @@ from tests.executors.aws_batch.aws_drive import use_double
 from tests.executors.aws_batch.aws_executor import BUCKET
 from tests.executors.drive import make_context
 
+pytestmark = pytest.mark.slow
+
 LOCATION = f"s3://{BUCKET}/users/{{environment}}/results/{{ulid}}/results.csv"
 EXAMPLE = 'location = "s3://my-bucket/users/{environment}/results/{ulid}/results.csv"'
 
