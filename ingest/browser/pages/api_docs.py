@@ -8,7 +8,8 @@ from ingest.browser.pages.api import ApiParameter, ApiQuestion, describe_query, 
 from ingest.questions.catalogue import load_canned_queries
 
 # The bundled study, served with: ingest serve --study examples/asthma
-SITE = "http://localhost:8001/validation_results"
+DATABASE = "/validation_results"
+SITE = f"http://localhost:8001{DATABASE}"
 _ARGUMENTS = {
     "country": "KEN",
     "countries": "KEN,UGA",
@@ -41,9 +42,7 @@ def _question(question: ApiQuestion) -> Iterator[str]:
     yield "\n| column | meaning |"
     yield "|---|---|"
     yield from (_row(f"`{name}`", meaning) for name, meaning in question.columns.items())
-    yield ""
-    for example in question.examples(SITE):
-        yield f"```{example.language}\n{example.code}\n```\n"
+    yield f"\nRows: `{DATABASE}/{question.address('.json', _shape='array')}`\n"
     pictures = ", ".join(f"`_chart={chart.anchor}`" for chart in query.charts)
     yield f"Charts: `{query.name}.svg`, `.png` or `.vl.json` with {pictures}.\n"
 

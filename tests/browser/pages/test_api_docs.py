@@ -1,4 +1,4 @@
-"""docs/api.md holds what the server does: every example runs, and gives the question's own rows."""
+"""docs/api.md says what the server does: every address and example gives its question's rows."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from ingest.browser.pages.api import ApiQuestion
+from ingest.browser.pages.api_docs import SITE as DATABASE_SITE
 from ingest.browser.pages.api_docs import documented_questions
 from ingest.database.files import open_for_reading
 from ingest.questions.catalogue import Rows, run_canned_query
@@ -105,10 +106,14 @@ def section(name: str) -> str:
     return found[1]
 
 
-def examples(language: str) -> dict[str, list[str]]:
-    """The examples in one language by the question that they ask."""
-    pattern = re.compile(rf"```{language}\n(.*?)\n```", re.DOTALL)
-    return {name: pattern.findall(section(name)) for name in QUESTIONS}
+def examples(title: str) -> dict[str, str]:
+    """The example in one language by the question that it asks, as the page API shows it."""
+    return {
+        name: example.code
+        for name, question in QUESTIONS.items()
+        for example in question.examples(DATABASE_SITE)
+        if example.title == title
+    }
 
 
 def expected_rows(database: sqlite3.Connection, question: ApiQuestion) -> list[dict[str, Any]]:
@@ -158,18 +163,24 @@ def assert_same(told: list[dict[str, Any]], expected: list[dict[str, Any]]) -> N
 # --- examples ------------------------------------------------------------------------------------
 
 
-def test_every_question_is_asked_in_every_way(database: sqlite3.Connection) -> None:
-    for name, question in QUESTIONS.items():
-        curl, python = examples("sh")[name], examples("python")[name]
-        assert [len(curl), len(python)] == [1, 2], name
-        assert expected_rows(database, question) or name == "suspicious_values", name
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_documented_address_gives_the_rows_of_its_question(
+    asthma: Site, database: sqlite3.Connection, name: str
+) -> None:
+    (address,) = re.findall(r"^Rows: `(/\S+)`$", section(name), re.MULTILINE)
+    assert re.match(rf"/validation_results/{name}\.json\?_shape=array", address)
+    rows = expected_rows(database, QUESTIONS[name])
+    assert rows or name == "suspicious_values"
+    assert_same(asthma.get(address).json(), rows)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_every_curl_example_gives_the_rows_of_its_question(
     asthma: Site, database: sqlite3.Connection, tmp_path: Path
 ) -> None:
-    for name, (code,) in examples("sh").items():
+    codes = examples("curl")
+    assert codes.keys() == QUESTIONS.keys()
+    for name, code in codes.items():
         told = json.loads(run_shell(code, asthma, tmp_path))
         assert_same(told, expected_rows(database, QUESTIONS[name]))
 
@@ -178,12 +189,12 @@ def test_every_python_and_pandas_example_gives_the_rows_of_its_question(
     asthma: Site, database: sqlite3.Connection, tmp_path: Path
 ) -> None:
     pytest.importorskip("pandas")
-    codes = examples("python")
-    told = iter(run_python([code for both in codes.values() for code in both], asthma, tmp_path))
-    for name in codes:
-        expected = expected_rows(database, QUESTIONS[name])
-        assert_same(next(told), expected)
-        assert_same(next(told), as_read_from_csv(expected))
+    plain, pandas = examples("Python"), examples("pandas")
+    assert plain.keys() == pandas.keys() == QUESTIONS.keys()
+    told = run_python([*plain.values(), *pandas.values()], asthma, tmp_path)
+    expected = [expected_rows(database, question) for question in QUESTIONS.values()]
+    for rows, own in zip(told, [*expected, *map(as_read_from_csv, expected)], strict=True):
+        assert_same(rows, own)
 
 
 def test_the_start_and_the_pages_of_a_table_run_as_they_stand(
@@ -222,7 +233,7 @@ def test_polling_by_python_has_the_rows_both_times(asthma: Site, tmp_path: Path)
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_documented_columns_are_the_keys_in_their_order(asthma: Site, name: str) -> None:
-    table = section(name).split("| column | meaning |")[1].split("```")[0]
+    table = section(name).split("| column | meaning |")[1]
     documented = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
     told = asthma.get(f"/validation_results/{name}.json").json()["columns"]
     if YEARS in QUESTIONS[name].query.columns:
