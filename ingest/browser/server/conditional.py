@@ -11,13 +11,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 from ingest import __version__
 from ingest.browser.file_state import settled_state
-from ingest.browser.protocols import App, Database, Datasette, Message, Receive, Send
+from ingest.browser.links import decode
+from ingest.browser.protocols import App, Datasette, Message, Receive, Send
 from ingest.browser.questions.catalogue import questions_of
 from ingest.browser.tables.truncation import TRUNCATED_HEADER
 from ingest.errors import ConfigError
@@ -37,27 +38,27 @@ _UNSTEADY = re.compile(
     r"|\bstrftime\(\s*'[^']*'\s*\)",
     re.IGNORECASE,
 )
-_METHODS = ("GET", "HEAD")
-_REVALIDATE = b"no-cache"
-_VARY = b"Cookie, Authorization"
-_EXPOSED = f"Link, ETag, {TRUNCATED_HEADER}".encode()
+# An answer may depend on who asks where one of these is there; Datasette forbids to keep it.
+_PERSONAL = (b"cookie", b"authorization")
+_VARY = (b"vary", b"Cookie, Authorization")
+_ANYONE = (b"access-control-allow-origin", b"*")
 _PREFLIGHT: Headers = [
-    (b"access-control-allow-origin", b"*"),
+    _ANYONE,
     (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
     (b"access-control-allow-headers", b"Authorization, If-None-Match"),
     (b"access-control-max-age", b"3600"),
 ]
 _CORS: Headers = [
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", _EXPOSED),
+    _ANYONE,
+    (b"access-control-expose-headers", f"Link, ETag, {TRUNCATED_HEADER}".encode()),
 ]
 
 
 def conditional(app: App, datasette: Datasette) -> App:
     """ASGI middleware: answers conditional requests for data with 304 where nothing has changed."""
-    tags = Tags(datasette)
     cors = _CORS if datasette.cors else []
     base_url: str = datasette.setting("base_url")
+    server = cache(lambda: _server_state(datasette))  # with the first request all of it is known
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
         found = _DATA.match(_path(scope, base_url)) if scope["type"] == "http" else None
@@ -66,10 +67,10 @@ def conditional(app: App, datasette: Datasette) -> App:
         elif scope["method"] == "OPTIONS" and cors:
             await _send(send, 204, _PREFLIGHT)
         else:
-            tag = tags.of(found, scope)
+            tag = _tag(datasette, server(), found, scope)
             wanted = _if_none_match(scope) if tag else set()
-            if tag and tag in wanted:
-                await _send(send, 304, _validators(tag) + cors)
+            if tag in wanted:
+                await _send(send, 304, [*_tagged(tag), _VARY, *cors])
             else:
                 await app(scope, receive, _with_tag(send, tag, "*" in wanted, cors))
 
@@ -86,7 +87,7 @@ def _path(scope: Message, base_url: str) -> str:
 def _with_tag(send: Send, tag: str | None, any_will_do: bool, cors: Headers) -> Send:
     """Sends an answer with its tag; as 304 where any answer would do (If-None-Match: *).
 
-    tag: as Tags.of() gives it. An answer that says no-store gets none: it is out of date at once.
+    tag: as _tag() gives it. An answer that says no-store gets none: it is out of date at once.
     """
     is_replaced = False
 
@@ -95,18 +96,18 @@ def _with_tag(send: Send, tag: str | None, any_will_do: bool, cors: Headers) -> 
         if message["type"] == "http.response.start":
             headers = _without(message.get("headers", []), [name for name, _ in cors])
             if tag is not None and _may_be_tagged(message["status"], headers):
-                is_replaced = bool(tag and any_will_do)
+                is_replaced = any_will_do
                 headers = [*_without(headers, [b"cache-control"]), *_tagged(tag)]
             message = {**message, "headers": headers + cors}
+            if is_replaced:
+                await _send(send, 304, [*_tagged(tag), _VARY, *cors])
         if not is_replaced:
             await send(message)
-        elif tag and message["type"] == "http.response.start":
-            await _send(send, 304, _validators(tag) + cors)
 
     return send_on
 
 
-def _may_be_tagged(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def _may_be_tagged(status: int, headers: Headers) -> bool:
     passing = any(
         name.lower() == b"etag" or (name.lower() == b"cache-control" and b"no-store" in value)
         for name, value in headers
@@ -118,14 +119,9 @@ def _without(headers: Iterable[tuple[bytes, bytes]], names: list[bytes]) -> Head
     return [(name, value) for name, value in headers if name.lower() not in names]
 
 
-def _tagged(tag: str) -> Headers:
+def _tagged(tag: str | None) -> Headers:
     tags = [(b"etag", tag.encode())] if tag else []
-    return [*tags, (b"cache-control", _REVALIDATE)]
-
-
-def _validators(tag: str) -> Headers:
-    """The headers of a 304: those that the whole answer has for whoever keeps it."""
-    return [*_tagged(tag), (b"vary", _VARY)]
+    return [*tags, (b"cache-control", b"no-cache")]
 
 
 async def _send(send: Send, status: int, headers: Headers) -> None:
@@ -143,74 +139,49 @@ def _if_none_match(scope: Message) -> set[str]:
 # --- the tag -------------------------------------------------------------------------------------
 
 
-@dataclass
-class Tags:
-    """Makes the tags of one server."""
+def _tag(datasette: Datasette, server: str, found: re.Match[str], scope: Message) -> str | None:
+    """The tag of the answer to a request; made before it, so a later commit is seen next time.
 
-    datasette: Datasette
-    _server: str = ""
-
-    def of(self, found: re.Match[str], scope: Message) -> str | None:
-        """The tag of the answer to a request; made before it, so a later commit is seen next time.
-
-        Empty while another commit could still hide behind the last one. None for an answer that
-        other things change, too: the clock, chance, who asks.
-        """
-        from datasette.utils import tilde_decode
-
-        query_string = scope.get("query_string") or b""
-        if scope["method"] not in _METHODS or _is_personal(scope) or _has_lifetime(query_string):
-            return None
-        try:
-            database = self.datasette.get_database(route=tilde_decode(found["database"]))
-            sql, asked = self._query(database, tilde_decode(found["table"] or ""))
-        except (KeyError, ConfigError):
-            return None
-        if not database.path or _UNSTEADY.search(sql):
-            return None
-        state = settled_state(database.path)
-        parts = (self._of_server(), database.path, state, found[0], query_string, asked)
-        return f'W/"{_digest(parts)}"' if state else ""
-
-    def _query(self, database: Database, name: str) -> tuple[str, object]:
-        """The SQL of the question or query of a name, and all there is to it; nothing of a table.
-
-        Raises ConfigError: a question beside the database is wrong.
-        """
-        question = questions_of(database.path).get(name)
-        if question:
-            return question.sql, question
-        queries = self.datasette.metadata("queries", database=database.name) or {}
-        return str(queries.get(name, "")), queries.get(name)
-
-    def _of_server(self) -> str:
-        if not self._server:
-            from datasette import __version__ as datasette_version
-
-            metadata = json.dumps(self.datasette.metadata(), sort_keys=True, default=str)
-            settings = sorted(self.datasette.settings_dict().items())
-            parts = (__version__, datasette_version, settings, metadata, _code_state())
-            self._server = _digest(parts)
-        return self._server
-
-
-def _is_personal(scope: Message) -> bool:
-    """Whether an answer may depend on who asks; Datasette forbids to keep such answers."""
-    return any(name in (b"cookie", b"authorization") for name, _ in scope["headers"])
-
-
-def _has_lifetime(query_string: bytes) -> bool:
+    Empty while another commit could still hide behind the last one. None for an answer that other
+    things change, too: the clock, chance, who asks.
+    """
+    query_string = scope.get("query_string") or b""
+    names = {name for name, _ in scope["headers"]}
     arguments = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
-    return any(_OWN_LIFETIME.fullmatch(name) for name, _ in arguments)
+    if (
+        scope["method"] not in ("GET", "HEAD")
+        or not names.isdisjoint(_PERSONAL)
+        or any(_OWN_LIFETIME.fullmatch(name) for name, _ in arguments)
+    ):
+        return None
+    try:
+        database = datasette.get_database(route=decode(found["database"]))
+        name = decode(found["table"] or "")
+        question = questions_of(database.path).get(name)
+    except (KeyError, ConfigError):
+        return None
+    queries = datasette.metadata("queries", database=database.name) or {}
+    sql = question.sql if question else str(queries.get(name, ""))
+    if not database.path or _UNSTEADY.search(sql):
+        return None
+    state = settled_state(database.path)
+    parts = (server, database.path, state, found[0], query_string, question)
+    return f'W/"{_digest(parts)}"' if state else ""
 
 
-def _code_state() -> list[tuple[str, int, int]]:
-    """Size and time of the files that answer: in a checkout they change without the version."""
-    package = Path(__file__).resolve().parents[2]
-    folders = (package, *map(resource_path, ("datasette_plugins", "canned_queries")))
-    files = [file for folder in folders for file in sorted(folder.rglob("*.*"))]
-    known = [file for file in files if file.suffix in (".py", ".sql", ".yml")]
-    return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in known]
+def _server_state(datasette: Datasette) -> str:
+    """What is the same for all answers: versions, code, settings and metadata.
+
+    Code by size and time of its files: in a checkout they change without the version.
+    """
+    from datasette import __version__ as datasette_version
+
+    metadata = json.dumps(datasette.metadata(), sort_keys=True, default=str)
+    settings = sorted(datasette.settings_dict().items())
+    folders = (Path(__file__).resolve().parents[2], resource_path("datasette_plugins"))
+    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
+    code = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return _digest((__version__, datasette_version, settings, metadata, code))
 
 
 def _digest(parts: object) -> str:
