@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,7 +19,6 @@ from ingest.browser.questions.routes import asked_question, question_of
 from ingest.charts.question_charts import standalone_chart
 from ingest.charts.style import Spec
 from ingest.errors import ConfigError
-from ingest.questions.asked import AskedQuestion
 from ingest.questions.files import CannedQuery, Chart
 from ingest.text.suggest import did_you_mean
 
@@ -38,61 +38,55 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 def renderers() -> list[dict[str, Any]]:
     """The formats, as Datasette registers them."""
+    can_draw = find_spec("vl_convert") is not None
     return [
-        {"extension": kind, "render": _renderer(kind), "can_render": _can_render(kind)}
+        {
+            "extension": kind,
+            "render": partial(_render, kind),
+            "can_render": partial(_can_render, can_draw or kind == "vl.json"),
+        }
         for kind in CHART_TYPES
     ]
 
 
-def _can_render(kind: str) -> Callable[[Request], bool]:
+def _can_render(can_draw: bool, request: Request) -> bool:
     """Whether a request asks a question that has a chart, and it can be drawn here."""
-    can_draw = kind == "vl.json" or find_spec("vl_convert") is not None
-
-    def can_render(request: Request) -> bool:
-        query = question_of(request)
-        return can_draw and query is not None and query.chart is not None
-
-    return can_render
-
-
-def _renderer(kind: str) -> Any:
-    async def render(
-        datasette: Datasette, request: Request, database: str, columns: Any, rows: Any, data: Any
-    ) -> dict[str, Any]:
-        try:
-            return await _render(datasette, request, database, kind, columns, rows, data)
-        except ConfigError as exc:
-            return _refusal(400, str(exc))
-
-    return render
+    query = question_of(request)
+    return can_draw and query is not None and query.chart is not None
 
 
 async def _render(
+    kind: str,
     datasette: Datasette,
     request: Request,
     database: str,
-    kind: str,
-    columns: Sequence[str],
-    rows: Rows,
+    columns: Any,
+    rows: Any,
     data: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The answer to a request for a chart. Raises ConfigError: it cannot be drawn."""
+    """The answer to a request for a chart, or why there is none."""
     asked = await asked_question(datasette, request)
     if asked is None or asked.query.chart is None:
         return _refusal(404, f"there is no .{kind} of this; charts are of questions that have one")
-    chart = _chosen_chart(asked.query, request.args.get(_CHOSEN) or "")
-    if data.get("error"):
-        raise ConfigError(f"SQL: {data['error']}")
-    if request.method == "HEAD":
-        return _answer(kind, b"", asked.query, chart)
-    if data.get("truncated"):
-        rows = await _all_rows(datasette, database, data["query"]["sql"], asked.values)
-    spec = await asyncio.to_thread(_spec, asked, chart, columns, rows)
-    if kind == "vl.json":
-        body = (json.dumps(spec, indent=2, ensure_ascii=False) + "\n").encode()
-    else:
-        body = await draw_picture(kind, spec)
+    body = b""
+    try:
+        chart = _chosen_chart(asked.query, request.args.get(_CHOSEN) or "")
+        if data.get("error"):
+            raise ConfigError(f"SQL: {data['error']}")
+        if request.method != "HEAD":
+            if data.get("truncated"):
+                rows = await _all_rows(datasette, database, data["query"]["sql"], asked.values)
+            spec = await asyncio.to_thread(standalone_chart, asked, chart, columns, rows)
+            body = await _draw(kind, spec)
+    except ConfigError as exc:
+        return _refusal(400, str(exc))
     return _answer(kind, body, asked.query, chart)
+
+
+async def _draw(kind: str, spec: Spec) -> bytes:
+    if kind == "vl.json":
+        return (json.dumps(spec, indent=2, ensure_ascii=False) + "\n").encode()
+    return await draw_picture(kind, spec)
 
 
 def _chosen_chart(query: CannedQuery, anchor: str) -> Chart:
@@ -124,10 +118,6 @@ async def _all_rows(
         message = f"there are more than {_MOST_DRAWN:,} rows, too many for a chart; choose less"
         raise ConfigError(message)
     return rows
-
-
-def _spec(asked: AskedQuestion, chart: Chart, columns: Sequence[str], rows: Rows) -> Spec:
-    return standalone_chart(asked, chart, columns, [tuple(row) for row in rows])
 
 
 def _answer(kind: str, body: bytes, query: CannedQuery, chart: Chart) -> dict[str, Any]:
