@@ -13,7 +13,6 @@ import pickle
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -112,18 +111,16 @@ def _picture(kind: str, spec: dict[str, Any]) -> bytes | ConfigError:
 # --- one for the server --------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1)
-def _drawing() -> tuple[DrawingProcess, ThreadPoolExecutor]:
-    """The process, and the one thread that waits for it, which others wait for."""
-    return DrawingProcess(), ThreadPoolExecutor(1, thread_name_prefix="drawing")
+_PROCESS = DrawingProcess()
+# The one thread that waits for the process, and that requests wait for.
+_THREAD = ThreadPoolExecutor(1, thread_name_prefix="drawing")
 
 
 async def draw_picture(kind: str, spec: dict[str, Any]) -> bytes:
     """The picture of a chart, while other requests are answered. Raises as DrawingProcess.draw."""
-    process, thread = _drawing()
     try:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(thread, process.draw, kind, spec)
+        return await loop.run_in_executor(_THREAD, _PROCESS.draw, kind, spec)
     except asyncio.CancelledError as exc:
-        process.stop()  # which does not wait for a picture
+        _PROCESS.stop()  # which does not wait for a picture
         raise ConfigError("the server is ending") from exc

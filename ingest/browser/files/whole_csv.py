@@ -13,7 +13,6 @@ import re
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import IO, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -32,6 +31,8 @@ from ingest.errors import ConfigError
 _TIMES_PAGE_LIMIT = 10
 _AT_ONCE = 2
 _CHUNK_BYTES = 1 << 18
+# Threads beside Datasette's own, so that files never hold up pages; they start with a file.
+_THREADS = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="csv")
 
 
 # --- what to read --------------------------------------------------------------------------------
@@ -222,14 +223,8 @@ async def answer_csv(
             raise
         return file
 
-    work = asyncio.get_running_loop().run_in_executor(_threads(), read)
+    work = asyncio.get_running_loop().run_in_executor(_THREADS, read)
     return CsvAnswer(await _while_wanted(request, work, given_up), headers)
-
-
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    """Few threads beside Datasette's own, so that files never hold up pages."""
-    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="csv")
 
 
 async def _while_wanted(
