@@ -17,7 +17,8 @@ from ingest.questions.marks import MARKS
 Rows = Sequence[Sequence[Any]]
 
 _EMPTY = "There is no row to show. Choose something else above."
-_EDITOR = "_editor"
+EDITOR = "_editor"
+"""The argument that asks for the chart editor."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,12 @@ def build_question_page(
     *,
     shapes: Spec | None = None,
     truncated: bool = False,
-    arguments: Mapping[str, str] | None = None,
+    has_editor: bool = False,
     questions: Iterable[CannedQuery] = (),
 ) -> QuestionPage:
     """The page of a question and its rows. shapes: where a map's outlines come from.
 
-    arguments: of the URL, beside the parameters. questions: all that there are. Raises
-    ConfigError: the answer's template is wrong.
+    questions: all that there are. Raises ConfigError: the answer's template is wrong.
     """
     query = asked.query
     template = (query.answer if rows else query.empty) or ("" if rows else _EMPTY)
@@ -95,7 +95,7 @@ def build_question_page(
         source=source_text(asked),
         pinned=urlencode(asked.values),
         editor=_editor(asked),
-        has_editor=_EDITOR in (arguments or {}),
+        has_editor=has_editor,
         related=tuple(_related(asked, questions)),
     )
 
@@ -152,5 +152,5 @@ def _editor(asked: AskedQuestion) -> str:
                 state[f"g.{channel}_column"] = column
     if {"g.x_column", "g.y_column"} - state.keys():
         return ""
-    address = urlencode({**asked.values, _EDITOR: "1", "_size": "max"})
+    address = urlencode({**asked.values, EDITOR: "1", "_size": "max"})
     return f"{asked.query.name}?{address}#{urlencode(state)}"

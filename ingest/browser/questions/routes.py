@@ -12,12 +12,12 @@ from ingest.browser.files.whole_csv import (
     is_csv,
     question_statement,
 )
-from ingest.browser.links import encode, static_version
+from ingest.browser.links import Links, encode, static_version
 from ingest.browser.memo import memo_of
 from ingest.browser.own_database import find_database, has_results
 from ingest.browser.protocols import Database, Datasette, Request
 from ingest.browser.questions.catalogue import questions_of
-from ingest.browser.questions.page import QuestionPage, build_question_page
+from ingest.browser.questions.page import EDITOR, QuestionPage, build_question_page
 from ingest.browser.server.datasette_internals import database_view, table_view
 from ingest.charts.world_map import SHAPES_FILE, shapes_at
 from ingest.errors import ConfigError
@@ -174,17 +174,13 @@ async def question_page(
     if asked is None:
         return None
     database = find_database(datasette, request)
+    links = Links("", datasette.setting("base_url"))
     return build_question_page(
         asked,
         list(columns or ()),
         [tuple(row) for row in rows or ()],
-        shapes=shapes_at(_shapes_url(datasette)),
+        shapes=shapes_at(links.static(SHAPES_FILE, static_version(SHAPES_FILE))),
         truncated=bool(truncated),
-        arguments={name: request.args[name] for name in request.args},
+        has_editor=EDITOR in request.args,
         questions=questions_of(database.path).values() if database else (),
     )
-
-
-def _shapes_url(datasette: Datasette) -> str:
-    base: str = datasette.setting("base_url")
-    return f"{base}static/{SHAPES_FILE}?v={static_version(SHAPES_FILE)}"
