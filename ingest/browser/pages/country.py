@@ -123,10 +123,7 @@ def _all_scenarios(connection: sqlite3.Connection) -> list[str]:
 
 
 def _choose(labels: list[str], label: str | None) -> str:
-    for wanted in (label, DEFAULT_LABEL):
-        if wanted in labels:
-            return wanted or ""
-    return labels[0] if labels else ""
+    return next((one for one in (label, DEFAULT_LABEL, *labels) if one and one in labels), "")
 
 
 def _read_names(connection: sqlite3.Connection, iso3: str) -> tuple[str | None, dict[str, str]]:

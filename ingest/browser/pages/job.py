@@ -63,8 +63,8 @@ class JobPage:
     notes: tuple[str, ...]
     inputs: dict[str, str]
     parameters: tuple[Parameter, ...]
-    result: dict[str, Any] | None
-    """The result set: digest, row_count, first_year, last_year; None without one."""
+    result: dict[str, Any]
+    """The result set: digest, row_count, first_year, last_year; empty without one."""
     changes: list[Change]
     findings: list[FoundProblem]
     others: list[OtherJob]
@@ -74,47 +74,32 @@ def read_job_page(
     connection: sqlite3.Connection, run_id: int, country: str, scenario: str
 ) -> JobPage | None:
     """The page of a job, None where the run had none for this combination."""
-    key = (run_id, country, scenario)
-    job = _one(
-        connection,
-        "SELECT * FROM job_results WHERE run_id = ? AND country = ? AND scenario = ?",
-        key,
-    )
-    if job is None:
+    job = _row(connection, "job_results", run_id=run_id, country=country, scenario=scenario)
+    if not job:
         return None
-    named = _one(connection, "SELECT name FROM countries WHERE iso3 = ?", (country,)) or {}
-    described = _one(
-        connection, "SELECT label, description FROM scenarios WHERE name = ?", (scenario,)
-    )
-    described = described or {}
-    inputs = _one(
-        connection, "SELECT * FROM input_sets WHERE input_set_id = ?", (job["input_set_id"],)
-    )
+    named = _row(connection, "countries", iso3=country)
+    described = _row(connection, "scenarios", name=scenario)
+    inputs = _row(connection, "input_sets", input_set_id=job["input_set_id"])
     return JobPage(
         job=job,
         country_name=named.get("name") or country,
         scenario_label=described.get("label") or "",
         scenario_description=described.get("description") or "",
         notes=read_notes(job["notes"]),
-        inputs={name: inputs[name] for name in _INPUTS if inputs[name]} if inputs else {},
+        inputs={name: inputs[name] for name in _INPUTS if inputs.get(name)},
         parameters=_parameters(connection, inputs["scenario_digest"], country) if inputs else (),
-        result=_one(
-            connection,
-            "SELECT * FROM result_sets WHERE result_set_id = ?",
-            (job["result_set_id"],),
-        ),
+        result=_row(connection, "result_sets", result_set_id=job["result_set_id"]),
         changes=read_changes(connection, run_id, SHOWN_CHANGES, country=country, scenario=scenario),
-        findings=_findings(connection, key),
+        findings=_findings(connection, (run_id, country, scenario)),
         others=_others(connection, job),
     )
 
 
-def _one(
-    connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]
-) -> dict[str, Any] | None:
-    cursor = connection.execute(sql, values)
-    row = cursor.fetchone()
-    return dict(zip((c[0] for c in cursor.description), row, strict=True)) if row else None
+def _row(connection: sqlite3.Connection, table: str, **key: Any) -> dict[str, Any]:
+    """The row of a table with these values in its key; empty where there is none."""
+    wanted = " AND ".join(f"{column} = ?" for column in key)
+    cursor = connection.execute(f"SELECT * FROM {table} WHERE {wanted}", [*key.values()])
+    return dict(zip((c[0] for c in cursor.description), cursor.fetchone() or (), strict=False))
 
 
 def _parameters(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,13 +66,9 @@ class Matrix:
         return [(name, list(rows)) for name, rows in groupby(self.rows, lambda row: row.region)]
 
     @cached_property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> Counter[str]:
         """How many cells there are of each kind."""
-        kinds: dict[str, int] = {}
-        for row in self.rows:
-            for cell in row.cells:
-                kinds[cell.kind] = kinds.get(cell.kind, 0) + 1
-        return kinds
+        return Counter(cell.kind for row in self.rows for cell in row.cells)
 
     @property
     def size(self) -> int:
@@ -81,13 +78,12 @@ class Matrix:
     @property
     def with_numbers(self) -> int:
         """How many combinations succeeded once."""
-        return sum(self.counts.get(kind, 0) for kind in ("fresh", "recent", "older", "stale"))
+        return sum(self.counts[kind] for kind in ("fresh", "recent", "older", "stale"))
 
     @property
     def without_success(self) -> int:
         """How many combinations have no numbers at all."""
-        kinds = ("missing", "failed", "timeout", "cancelled")
-        return sum(count for kind, count in self.counts.items() if kind in kinds)
+        return sum(self.counts[kind] for kind in ("missing", "failed", "timeout", "cancelled"))
 
 
 class _Job(NamedTuple):

@@ -17,7 +17,6 @@ from ingest.database.states import RunRef, run_after, run_before
 
 SHOWN_JOBS = 12
 SHOWN_CHANGES = 10
-SHOWN_REASONS = 12
 
 
 @dataclass(frozen=True)
