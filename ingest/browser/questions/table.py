@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
@@ -66,15 +65,6 @@ class TableCell(NamedTuple):
     content: Any
 
 
-class _Kind(Enum):
-    """What a column holds: texts, numbers that are names, durations, or figures that line up."""
-
-    TEXT = "text"
-    NAME = "name"
-    DURATION = "duration"
-    FIGURE = "figure"
-
-
 @dataclass(frozen=True)
 class QuestionTable:
     """A question's rows as the page shows them; the first cell of a row is its header."""
@@ -105,26 +95,24 @@ def build_question_table(
     headings, cells = [], []
     for at, column in enumerate(columns):
         values = [row[at] for row in rows]
-        kind = _kind(column, values)
-        is_right = kind is not _Kind.TEXT and at > 0 and column not in RUNS
+        are_numbers = _are_numbers(values)
+        is_duration = are_numbers and column == "duration_s"
+        is_figure = are_numbers and not (is_duration or column in RUNS or is_plain_number(column))
+        is_right = are_numbers and at > 0 and column not in RUNS
         css_class = f"col-{_css_class(column)}" + (" number" if is_right else "")
         headings.append(_heading(asked, column, columns, css_class))
-        if kind is _Kind.FIGURE:
+        if is_figure:
             cells.append(_figures(values, css_class, signed=_is_change(column, columns)))
         else:
             shown = [row[at] for row in display_rows]
-            keeps_value = kind is _Kind.DURATION or column in TIMES
-            cells.append(_shown_cells(values, shown, css_class, keeps_value))
+            cells.append(_shown_cells(values, shown, css_class, is_duration or column in TIMES))
     return QuestionTable(tuple(headings), list(zip(*cells, strict=True)))
 
 
-def _kind(column: str, values: Sequence[Any]) -> _Kind:
+def _are_numbers(values: Sequence[Any]) -> bool:
+    """Whether a column holds nothing but numbers, one at least."""
     there = [value for value in values if value is not None]
-    if not there or not all(isinstance(value, int | float) for value in there):
-        return _Kind.TEXT
-    if column in RUNS or is_plain_number(column):
-        return _Kind.NAME
-    return _Kind.DURATION if column == "duration_s" else _Kind.FIGURE
+    return bool(there) and all(isinstance(value, int | float) for value in there)
 
 
 def _is_change(column: str, columns: Sequence[str]) -> bool:
@@ -146,12 +134,9 @@ def _heading(asked: AskedQuestion, column: str, columns: Sequence[str], css_clas
     if column == "percent":
         return Heading(column, Markup(_percent_of(columns)), "%", title, css_class)
     text = asked.series_names.get(column) or _HEADINGS.get(column) or column.replace("_", " ")
-    return Heading(column, _breakable(text), "", title, css_class)
-
-
-def _breakable(text: str) -> Markup:
-    """A heading that may break after an underscore: names of scenarios have no spaces."""
-    return escape(text).replace("_", Markup("_<wbr>"))
+    # it may break after an underscore: names of scenarios have no spaces
+    shown = escape(text).replace("_", Markup("_<wbr>"))
+    return Heading(column, shown, "", title, css_class)
 
 
 # --- cells ---------------------------------------------------------------------------------------
