@@ -7,7 +7,7 @@ import io
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -59,26 +59,20 @@ def write_csv(
     )
     text = io.TextIOWrapper(target, encoding="utf-8", newline="")
     try:
-        for batch in _batches(connection, statement, heading):
-            csv.writer(text).writerows(batch)
+        lines = csv.writer(text)
+        cursor = connection.execute(statement.sql, statement.values)
+        if heading:
+            lines.writerow(column[0] for column in cursor.description or ())
+        while rows := cursor.fetchmany(_BATCH):
+            lines.writerows(_with_blob_texts(rows, statement.blob_text))
+            text.flush()
             _check_size(target.tell(), limits)
         text.flush()
-        _check_size(target.tell(), limits)
     except (sqlite3.Error, sqlite3.Warning) as exc:
         raise ConfigError(_problem(exc, limits)) from exc
     finally:
         connection.set_progress_handler(None, _STEPS)
         text.detach()
-
-
-def _batches(
-    connection: sqlite3.Connection, statement: Statement, heading: bool
-) -> Iterator[Iterable[Sequence[Any]]]:
-    cursor = connection.execute(statement.sql, statement.values)
-    if heading:
-        yield [[column[0] for column in cursor.description or ()]]
-    while rows := cursor.fetchmany(_BATCH):
-        yield _with_blob_texts(rows, statement.blob_text)
 
 
 def _with_blob_texts(rows: list[sqlite3.Row], blob_text: BlobText) -> Iterator[Sequence[Any]]:

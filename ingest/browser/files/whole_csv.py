@@ -99,6 +99,8 @@ async def _view_statement(
         values = magic_values(datasette, page, values)
         return Statement(sql, values, _query_blobs(datasette, request))
     whole = await _with_labels(database, data, without_page_end(sql, limit))
+    if data["is_view"]:
+        return Statement(whole, values)  # its rows have no page of their own
     return Statement(whole, values, _table_blobs(datasette, request, database, data))
 
 
@@ -184,8 +186,6 @@ def _table_blobs(
     keys = data["primary_keys"]
 
     def text(row: Any, column: str, value: bytes) -> str:
-        if data["is_view"]:
-            return value.hex()  # its rows have no page of their own
         place = path_from_row_pks(row, keys, not keys)
         path = datasette.urls.row_blob(database.name, data["table"], place, column)
         return str(datasette.absolute_url(request, path))
