@@ -91,12 +91,13 @@ class ApiQuestion:
 
     def examples(self, site: str) -> tuple[Example, ...]:
         """The same rows by curl, Python and pandas. site: the address of the database."""
+        rows = shlex.quote(f"{site}/{self.address('.json', _shape='array')}")
+        plain = _requests(f"{site}/{self.query.name}.json", self.arguments)
+        table = _PANDAS.format(url=_text(f"{site}/{self.address('.csv')}"))
         return (
-            Example("curl", "sh", _curl(f"{site}/{self.address('.json', _shape='array')}")),
-            Example(
-                "Python", "python", _requests(f"{site}/{self.query.name}.json", self.arguments)
-            ),
-            Example("pandas", "python", _pandas(f"{site}/{self.address('.csv')}")),
+            Example("curl", "sh", f"curl -sS --fail-with-body {rows}"),
+            Example("Python", "python", plain),
+            Example("pandas", "python", table),
         )
 
 
@@ -189,10 +190,6 @@ def _shortened(values: list[str]) -> str:
 # --- examples ------------------------------------------------------------------------------------
 
 
-def _curl(url: str) -> str:
-    return f"curl -sS --fail-with-body {shlex.quote(url)}"
-
-
 _REQUESTS = """\
 import requests
 
@@ -221,10 +218,6 @@ def _requests(url: str, arguments: Mapping[str, str]) -> str:
         lines = ["    params={", *(f"        {pair}," for pair in pairs), "    },"]
         parameters = "\n".join(lines)
     return _REQUESTS.format(url=_text(url), parameters=parameters)
-
-
-def _pandas(url: str) -> str:
-    return _PANDAS.format(url=_text(url))
 
 
 def _text(value: str) -> str:

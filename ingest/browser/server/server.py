@@ -8,7 +8,6 @@ import gc
 import io
 import json
 import socket
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +88,8 @@ def make_site(options: ServeOptions) -> Site:
     given = context.params
     own = given["metadata"]
     more = parse_metadata(own.read(), own.name) if own else {}
-    names = _results_names(map(Path, (*given["files"], *given["immutable"])))
+    files = map(Path, (*given["files"], *given["immutable"]))
+    names = [file.stem for file in files if _holds_results(file)]
     metadata = merge_metadata(browser_metadata(names), more)
     given |= {"metadata": io.StringIO(json.dumps(metadata)), "return_instance": True}
     try:
@@ -97,8 +97,8 @@ def make_site(options: ServeOptions) -> Site:
         asyncio.run(datasette.invoke_startup())
     except StartupError as exc:
         raise ConfigError(f"Datasette: {exc}") from exc
-    files = {name: given[name] for name in ("ssl_keyfile", "ssl_certfile") if given[name]}
-    return Site(datasette, files)
+    ssl = {name: given[name] for name in ("ssl_keyfile", "ssl_certfile") if given[name]}
+    return Site(datasette, ssl)
 
 
 def _arguments(options: ServeOptions) -> list[str]:
@@ -121,11 +121,6 @@ def _refuse_options(command: Any, context: Any) -> None:
         source = context.get_parameter_source(parameter.name)
         if name in _REFUSED and source is not None and source.name == "COMMANDLINE":
             raise ConfigError(f"--{name} cannot be passed on to Datasette{_REFUSED[name]}")
-
-
-def _results_names(files: Iterable[Path]) -> list[str]:
-    """The names that Datasette gives to those files that hold results."""
-    return [file.stem for file in files if _holds_results(file)]
 
 
 def _holds_results(file: Path) -> bool:
