@@ -31,8 +31,6 @@ CHANGES = frozenset({"difference", "change", "absolute_change"})
 RUNS = frozenset({"run_id", "last_run", "before_run", "after_run"})
 TIMES = frozenset({"timestamp", "submitted_at", "completed_at", "finished_at"})
 _NAMES_OF_NUMBERS = re.compile(r"(.*_)?(year|id)|attempts|rowid")
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
-_DIGEST = re.compile(r"[0-9a-f]{16,128}")
 _SHOWN_ENTRIES = 3
 
 Row = Any
@@ -175,20 +173,15 @@ def time_cell(context: CellContext, value: Any, row: Row) -> Markup | None:
     return Markup(f'<time datetime="{whole}" title="{whole}">{text}</time>')
 
 
-def commit_cell(context: CellContext, value: Any, row: Row) -> Markup | None:
-    """The first seven digits of a commit."""
-    return _short(value, _COMMIT, 7)
+def _shortened(pattern: str, length: int) -> _Renderer:
+    """Shows the first digits of a commit or digest; the whole on hover."""
 
+    def cell(context: CellContext, value: Any, row: Row) -> Markup | None:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            return None
+        return Markup(f'<code title="{value}">{value[:length]}</code>')
 
-def digest_cell(context: CellContext, value: Any, row: Row) -> Markup | None:
-    """The first twelve digits of a digest."""
-    return _short(value, _DIGEST, 12)
-
-
-def _short(value: Any, pattern: re.Pattern[str], length: int) -> Markup | None:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        return None
-    return Markup(f'<code title="{value}">{value[:length]}</code>')
+    return cell
 
 
 # --- numbers -------------------------------------------------------------------------------------
@@ -275,12 +268,11 @@ _BY_COLUMN: dict[str, _Renderer] = {
     "last_status": state_cell,
     "severity": severity_cell,
     **dict.fromkeys(TIMES, time_cell),
-    "git_commit": commit_cell,
-    "digest": digest_cell,
+    "git_commit": _shortened(r"[0-9a-f]{7,64}", 7),
     **dict.fromkeys(
-        ("input_digest", "document_digest", "model_digest", "scenario_digest", "code_digest",
-         "query_digest"),
-        digest_cell,
+        ("digest", "input_digest", "document_digest", "model_digest", "scenario_digest",
+         "code_digest", "query_digest"),
+        _shortened(r"[0-9a-f]{16,128}", 12),
     ),
     "duration_s": duration_cell,
     "relative_change": share_cell,
