@@ -164,7 +164,7 @@ async def _label_sql(database: Database, key: dict[str, Any]) -> str:
 
 
 def _query_blobs(datasette: Datasette, request: Request) -> BlobText:
-    """Where the bytes of a query's row can be had."""
+    """The address of bytes in a row of a query."""
     from datasette.utils import path_with_format
 
     def text(_: Any, column: str, value: bytes) -> str:
@@ -180,7 +180,7 @@ def _query_blobs(datasette: Datasette, request: Request) -> BlobText:
 def _table_blobs(
     datasette: Datasette, request: Request, database: Database, data: dict[str, Any]
 ) -> BlobText:
-    """Where the bytes of a table's row can be had."""
+    """The address of bytes in a row of a table."""
     from datasette.utils import path_from_row_pks
 
     keys = data["primary_keys"]

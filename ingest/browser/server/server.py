@@ -140,7 +140,7 @@ def open_socket(host: str, port: int) -> socket.socket:
     try:
         listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except PermissionError as exc:
-        message = f"port {port} is for the system alone. Choose another: ingest serve --port 8001"
+        message = f"port {port} is for the system only. Choose another: ingest serve --port 8001"
         raise ConfigError(message) from exc
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:

@@ -61,9 +61,7 @@ def words_of(spec: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "anchor"), CHARTS)
-def test_every_chart_of_every_question_is_to_be_had_as_a_file(
-    site: Site, name: str, anchor: str
-) -> None:
+def test_every_chart_of_every_question_is_a_file(site: Site, name: str, anchor: str) -> None:
     files = {
         ending: site.get(f"/validation_results/{name}.{ending}?_chart={anchor}")
         for ending in ("vl.json", "png", "svg")
@@ -86,7 +84,7 @@ def test_a_specification_holds_all_that_it_needs(site: Site, name: str, anchor: 
     assert '"values"' in text
 
 
-def test_a_page_links_the_files_of_its_charts_alone(site: Site) -> None:
+def test_a_page_links_only_the_files_of_its_charts(site: Site) -> None:
     page = site.get(QUESTION).text
     for ending in ("png", "svg", "vl.json"):
         assert f'href="{QUESTION}.{ending}?' in page

@@ -49,7 +49,7 @@ def simulate(document):
         raise ValueError("no figures for Namibia")
     return _simulate(document)
 """
-# Runs the examples, each by itself, and tells the rows of each as JSON.
+# Runs each example on its own and prints its rows as JSON.
 RUN_ALL = """
 import json, sys
 for code in json.load(sys.stdin):
@@ -68,7 +68,7 @@ for code in json.load(sys.stdin):
 def asthma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The bundled study, four countries of it. Run 3: a scenario changes, a country fails.
 
-    One country has one scenario alone, and a rule is broken: no question is without rows for it.
+    One country has only one scenario, and a rule is broken: no question is without rows for it.
     """
     folder = tmp_path_factory.mktemp("api") / "asthma"
     shutil.copytree(BUNDLED_STUDY, folder, ignore=shutil.ignore_patterns("*.db*", "__pycache__"))
