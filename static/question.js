@@ -7,17 +7,15 @@
 
   // Addresses stay short and follow later runs: what was neither chosen now nor before is left out.
   function leaveOutDefaults() {
+    const given = new URLSearchParams(location.search);
     for (const field of form.elements) {
-      if (!field.name) continue;
-      if (field.type === "checkbox") continue;
-      const wasGiven = new URLSearchParams(location.search).has(field.name);
-      const isUntouched = field.value === field.dataset.initial;
-      if (isUntouched && !wasGiven) field.disabled = true;
+      if (!field.name || field.type === "checkbox") continue;
+      if (field.value === field.dataset.initial && !given.has(field.name)) field.disabled = true;
     }
     for (const box of form.querySelectorAll("fieldset.many")) {
-      const name = box.querySelector("input[name]")?.name;
-      const touched = [...box.querySelectorAll("input[name]")].some((one) => one.checked !== one.defaultChecked);
-      if (!touched && !new URLSearchParams(location.search).has(name)) box.disabled = true;
+      const inputs = [...box.querySelectorAll("input[name]")];
+      const isTouched = inputs.some((one) => one.checked !== one.defaultChecked);
+      if (!isTouched && !given.has(inputs[0]?.name)) box.disabled = true;
     }
   }
   if (form) {
