@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -98,7 +98,8 @@ class _Job(NamedTuple):
 
 def read_matrix(connection: sqlite3.Connection, now: datetime | None = None) -> Matrix:
     """The state as of now of every country and scenario that the study or a job names."""
-    jobs = dict(_read_jobs(connection))
+    found = connection.execute(_JOBS)
+    jobs = {(country, scenario): _Job(*rest) for country, scenario, *rest in found}
     newest = connection.execute("SELECT max(run_id) FROM validation_runs").fetchone()[0]
     labels = dict(connection.execute("SELECT name, coalesce(label, '') FROM scenarios"))
     scenarios = order_scenarios({*labels, *(scenario for _, scenario in jobs)})
@@ -161,11 +162,6 @@ SELECT newest.country, newest.scenario, newest.run_id, job.job_status, job.submi
   JOIN job_results AS job ON job.run_id = newest.run_id AND job.country = newest.country
        AND job.scenario = newest.scenario
 """
-
-
-def _read_jobs(connection: sqlite3.Connection) -> Iterator[tuple[tuple[str, str], _Job]]:
-    for country, scenario, *rest in connection.execute(_JOBS):
-        yield (country, scenario), _Job(*rest)
 
 
 def _cell(country: str, scenario: str, job: _Job | None, newest_run_id: int, now: datetime) -> Cell:
