@@ -127,6 +127,13 @@ class StudyFolder:
         self.write_countries("KEN", "UGA", "TZA", "NAM")
         self.write_model(MODEL_CODE)
 
+    @classmethod
+    def at(cls, root: Path) -> StudyFolder:
+        """A study that is there already, as it is."""
+        study = cls.__new__(cls)
+        study.root = root
+        return study
+
     @property
     def database(self) -> Path:
         return self.root / "validation_results.db"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from tests.browser.fixtures import copy_of_shared
 from tests.browser.site import Site, start_site
 from tests.chromium.chromium import NoChromiumError, find_chromium, launch_chromium
 from tests.chromium.studies import make_bundled_study
@@ -45,7 +46,8 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def bundled_site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """`ingest serve` on the study of make_bundled_study(): 187 countries, three scenarios."""
-    running = start_site(make_bundled_study(tmp_path_factory.mktemp("bundled") / "asthma"))
+    study = copy_of_shared(tmp_path_factory, "asthma", make_bundled_study)
+    running = start_site(study / "validation_results.db")
     yield running
     running.process.kill()
     running.process.wait()
