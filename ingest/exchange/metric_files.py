@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from ingest.analytics.parse import RawRow, ShortRow
 from ingest.analytics.validate import validate_rows
@@ -16,6 +14,7 @@ from ingest.exchange.imported_records import ImportFileError
 from ingest.executors.job_name import is_ulid, parse_job_name
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
+from ingest.text.csv_rows import read_csv
 
 YEAR, DATE, AUTHOR = "timestamp_year", "timestamp", "author"
 # The options that say it, for a command about one combination and for one about many.
@@ -71,9 +70,9 @@ def read_metric_file(path: Path, choice: FileChoice = FileChoice()) -> list[File
 
     Columns: element_label, value, and timestamp_year or a date timestamp; country, scenario and
     author where it has them. A file named {ulid}.csv is of that job.
-    Raises ImportFileError with the first bad rows and their lines; whose numbers they are unknown.
+    Raises ConfigError: bad rows, the first of them with their lines; nothing says whose they are.
     """
-    header, rows = _read_cells(path)
+    header, rows = read_csv(path)
     columns = _columns(path, header)
     ulid = _ulid_of(path)
     _check_choice(path, columns, choice, ulid)
@@ -97,29 +96,6 @@ def _file_metrics(
     author = _author(path, job, choice)  # first: two authors' numbers contradict each other
     combination = _combination(path, *key, job)
     return FileMetrics(path, _result_set(path, job), combination, ulid, author, has_columns)
-
-
-def _read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and the other rows that are not blank, with the line each begins in."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            return header, list(_numbered(reader))
-    except OSError as exc:
-        raise ImportFileError(f"{path} cannot be read: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise ImportFileError(f"{path} is not UTF-8 text (byte {exc.start + 1})") from exc
-    except csv.Error as exc:
-        raise ImportFileError(f"{path} is broken or cut-off CSV: {exc}") from exc
-
-
-def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
-    line = reader.line_num + 1
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield line, cells
-        line = reader.line_num + 1
 
 
 def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:

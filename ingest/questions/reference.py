@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 
 from ingest.errors import ConfigError
 from ingest.study.country import check_iso3
+from ingest.text.csv_rows import parse_csv
 from ingest.text.suggest import did_you_mean
 
 _SHOWN_ROWS = 5
@@ -76,7 +75,11 @@ def parse_reference(
     Raises ConfigError (with the first five bad rows and their line numbers): a row with too few or
     too many cells, no ISO3 code, a country twice, a cell that is no number.
     """
-    header, rows = _read_rows(raw, where)
+    header, rows = parse_csv(raw, where)
+    if not header:
+        raise ConfigError(
+            f"{where} is empty. Write a header ISO3,SCENARIO,... and a row for each country"
+        )
     mapping = _choose_columns(header, where, columns, iso3_column)
     values: list[ReferenceValue] = []
     without: list[tuple[str, str]] = []
@@ -99,22 +102,6 @@ def parse_reference(
     if not values:
         raise ConfigError(f"{where} has no figure in {', '.join(mapping)}. Nothing was stored")
     return ReferenceTable(tuple(values), tuple(without))
-
-
-def _read_rows(raw: bytes, where: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and each row that is not blank with its line number."""
-    try:
-        reader = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
-        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{where} is not UTF-8 text: {exc.reason} at byte {exc.start}") from exc
-    except csv.Error as exc:
-        raise ConfigError(f"{where} cannot be read as CSV, line {reader.line_num}: {exc}") from exc
-    if not rows:
-        raise ConfigError(
-            f"{where} is empty. Write a header ISO3,SCENARIO,... and a row for each country"
-        )
-    return [cell.strip() for cell in rows[0][1]], rows[1:]
 
 
 def _choose_columns(
