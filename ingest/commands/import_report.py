@@ -7,7 +7,6 @@ from pathlib import Path
 from ingest.commands.common.output import at_most
 from ingest.database.imports import ImportReport
 from ingest.database.transfer import ImportedRuns
-from ingest.exchange.metric_import import MetricsReport
 from ingest.text.numbers import count_text
 
 
@@ -66,18 +65,19 @@ def jobs_notes(report: ImportReport) -> list[str]:
     return [*report.warnings, *_shadowing(report.shadowing)]
 
 
-def metrics_summary(report: MetricsReport, path: Path) -> str:
+def metrics_summary(report: ImportReport, path: Path) -> str:
     """One line on metrics out of files."""
-    known = count_text(report.known, "job")
-    if not report.attached and report.run_id is None:
+    known = count_text(report.known - report.completed, "job")
+    if not report.has_changed:
         return f"Nothing to do: {path} has the metrics of {known} already"
-    parts = []
-    if report.run_id is not None:
-        parts.append(f"run {report.run_id} added to {path} with {count_text(report.added, 'job')}")
-    if report.attached:
-        parts.append(f"metrics added to {count_text(report.attached, 'known job')}")
+    parts = [
+        f"run {run_id} added to {path} with {count_text(jobs, 'job')}"
+        for run_id, jobs in report.added.items()
+    ]
+    if report.completed:
+        parts.append(f"metrics added to {count_text(report.completed, 'known job')}")
     parts.append(count_text(report.new_result_sets, "new result set"))
-    if report.known:
+    if report.known > report.completed:
         parts.append(f"{known} there already")
     text = ", ".join(parts)
     return text[0].upper() + text[1:]
