@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from ingest.database.imports import UNKNOWN_COMMIT, ImportedJob, ImportedRun
 from ingest.database.records import JobStatus, RunStatus
-from ingest.exchange.imported_records import ImportFileError, Recorded, describe
-from ingest.executors.job_name import is_ulid, parse_job_name
+from ingest.exchange.imported_records import ImportFileError, Recorded, ulid_in
 from ingest.study.combination import Combination
 from ingest.study.json_files import sha256_text
 from ingest.text.csv_rows import read_csv
@@ -39,10 +38,7 @@ def read_job_list(path: Path) -> Recorded:
     rows = _read_rows(path)
     once = dict.fromkeys(_in_order(rows))  # a row that stands twice is the same job
     runs = [_run(path, group) for group in _split(once)]
-    without_ulid = [job for run in runs for job in run.jobs if not job.has_ulid]
-    names = [f"{job.combination} ({job.ulid!r})" for job in without_ulid]
-    warnings = describe(names, "job", "without a ULID, kept as found")
-    return Recorded(runs, lambda run, job: None, warnings)
+    return Recorded(runs, lambda run, job: None)
 
 
 def _read_rows(path: Path) -> list[ListRow]:
@@ -112,12 +108,12 @@ def _run(path: Path, rows: list[ListRow]) -> ImportedRun:
 
 
 def _job(row: ListRow) -> ImportedJob:
-    name = parse_job_name(row.ulid)
+    ulid = ulid_in(row.ulid)
     return ImportedJob(
         combination=Combination(row.country, row.scenario),
-        ulid=name.ulid if name else row.ulid,
+        ulid=ulid or row.ulid,
         job_status=JobStatus.SUCCESS,
         completed_at=row.timestamp,
-        job_name=row.ulid if name else None,
-        has_ulid=name is not None or is_ulid(row.ulid),
+        job_name=None if ulid in (None, row.ulid) else row.ulid,
+        has_ulid=ulid is not None,
     )

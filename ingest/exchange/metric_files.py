@@ -10,8 +10,7 @@ from pathlib import Path
 from ingest.analytics.parse import RawRow, ShortRow
 from ingest.analytics.validate import validate_rows
 from ingest.errors import AnalyticsError
-from ingest.exchange.imported_records import ImportFileError
-from ingest.executors.job_name import is_ulid, parse_job_name
+from ingest.exchange.imported_records import ImportFileError, ulid_in
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
 from ingest.text.csv_rows import read_csv
@@ -74,7 +73,7 @@ def read_metric_file(path: Path, choice: FileChoice = FileChoice()) -> list[File
     """
     header, rows = read_csv(path)
     columns = _columns(path, header)
-    ulid = _ulid_of(path)
+    ulid = ulid_in(path.stem)
     _check_choice(path, columns, choice, ulid)
     jobs: dict[tuple[str | None, str | None], _Job] = {}
     for line, cells in rows:
@@ -108,14 +107,6 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
         wrong = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(twice)} twice"
         raise ImportFileError(f"{path} {wrong}: its header is {','.join(header)!r:.120}")
     return {name: header.index(name) for name in _KNOWN if name in header}
-
-
-def _ulid_of(path: Path) -> str | None:
-    """The ULID that a file's name is, or that the job name in it holds."""
-    name = parse_job_name(path.stem)
-    if name is not None:
-        return name.ulid
-    return path.stem if is_ulid(path.stem) else None
 
 
 def _check_choice(
