@@ -60,13 +60,9 @@ class DevServer:
             clock=clock,
             run=self._model.run if self._model else self._take_time,
             results=results or (lambda ulid: None),
-            wait=self._wait,
+            wait=self._stopping.wait,
         )
         self._http: ApiHttpServer | None = None
-
-    def _wait(self, seconds: float) -> None:
-        if seconds > 0:
-            self._stopping.wait(seconds)
 
     def _take_time(self, job: DevJob, document: bytes) -> None:
         """A job without a model: its end is known from its beginning."""
