@@ -100,7 +100,7 @@ def _read_names(choice: StudyChoice) -> StudyNames:
 def _import_file(file: Path, target: ValidationDatabase, names: StudyNames, wait: bool) -> None:
     with _recorded(file) as recorded:
         if recorded is None:
-            _, imported = import_bundle(file, target, wait=wait)
+            imported = import_bundle(file, target, wait=wait)
             click.echo(bundle_summary(imported, target.path), err=True)
             warn(*bundle_notes(imported))
             return

@@ -161,24 +161,22 @@ def _scenario_inputs(connection: sqlite3.Connection) -> dict[str, list[str]]:
 # --- in -----------------------------------------------------------------------------------------
 
 
-def import_bundle(
-    path: Path, database: ValidationDatabase, *, wait: bool = False
-) -> tuple[Manifest, ImportedRuns]:
+def import_bundle(path: Path, database: ValidationDatabase, *, wait: bool = False) -> ImportedRuns:
     """Add a bundle's runs to a database, made where there is none; gives what was done.
 
     Everything in the bundle is checked before the database is touched.
     Raises BundleError, DatabaseError.
     """
-    with checked_bundle(path) as (manifest, excerpt), database.writing(wait=wait):
+    with checked_bundle(path) as excerpt, database.writing(wait=wait):
         imported = import_runs(database.db, excerpt)
         if imported.added:
             database.settle()
-        return manifest, imported
+        return imported
 
 
 @contextmanager
-def checked_bundle(path: Path) -> Iterator[tuple[Manifest, sqlite3.Connection]]:
-    """The manifest of a bundle and a read-only connection to its database, all digests checked.
+def checked_bundle(path: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection to the database of a bundle, all digests checked.
 
     Raises BundleError.
     """
@@ -204,7 +202,7 @@ def checked_bundle(path: Path) -> Iterator[tuple[Manifest, sqlite3.Connection]]:
                 ) from exc
             except (DatabaseError, sqlite3.Error) as exc:
                 raise _damaged(path, str(exc).replace(str(excerpt), _DATABASE)) from exc
-            yield manifest, connection
+            yield connection
 
 
 def _damaged(path: Path, why: str) -> BundleError:
