@@ -13,6 +13,7 @@ from ingest.database.late_results import KnownJob, find_jobs
 from ingest.database.read import read_result_set
 from ingest.database.states import RunRef, make_state_table
 from ingest.exchange.metric_files import FileChoice, FileMetrics, read_metric_file
+from ingest.metrics import ResultSet
 from ingest.study.combination import Combination, select_names
 
 _STATE = "check_state"
@@ -109,7 +110,7 @@ class _Checker:
         if file.combination is not None and not self._wants(file.combination):
             return []
         combination, set_id = self._job_of(file)
-        in_file = self._numbers({(m[0], m[1]): m[2] for m in file.result_set})
+        in_file = self._numbers(file.result_set)
         stored = self._stored(set_id) if set_id is not None else {}
         found = list(_compare(file.path.name, str(combination or file.ulid), in_file, stored))
         self.equal += len(in_file.keys() | stored.keys()) - len(found)
@@ -134,13 +135,11 @@ class _Checker:
         return found
 
     def _stored(self, set_id: int) -> Numbers:
-        stored = read_result_set(self._connection, set_id)
-        return self._numbers({(m[0], m[1]): m[2] for m in stored})
+        return self._numbers(read_result_set(self._connection, set_id))
 
-    def _numbers(self, numbers: Numbers) -> Numbers:
-        if self._labels is None:
-            return numbers
-        return {key: value for key, value in numbers.items() if key[0] in self._labels}
+    def _numbers(self, results: ResultSet) -> Numbers:
+        labels = self._labels
+        return {(m[0], m[1]): m[2] for m in results if labels is None or m[0] in labels}
 
 
 def _read_state(connection: sqlite3.Connection, run: RunRef) -> dict[Combination, int | None]:
