@@ -15,7 +15,6 @@ from ingest.dev_server.faults import Faults
 from ingest.dev_server.http_layer import ApiHttpServer
 from ingest.dev_server.jobs import DevJob, JobBook
 from ingest.dev_server.model_thread import ModelThread
-from ingest.dev_server.results import Row, made_up_rows
 from ingest.errors import ConfigError
 from ingest.plugins.manager import load_plugins
 from ingest.running.backend import choose_backend
@@ -156,8 +155,3 @@ def results_in(folder: Path) -> Results:
             return None
 
     return read
-
-
-def results_for_any_ulid(ulid: str) -> list[Row]:
-    """Made-up results that follow from the ULID alone."""
-    return made_up_rows(ulid)
