@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest.commands.common.output import at_most
 from ingest.database.imports import ImportReport
 from ingest.database.transfer import ImportedRuns
-from ingest.text.numbers import count_text
+from ingest.text.numbers import at_most, count_text
 
 
 def bundle_summary(imported: ImportedRuns, path: Path) -> str:
@@ -39,7 +38,7 @@ def jobs_summary(report: ImportReport, recorded: int, file: Path, path: Path) ->
         return f"Nothing to do: {path} has what {file} records ({jobs}) already"
     parts = []
     if report.added:
-        runs = at_most([str(run_id) for run_id in report.added])
+        runs = at_most(list(report.added))
         parts.append(f"{count_text(len(report.added), 'run')} added to {path} (run {runs})")
     parts += _grown(report, path)
     if report.new_jobs or report.added:
@@ -83,7 +82,7 @@ def metrics_summary(report: ImportReport, path: Path) -> str:
 
 
 def _grown(report: ImportReport, path: Path) -> list[str]:
-    runs = at_most([str(run_id) for run_id in report.grown])
+    runs = at_most(list(report.grown))
     return [f"run {runs} of {path} has grown"] if runs else []
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ingest.database.imports import ImportedRun, MetricsOf
 from ingest.errors import ConfigError
 from ingest.executors.job_name import is_ulid, parse_job_name
-from ingest.text.numbers import count_text
+from ingest.text.numbers import at_most, count_text
 
 
 class ImportFileError(ConfigError):
@@ -45,13 +45,9 @@ def ulid_in(text: str) -> str | None:
     return name.ulid if name else text if is_ulid(text) else None
 
 
-def describe(found: Sequence[object], noun: str, what: str, limit: int = 3) -> list[str]:
+def describe(found: Sequence[object], noun: str, what: str) -> list[str]:
     """One warning about the things found, with the first few of them; none where there are none.
 
     noun: as for count_text. what: the rest of the sentence.
     """
-    if not found:
-        return []
-    more = f" and {len(found) - limit:,} more" if len(found) > limit else ""
-    names = ", ".join(map(str, found[:limit]))
-    return [f"{count_text(len(found), noun)} {what}: {names}{more}"]
+    return [f"{count_text(len(found), noun)} {what}: {at_most(found)}"] if found else []

@@ -14,9 +14,9 @@ from ingest.exchange.imported_records import ImportFileError, Recorded, ulid_in
 from ingest.study.combination import Combination
 from ingest.study.json_files import sha256_text
 from ingest.text.csv_rows import read_csv
+from ingest.text.numbers import at_most
 
 COLUMNS = ("ulid", "timestamp", "country", "scenario")
-_SHOWN_ROWS = 5
 
 
 class ListRow(NamedTuple):
@@ -53,10 +53,9 @@ def _read_rows(path: Path) -> list[ListRow]:
         if len(row) != len(header) or not all(row[p].strip() for p in positions)
     ]
     if bad:
-        more = f"; and {len(bad) - _SHOWN_ROWS} more" if len(bad) > _SHOWN_ROWS else ""
         raise ImportFileError(
             f"{path} has rows that are cut off or have blank cells: "
-            f"{'; '.join(bad[:_SHOWN_ROWS])}{more}; nothing was changed"
+            f"{at_most(bad, 5, '; ')}; nothing was changed"
         )
     return [ListRow(*(row[p].strip() for p in positions)) for _, row in rows]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from ingest.errors import ConfigError
 from ingest.study.country import check_iso3
 from ingest.text.csv_rows import parse_csv
+from ingest.text.numbers import at_most, count_text
 from ingest.text.suggest import did_you_mean
 
-_SHOWN_ROWS = 5
 _NUMBER = re.compile(
     r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?([eE][+-]?\d+)?|[+-]?\.\d+([eE][+-]?\d+)?"
 )
@@ -98,7 +98,8 @@ def parse_reference(
         except _BadRowError as exc:
             problems.append(f"line {line}: {exc}")
     if problems:
-        raise ConfigError(f"{where}: {_problems(problems)}. Nothing was stored")
+        rows_text = count_text(len(problems), "bad row")
+        raise ConfigError(f"{where}: {rows_text}: {at_most(problems, 5, '; ')}. Nothing was stored")
     if not values:
         raise ConfigError(f"{where} has no figure in {', '.join(mapping)}. Nothing was stored")
     return ReferenceTable(tuple(values), tuple(without))
@@ -152,10 +153,3 @@ def _number(column: str, text: str) -> float | None:
     if not math.isfinite(number):
         raise _BadRowError(f"{column} is {text!r:.40}, not a number")
     return number or None
-
-
-def _problems(problems: Sequence[str]) -> str:
-    noun = "row" if len(problems) == 1 else "rows"
-    more = len(problems) - _SHOWN_ROWS
-    text = "; ".join(problems[:_SHOWN_ROWS])
-    return f"{len(problems):,} bad {noun}: {text}" + (f"; and {more:,} more" if more > 0 else "")
