@@ -40,7 +40,8 @@ def jobs_summary(report: ImportReport, recorded: int, file: Path, path: Path) ->
     if report.added:
         runs = at_most(list(report.added))
         parts.append(f"{count_text(len(report.added), 'run')} added to {path} (run {runs})")
-    parts += _grown(report, path)
+    if report.grown:
+        parts.append(f"run {at_most(list(report.grown))} of {path} has grown")
     if report.new_jobs or report.added:
         parts.append(count_text(report.new_jobs, "new job"))
     if report.new_result_sets:
@@ -71,7 +72,6 @@ def metrics_summary(report: ImportReport, path: Path) -> str:
         f"run {run_id} added to {path} with {count_text(jobs, 'job')}"
         for run_id, jobs in report.added.items()
     ]
-    parts += _grown(report, path)
     if report.completed:
         parts.append(f"metrics added to {count_text(report.completed, 'known job')}")
     parts.append(count_text(report.new_result_sets, "new result set"))
@@ -79,11 +79,6 @@ def metrics_summary(report: ImportReport, path: Path) -> str:
         parts.append(f"{known} there already")
     text = ", ".join(parts)
     return text[0].upper() + text[1:]
-
-
-def _grown(report: ImportReport, path: Path) -> list[str]:
-    runs = at_most(list(report.grown))
-    return [f"run {runs} of {path} has grown"] if runs else []
 
 
 def _shadowing(runs: int) -> list[str]:

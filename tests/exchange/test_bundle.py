@@ -252,7 +252,7 @@ def test_a_run_with_unfinished_jobs_is_not_bundled(study: StudyFolder, tmp_path:
     with pytest.raises(ConfigError) as told:
         make_bundle(study.database, tmp_path / "b.zip")
     assert str(told.value) == (
-        "run 1 has 2 unfinished jobs and cannot be bundled yet. Take it up with: ingest run"
+        "run 1 has 2 unfinished jobs and cannot be bundled yet. Resume it with: ingest run"
     )
     assert not (tmp_path / "b.zip").exists()
 
