@@ -503,6 +503,8 @@ def test_counts_tell_calls_answers_documents_and_jobs(served: Served) -> None:
     counts = client.get("/dev/counts").json()
     assert counts["calls"] == {"docs": 0, "submit": 3, "status": 2, "analytics": 0}
     assert counts["answers"]["status"] == {"200": 1, "404": 1}
+    one_at_a_time = {"docs": 0, "submit": 1, "status": 1, "analytics": 0}
+    assert counts["side_by_side_max"] == one_at_a_time
     assert sorted(counts["documents"].values()) == [1, 2]
     assert (counts["accepted"], counts["largest_count"]) == (3, 2)
     assert (counts["in_flight"], counts["in_flight_max"], counts["succeeded"]) == (3, 3, 0)
