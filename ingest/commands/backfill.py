@@ -9,7 +9,7 @@ import click
 
 from ingest.commands.common.context import StudyChoice, StudyContext, study_options
 from ingest.commands.common.options import json_option, quiet_option, run_option, wait_option
-from ingest.commands.common.output import at_most, print_json, show_findings
+from ingest.commands.common.output import print_json, show_findings
 from ingest.commands.common.progress import progress_display
 from ingest.commands.common.stopping import stopping
 from ingest.database.late_results import KnownJob, read_jobs_without_results
@@ -17,7 +17,7 @@ from ingest.database.states import resolve_run
 from ingest.errors import InterruptedRunError
 from ingest.running.backend import choose_backend
 from ingest.running.backfill import Backfill, BackfillReport, environment_of
-from ingest.text.numbers import count_text
+from ingest.text.numbers import at_most, count_text
 from ingest.text.times import duration_text
 
 _JOBS_MISSED = 1
@@ -114,7 +114,7 @@ def _show(report: BackfillReport, as_json: bool, quiet: bool) -> None:
             f"{duration_text(report.elapsed_s)}: {report.values:,} values, {sets}"
         )
         for fault, jobs in report.causes():
-            where = at_most([str(job.combination) for job in jobs])
+            where = at_most([job.combination for job in jobs])
             click.echo(f"  {len(jobs):,} x {fault.kind}    {where}: {fault.message}")
     if report.is_interrupted:
         left = report.total - report.filled - len(report.missed)

@@ -11,7 +11,7 @@ import click
 
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import csv_option, json_option, run_option
-from ingest.commands.common.output import at_most, print_csv, print_json, table
+from ingest.commands.common.output import print_csv, print_json, table
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import load_canned_queries
@@ -26,6 +26,7 @@ from ingest.questions.compare import (
     reference_label,
     sort_rows,
 )
+from ingest.text.numbers import at_most
 
 _YEARS = range(1900, 2301)
 

@@ -17,7 +17,8 @@ from ingest.commands.common.output import show_findings
 from ingest.commands.common.stopping import stopping
 from ingest.dev_server.api import Results
 from ingest.dev_server.faults import KINDS, Faults, parse_latency, parse_rates
-from ingest.dev_server.server import DevServer, results_for_any_ulid, results_in
+from ingest.dev_server.results import made_up_rows
+from ingest.dev_server.server import DevServer, results_in
 from ingest.errors import ConfigError
 from ingest.study.settings import Settings
 from ingest.text.numbers import count_text
@@ -143,8 +144,8 @@ def _results(folder: Path | None, any_ulid: bool) -> Results | None:
     """Results of jobs that this server never ran: from files first, then made up."""
     in_folder = results_in(folder) if folder else None
     if in_folder is not None and any_ulid:
-        return lambda ulid: in_folder(ulid) or results_for_any_ulid(ulid)
-    return results_for_any_ulid if any_ulid else in_folder
+        return lambda ulid: in_folder(ulid) or made_up_rows(ulid)
+    return made_up_rows if any_ulid else in_folder
 
 
 def _show_start(url: str, choice: StudyChoice, no_model: bool) -> None:

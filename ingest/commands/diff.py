@@ -23,7 +23,6 @@ from ingest.commands.common.options import (
     scenarios_option,
 )
 from ingest.commands.common.output import (
-    at_most,
     code_words,
     print_csv,
     print_json,
@@ -33,7 +32,7 @@ from ingest.commands.common.output import (
 from ingest.database.states import RunRef, resolve_run
 from ingest.errors import ConfigError
 from ingest.study.combination import select_names
-from ingest.text.numbers import count_text, percent_text
+from ingest.text.numbers import at_most, count_text, percent_text
 
 CHANGES_FOUND = 3
 _SHOWN = 10
@@ -203,7 +202,7 @@ def _show(report: Report, show_all: bool) -> None:
     )
     for word, combinations in (("added", found.added), ("removed", found.removed)):
         if combinations:
-            click.echo(f"  {word}: {at_most([str(c) for c in combinations], 5)}")
+            click.echo(f"  {word}: {at_most(combinations, 5)}")
     if not found.changed:
         click.echo(report.headline)
         return

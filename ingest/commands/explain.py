@@ -12,6 +12,7 @@ from ingest.changes.causes import CauseFinder
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import json_option
 from ingest.commands.common.output import code_words, local_time, print_json
+from ingest.database.rows import read_dicts
 from ingest.study.combination import select_names
 from ingest.text.numbers import count_text, percent_text
 
@@ -44,12 +45,7 @@ class HistoryEntry:
 @click.argument("scenario")
 @study_options
 @json_option
-def explain(
-    country: str,
-    scenario: str,
-    choice: StudyChoice,
-    as_json: bool,
-) -> None:
+def explain(country: str, scenario: str, choice: StudyChoice, as_json: bool) -> None:
     """Show the history of one combination: runs, reasons, inputs, results.
 
     \b
@@ -78,12 +74,9 @@ def _known(connection: sqlite3.Connection, column: str, name: str) -> str:
 def read_history(connection: sqlite3.Connection, country: str, scenario: str) -> list[HistoryEntry]:
     """Every job of a combination, the oldest first."""
     finder = CauseFinder(connection)
-    cursor = connection.execute(_HISTORY, {"country": country, "scenario": scenario})
-    names = [column[0] for column in cursor.description]
     before: dict[str, Any] | None = None
     history = []
-    for row in cursor.fetchall():
-        job = dict(zip(names, row, strict=True))
+    for job in read_dicts(connection, _HISTORY, country, scenario):
         is_success = job["job_status"] == "success"
         history.append(_entry(job, before if is_success else None, finder))
         before = job if is_success else before
@@ -105,7 +98,7 @@ SELECT j.run_id, r.timestamp, r.git_commit, j.job_status, coalesce(j.reason, '')
             SELECT d.element_label FROM series_changes AS d
              WHERE d.run_id = j.run_id AND d.country = j.country AND d.scenario = j.scenario
              ORDER BY abs(d.relative_change) DESC LIMIT 1)
- WHERE j.country = :country AND j.scenario = :scenario
+ WHERE j.country = ? AND j.scenario = ?
  ORDER BY j.run_id
 """
 

@@ -16,10 +16,9 @@ from ingest.commands.common.options import (
     scenarios_option,
 )
 from ingest.commands.export_check import run_check
-from ingest.database.choice import Chosen, choose_results
+from ingest.database.choice import Chosen, NameChoice, choose_results
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
-from ingest.exchange.csv_check import CheckChoice
 from ingest.exchange.export import FORMATS, format_of
 
 _STDOUT = "-"
@@ -80,13 +79,13 @@ def export(
       ingest export latest -o run.zip
       ingest export --check results/*.csv
     """
+    wanted = NameChoice(countries, scenarios, labels)
     if check:
         if format_ or output != _STDOUT or only_run or force:
             raise ConfigError(
                 "--check writes no file: leave out --format, --output, --only-run, --force"
             )
-        chosen = CheckChoice(countries, scenarios, labels)
-        run_check(choice, names, run_name or "latest", chosen, show_all, as_json)
+        run_check(choice, names, run_name or "latest", wanted, show_all, as_json)
         return
     run = _one_run(names, run_name, show_all or as_json)
     path = None if output == _STDOUT else Path(output)
@@ -104,14 +103,7 @@ def export(
         if form.is_whole_run:
             results = Chosen(chosen_run, ())
         else:
-            results = choose_results(
-                connection,
-                chosen_run,
-                only_run=only_run,
-                countries=countries,
-                scenarios=scenarios,
-                labels=labels,
-            )
+            results = choose_results(connection, chosen_run, wanted, only_run=only_run)
         written = form.write(connection, results, path, force=force)
     if path is not None:
         click.echo(f"Run {chosen_run.run_id} in {path}: {written}", err=True)

@@ -10,10 +10,10 @@ import click
 
 from ingest.commands.common.context import StudyChoice
 from ingest.commands.common.output import print_json, table
+from ingest.database.choice import NameChoice
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.exchange.csv_check import (
-    CheckChoice,
     CheckReport,
     Difference,
     DifferenceKind,
@@ -29,7 +29,7 @@ def run_check(
     choice: StudyChoice,
     files: Sequence[str],
     run: str,
-    names: CheckChoice,
+    names: NameChoice,
     show_all: bool,
     as_json: bool,
 ) -> None:

@@ -12,11 +12,11 @@ import click
 from ingest.clock import utc_text
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import json_option
-from ingest.commands.common.output import at_most, print_json
+from ingest.commands.common.output import print_json
 from ingest.database import cleanup
 from ingest.database.cleanup import Cleanup, CleanupRule, plan_cleanup, read_pinned
 from ingest.errors import ConfigError
-from ingest.text.numbers import count_text
+from ingest.text.numbers import at_most, count_text
 
 _DAYS = {"d": 1, "w": 7, "y": 365}
 
@@ -124,7 +124,7 @@ def _show(removed: Cleanup, done: bool) -> None:
 
 
 def _ids(runs: tuple[int, ...]) -> str:
-    return at_most([str(run) for run in runs], 8)
+    return at_most(runs, 8)
 
 
 def _show_pinned(choice: StudyChoice) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from ingest import __version__
 from ingest.clock import SystemClock
 from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
 from ingest.commands.common.options import wait_option
@@ -24,8 +22,7 @@ from ingest.commands.import_report import (
 )
 from ingest.database import ValidationDatabase
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
-from ingest.database.imports import ImportContext, import_jobs
-from ingest.database.write import keep_study
+from ingest.database.imports import StudyNames, import_jobs
 from ingest.errors import ConfigError, StudyError
 from ingest.exchange.bundle import BundleError, import_bundle
 from ingest.exchange.imported_records import Recorded
@@ -33,9 +30,6 @@ from ingest.exchange.job_list import read_job_list
 from ingest.exchange.metric_files import FileChoice, read_metric_file
 from ingest.exchange.metric_import import match_jobs, store_metrics
 from ingest.exchange.original import read_original
-from ingest.study.country import Country
-from ingest.study.label import Label
-from ingest.study.scenario import Scenario
 from ingest.study.study import load_study
 
 _SQLITE_HEAD = b"SQLite format 3\x00"
@@ -90,37 +84,23 @@ def import_(
         _import_file(files[0], target, names, wait)
 
 
-@dataclass(frozen=True)
-class _Names:
-    """Names in this folder's study, which a file does not have."""
-
-    study: str | None = None
-    countries: tuple[Country, ...] = ()
-    scenarios: tuple[Scenario, ...] = ()
-    labels: tuple[Label, ...] = ()
-
-    @property
-    def context(self) -> ImportContext:
-        return ImportContext(self.study, __version__)
-
-
-def _read_names(choice: StudyChoice) -> _Names:
+def _read_names(choice: StudyChoice) -> StudyNames:
     """Names of the study; none without a study, and a warning for one that cannot be read."""
     if not choice.has_study:
-        return _Names()
+        return StudyNames()
     try:
         settings, _ = choice.settings()
         study, _ = load_study(settings, load_plugins_of(settings).hook)
     except StudyError as exc:
         warn(f"names of countries and scenarios are left out, the study has an error: {exc}")
-        return _Names()
-    return _Names(study.name, study.countries, study.scenarios, study.labels)
+        return StudyNames()
+    return StudyNames(study.name, study.countries, study.scenarios, study.labels)
 
 
-def _import_file(file: Path, target: ValidationDatabase, names: _Names, wait: bool) -> None:
+def _import_file(file: Path, target: ValidationDatabase, names: StudyNames, wait: bool) -> None:
     with _recorded(file) as recorded:
         if recorded is None:
-            _, imported = import_bundle(file, target, wait=wait)
+            imported = import_bundle(file, target, wait=wait)
             click.echo(bundle_summary(imported, target.path), err=True)
             warn(*bundle_notes(imported))
             return
@@ -128,13 +108,7 @@ def _import_file(file: Path, target: ValidationDatabase, names: _Names, wait: bo
             click.echo(f"Nothing to do: {file} records no job", err=True)
             return
         with target.writing(wait=wait):
-            report = import_jobs(
-                target.db,
-                recorded.runs,
-                recorded.metrics,
-                names.context,
-                (names.countries, names.scenarios, names.labels),
-            )
+            report = import_jobs(target.db, recorded.runs, recorded.metrics, names)
             if report.has_changed:
                 target.settle()
         click.echo(jobs_summary(report, recorded.job_count, file, target.path), err=True)
@@ -174,7 +148,7 @@ def _import_metrics(
     files: Sequence[Path],
     choice: FileChoice,
     target: ValidationDatabase,
-    names: _Names,
+    names: StudyNames,
     wait: bool,
 ) -> None:
     read = [found for file in files for found in read_metric_file(file, choice)]
@@ -183,9 +157,6 @@ def _import_metrics(
     with target.writing(wait=wait):
         with target.reading() as connection:
             items = match_jobs(connection, read)
-        now = SystemClock().timestamp()
-        report = store_metrics(target, items, names.context, now)
-        if report.run_id is not None:
-            keep_study(target.db, names.countries, names.scenarios, names.labels)
+        report = store_metrics(target.db, items, names, SystemClock().timestamp())
         target.settle()
     click.echo(metrics_summary(report, target.path), err=True)

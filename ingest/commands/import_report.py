@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest.commands.common.output import at_most
 from ingest.database.imports import ImportReport
 from ingest.database.transfer import ImportedRuns
-from ingest.exchange.metric_import import MetricsReport
-from ingest.text.numbers import count_text
+from ingest.text.numbers import at_most, count_text
 
 
 def bundle_summary(imported: ImportedRuns, path: Path) -> str:
@@ -40,11 +38,10 @@ def jobs_summary(report: ImportReport, recorded: int, file: Path, path: Path) ->
         return f"Nothing to do: {path} has what {file} records ({jobs}) already"
     parts = []
     if report.added:
-        runs = at_most([str(run_id) for run_id in report.added])
+        runs = at_most(list(report.added))
         parts.append(f"{count_text(len(report.added), 'run')} added to {path} (run {runs})")
     if report.grown:
-        runs = at_most([str(run_id) for run_id in report.grown])
-        parts.append(f"run {runs} of {path} has grown")
+        parts.append(f"run {at_most(list(report.grown))} of {path} has grown")
     if report.new_jobs or report.added:
         parts.append(count_text(report.new_jobs, "new job"))
     if report.new_result_sets:
@@ -66,18 +63,19 @@ def jobs_notes(report: ImportReport) -> list[str]:
     return [*report.warnings, *_shadowing(report.shadowing)]
 
 
-def metrics_summary(report: MetricsReport, path: Path) -> str:
+def metrics_summary(report: ImportReport, path: Path) -> str:
     """One line on metrics out of files."""
-    known = count_text(report.known, "job")
-    if not report.attached and report.run_id is None:
+    known = count_text(report.known - report.completed, "job")
+    if not report.has_changed:
         return f"Nothing to do: {path} has the metrics of {known} already"
-    parts = []
-    if report.run_id is not None:
-        parts.append(f"run {report.run_id} added to {path} with {count_text(report.added, 'job')}")
-    if report.attached:
-        parts.append(f"metrics added to {count_text(report.attached, 'known job')}")
+    parts = [
+        f"run {run_id} added to {path} with {count_text(jobs, 'job')}"
+        for run_id, jobs in report.added.items()
+    ]
+    if report.completed:
+        parts.append(f"metrics added to {count_text(report.completed, 'known job')}")
     parts.append(count_text(report.new_result_sets, "new result set"))
-    if report.known:
+    if report.known > report.completed:
         parts.append(f"{known} there already")
     text = ", ".join(parts)
     return text[0].upper() + text[1:]

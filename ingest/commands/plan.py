@@ -14,11 +14,11 @@ from ingest.commands.common.context import (
     study_options,
 )
 from ingest.commands.common.options import countries_option, json_option, scenarios_option
-from ingest.commands.common.output import at_most, code_line, print_json, show_findings
+from ingest.commands.common.output import code_line, print_json, show_findings
 from ingest.planning.plan import Plan
 from ingest.running.planner import RunPlanner, Selection
 from ingest.study.combination import Combination
-from ingest.text.numbers import count_text
+from ingest.text.numbers import at_most, count_text
 
 WORK_FOUND = 3
 

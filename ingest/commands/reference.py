@@ -10,12 +10,13 @@ import click
 
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import json_option, wait_option
-from ingest.commands.common.output import at_most, print_json, table
+from ingest.commands.common.output import print_json, table
 from ingest.database import ValidationDatabase
 from ingest.database.references import read_known_names, read_references, replace_reference
 from ingest.errors import ConfigError
 from ingest.questions.compare import DEFAULT_LABEL
 from ingest.questions.reference import ReferenceTable, parse_column_mapping, parse_reference
+from ingest.text.numbers import at_most
 from ingest.text.suggest import did_you_mean
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
 
@@ -54,7 +53,7 @@ def status(
     with choice.reading() as connection:
         if run is None:
             runs = read_runs(connection, limit)
-            click.echo(json.dumps(runs, indent=2) if as_json else _runs_table(runs))
+            print_json(runs) if as_json else click.echo(_runs_table(runs))
             return
         chosen = _find_run(connection, run)
         causes = read_failure_causes(connection, chosen["run_id"])

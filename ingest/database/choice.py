@@ -23,6 +23,15 @@ class ResultRow(NamedTuple):
 
 
 @dataclass(frozen=True)
+class NameChoice:
+    """What of a state is wanted: names, comma lists and globs; everything where empty."""
+
+    countries: Sequence[str] = ()
+    scenarios: Sequence[str] = ()
+    labels: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class ExportJob:
     """One combination whose numbers are exported, and where they are stored."""
 
@@ -43,13 +52,11 @@ class Chosen:
 def choose_results(
     connection: sqlite3.Connection,
     run: RunRef,
+    names: NameChoice = NameChoice(),
     *,
     only_run: bool = False,
-    countries: Sequence[str] = (),
-    scenarios: Sequence[str] = (),
-    labels: Sequence[str] = (),
 ) -> Chosen:
-    """What the state as of a run holds of the chosen names (comma lists and globs; empty: all).
+    """What the state as of a run holds of the chosen names.
 
     only_run: of what that run executed itself.
     Raises ConfigError: a name that matches nothing, or nothing is left to export.
@@ -58,11 +65,11 @@ def choose_results(
     if not jobs:
         whose = "of its own" if only_run else "as of it"
         raise ConfigError(f"run {run.run_id} has no success {whose}: there is nothing to export")
-    kept_countries = set(select_names(countries, sorted({j.country for j in jobs}), "country"))
-    kept_scenarios = set(select_names(scenarios, sorted({j.scenario for j in jobs}), "scenario"))
-    chosen = tuple(j for j in jobs if j.country in kept_countries and j.scenario in kept_scenarios)
-    kept_labels = tuple(choose_labels(connection, labels)) if labels else None
-    result = Chosen(run, chosen, kept_labels)
+    countries = set(select_names(names.countries, sorted({j.country for j in jobs}), "country"))
+    scenarios = set(select_names(names.scenarios, sorted({j.scenario for j in jobs}), "scenario"))
+    chosen = tuple(j for j in jobs if j.country in countries and j.scenario in scenarios)
+    labels = tuple(choose_labels(connection, names.labels)) if names.labels else None
+    result = Chosen(run, chosen, labels)
     if next(read_rows(connection, result), None) is None:
         raise ConfigError(f"run {run.run_id} has no number of this choice: nothing to export")
     return result

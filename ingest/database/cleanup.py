@@ -50,14 +50,7 @@ class Cleanup:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to remove."""
-        return not (
-            self.runs
-            or self.jobs
-            or self.result_sets
-            or self.elements
-            or self.input_sets
-            or self.inputs
-        )
+        return not any(vars(self).values())
 
 
 @dataclass(frozen=True)
@@ -204,21 +197,13 @@ def _choose(connection: sqlite3.Connection, rule: CleanupRule) -> None:
     """Temporary tables with the keys of all that a rule removes."""
     for table, query in _CHOICES.items():
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
-        connection.execute(f"CREATE TEMP TABLE {table} AS {_written_out(query, rule)}")
-        connection.execute(_INDEXES.get(table, "SELECT 1"))
+        connection.execute(f"CREATE TEMP TABLE {table} AS {query}", vars(rule))
+        if table in _INDEXED:
+            columns = ", ".join(_INDEXED[table])
+            connection.execute(f"CREATE INDEX temp.{table}_key ON {table} ({columns})")
 
 
-_INDEXES = {
-    "gc_jobs": "CREATE INDEX temp.gc_jobs_key ON gc_jobs (run_id, country, scenario)",
-    "gc_kept_jobs": "CREATE INDEX temp.gc_kept_jobs_run ON gc_kept_jobs (run_id)",
-}
-
-
-def _written_out(query: str, rule: CleanupRule) -> str:
-    """A query with the rule's values, for CREATE TABLE AS takes no parameters."""
-    keep = "NULL" if rule.keep is None else str(int(rule.keep))
-    before = "NULL" if rule.before is None else "'" + rule.before.replace("'", "''") + "'"
-    return query.replace(":keep", keep).replace(":before", before)
+_INDEXED = {"gc_jobs": ("run_id", "country", "scenario"), "gc_kept_jobs": ("run_id",)}
 
 
 def _count(connection: sqlite3.Connection) -> Cleanup:

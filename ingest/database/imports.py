@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ingest import __version__
 from ingest.database.connection import Database
 from ingest.database.records import JobColumns, JobStatus, RunStatus, notes_text
 from ingest.database.rows import first_value, insert_row, read_dicts, update_job
@@ -68,11 +69,13 @@ MetricsOf = Callable[[ImportedRun, ImportedJob], ResultSet | None]
 
 
 @dataclass(frozen=True)
-class ImportContext:
-    """What imported runs get that the file does not say: the study's name, and our version."""
+class StudyNames:
+    """Names in the study at hand, which a file does not have; kept with what is imported."""
 
-    study: str | None
-    ingest_version: str
+    study: str | None = None
+    countries: tuple[Country, ...] = ()
+    scenarios: tuple[Scenario, ...] = ()
+    labels: tuple[Label, ...] = ()
 
 
 @dataclass
@@ -107,14 +110,13 @@ def import_jobs(
     db: Database,
     runs: Iterable[ImportedRun],
     metrics: MetricsOf,
-    context: ImportContext,
-    study: tuple[Sequence[Country], Sequence[Scenario], Sequence[Label]] = ((), (), ()),
+    names: StudyNames,
 ) -> ImportReport:
-    """Add what is new of recorded runs, all or nothing; study: names to keep with them."""
+    """Add what is new of recorded runs, all or nothing."""
     with db.atomic():
-        report = JobImporter(db, metrics, context).add(runs)
+        report = JobImporter(db, metrics, names.study).add(runs)
         if report.has_changed:
-            keep_study(db, *study)
+            keep_study(db, names.countries, names.scenarios, names.labels)
         return report
 
 
@@ -129,8 +131,8 @@ class _Place:
 class JobImporter:
     """One import; the caller holds the transaction."""
 
-    def __init__(self, db: Database, metrics: MetricsOf, context: ImportContext) -> None:
-        self._db, self._metrics, self._context = db, metrics, context
+    def __init__(self, db: Database, metrics: MetricsOf, study: str | None) -> None:
+        self._db, self._metrics, self._study = db, metrics, study
         self._report = ImportReport()
         self._newest = self._value("SELECT max(timestamp) FROM validation_runs") or ""
         self._places: dict[str, _Place] = {}
@@ -287,7 +289,8 @@ class JobImporter:
             "timestamp": run.timestamp,
             "git_commit": run.git_commit,
             "status": run.status,
-            **vars(self._context),
+            "study": self._study,
+            "ingest_version": __version__,
             "executor": EXECUTOR,
             "source": run.digest,
         }

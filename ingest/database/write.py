@@ -102,20 +102,11 @@ def _keep_names(db: Database, table: str, key: str, rows: Sequence[Mapping[str, 
             for column in columns:
                 if column not in known_columns:
                     db.conn.execute(f'ALTER TABLE "{table}" ADD COLUMN "{column}" TEXT')
-            _upsert(db, table, key, columns, changed)
-
-
-def _upsert(
-    db: Database, table: str, key: str, columns: list[str], rows: Sequence[Mapping[str, str]]
-) -> None:
-    quoted = [f'"{column}"' for column in columns]
-    updates = ", ".join(f"{column} = excluded.{column}" for column in quoted)
-    marks = ", ".join("?" * len(columns))
-    db.conn.executemany(
-        f"INSERT INTO {table} ({', '.join(quoted)}) VALUES ({marks}) "
-        f"ON CONFLICT ({key}) DO UPDATE SET {updates}",
-        ([row.get(column) for column in columns] for row in rows),
-    )
+            quoted = [f'"{column}"' for column in columns]
+            updates = ", ".join(f"{column} = excluded.{column}" for column in quoted)
+            values = ([row.get(column) for column in columns] for row in changed)
+            conflict = f"ON CONFLICT ({key}) DO UPDATE SET {updates}"
+            insert_rows(db.conn, table, quoted, values, conflict)
 
 
 def update_ulids(db: Database, run_id: int, jobs: Iterable[tuple[Combination, str, str]]) -> None:

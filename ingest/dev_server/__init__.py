@@ -5,6 +5,7 @@ Imports: executors, analytics and what they may import.
 """
 
 from ingest.dev_server.faults import Faults
-from ingest.dev_server.server import DevServer, results_for_any_ulid, results_in
+from ingest.dev_server.results import made_up_rows
+from ingest.dev_server.server import DevServer, results_in
 
-__all__ = ["DevServer", "Faults", "results_for_any_ulid", "results_in"]
+__all__ = ["DevServer", "Faults", "made_up_rows", "results_in"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -10,7 +12,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ingest.clock import Clock
-from ingest.dev_server.counts import CallCounts
 from ingest.dev_server.faults import REFUSED_WITH, Dice, Endpoint, Faults
 from ingest.dev_server.jobs import DevJob, JobBook, document_digest
 from ingest.dev_server.results import (
@@ -77,6 +78,16 @@ def problem(status: int, detail: str) -> Reply:
     return json_reply({"detail": detail}, status)
 
 
+@dataclass
+class _Calls:
+    """What is counted of one endpoint; answers: by HTTP status, "dropped" or "truncated"."""
+
+    total: int = 0
+    open: int = 0
+    most_open: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+
+
 class DevApi:
     """Answers calls. run is handed each accepted job with its document.
 
@@ -99,11 +110,20 @@ class DevApi:
         self._results = results
         self._wait = wait
         self._dice = Dice()
-        self._calls = CallCounts()
+        self._lock = threading.Lock()  # of the counts
+        self._calls = {endpoint: _Calls() for endpoint in Endpoint}
 
     def counts(self) -> dict[str, Any]:
         """The server's own counts, as JSON has them."""
-        return self._calls.as_dict() | self._jobs.as_dict()
+        with self._lock:
+            calls = {
+                "calls": {name.value: its.total for name, its in self._calls.items()},
+                "answers": {name.value: dict(its.answers) for name, its in self._calls.items()},
+                "side_by_side_max": {
+                    name.value: its.most_open for name, its in self._calls.items()
+                },
+            }
+        return calls | self._jobs.as_dict()
 
     def answer(self, call: Call) -> Reply:
         """The answer to a call."""
@@ -131,11 +151,20 @@ class DevApi:
         return problem(HTTPStatus.NOT_FOUND, f"no such path: {parts.path}")
 
     def _counted(self, endpoint: Endpoint, answer: Callable[[], Reply]) -> Reply:
-        with self._calls.call(endpoint):
+        calls = self._calls[endpoint]
+        with self._lock:
+            calls.total += 1
+            calls.open += 1
+            calls.most_open = max(calls.most_open, calls.open)
+        try:
             self._wait(self.faults.latency_s.get(endpoint, 0.0))
             reply = answer()
-        self._calls.answered(endpoint, reply.outcome)
-        return reply
+            with self._lock:
+                calls.answers[reply.outcome] += 1
+            return reply
+        finally:
+            with self._lock:
+                calls.open -= 1
 
     def change_faults(self, changes: dict[str, Any]) -> Faults:
         """Misbehave in another way from now on. Raises ConfigError."""

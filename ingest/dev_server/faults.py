@@ -124,29 +124,26 @@ def _check_seconds(name: str, value: Any) -> None:
 
 def parse_rates(texts: Iterable[str]) -> dict[str, float]:
     """Rates by kind from texts like "submit-429:0.1". Raises ConfigError for another form."""
-    rates = {}
-    for text in texts:
-        kind, _, rate = text.partition(":")
-        problem = f"--fault {text!r}: write KIND:RATE, e.g. submit-429:0.1"
-        rates[kind.strip()] = _number(rate, problem)
-    return rates
+    return _numbers(texts, ":", "--fault {!r}: write KIND:RATE, e.g. submit-429:0.1")
 
 
 def parse_latency(texts: Iterable[str]) -> dict[str, float]:
     """Seconds by endpoint from texts like "submit=0.5,status=0.1". Raises ConfigError."""
-    latency_s = {}
-    for part in (part for text in texts for part in text.split(",") if part.strip()):
-        name, _, seconds = part.partition("=")
-        problem = f"--latency {part!r}: write ENDPOINT=SECONDS, e.g. submit=0.5,status=0.1"
-        latency_s[name.strip()] = _number(seconds, problem)
-    return latency_s
+    parts = (part for text in texts for part in text.split(",") if part.strip())
+    form = "--latency {!r}: write ENDPOINT=SECONDS, e.g. submit=0.5,status=0.1"
+    return _numbers(parts, "=", form)
 
 
-def _number(text: str, problem: str) -> float:
-    try:
-        return float(text)
-    except ValueError as exc:
-        raise ConfigError(problem) from exc
+def _numbers(texts: Iterable[str], sign: str, problem: str) -> dict[str, float]:
+    """Numbers by name from texts that have a sign between the two."""
+    numbers = {}
+    for text in texts:
+        name, _, number = text.partition(sign)
+        try:
+            numbers[name.strip()] = float(number)
+        except ValueError as exc:
+            raise ConfigError(problem.format(text)) from exc
+    return numbers
 
 
 class Dice:

@@ -191,7 +191,7 @@ def encode_rows(rows: Sequence[Row], *, as_csv: bool) -> bytes:
 
 
 def made_up_rows(subject: str) -> list[Row]:
-    """Rows of 12 labels for the years 2025-2050 that follow from a text alone."""
+    """Rows of 12 labels for the years 2025-2050 that follow only from a text, such as a ULID."""
     digest = hashlib.sha256(subject.encode()).digest()
     rows: list[Row] = []
     for number, label in enumerate(MADE_UP_LABELS):

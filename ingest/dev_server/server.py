@@ -15,7 +15,6 @@ from ingest.dev_server.faults import Faults
 from ingest.dev_server.http_layer import ApiHttpServer
 from ingest.dev_server.jobs import DevJob, JobBook
 from ingest.dev_server.model_thread import ModelThread
-from ingest.dev_server.results import Row, made_up_rows
 from ingest.errors import ConfigError
 from ingest.plugins.manager import load_plugins
 from ingest.running.backend import choose_backend
@@ -60,13 +59,9 @@ class DevServer:
             clock=clock,
             run=self._model.run if self._model else self._take_time,
             results=results or (lambda ulid: None),
-            wait=self._wait,
+            wait=self._stopping.wait,
         )
         self._http: ApiHttpServer | None = None
-
-    def _wait(self, seconds: float) -> None:
-        if seconds > 0:
-            self._stopping.wait(seconds)
 
     def _take_time(self, job: DevJob, document: bytes) -> None:
         """A job without a model: its end is known from its beginning."""
@@ -160,8 +155,3 @@ def results_in(folder: Path) -> Results:
             return None
 
     return read
-
-
-def results_for_any_ulid(ulid: str) -> list[Row]:
-    """Made-up results that follow from the ULID alone."""
-    return made_up_rows(ulid)

@@ -40,6 +40,7 @@ from ingest.database.transfer import (
 from ingest.errors import ConfigError, DatabaseError, NewerSchemaError
 from ingest.study.code_version import file_digest
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.text.numbers import count_text
 
 Manifest = dict[str, Any]
 
@@ -69,8 +70,8 @@ def write_bundle(connection: sqlite3.Connection, run: RunRef, path: Path) -> Man
     run_ids = runs_of_state(connection, "bundle_state", run.run_id)
     for run_id, jobs in unfinished_jobs(connection, run_ids):
         raise ConfigError(
-            f"run {run_id} has {jobs} unfinished job{'s' if jobs > 1 else ''} and cannot be "
-            "bundled yet. Take it up with: ingest run"
+            f"run {run_id} has {count_text(jobs, 'unfinished job')} and cannot be bundled yet. "
+            "Resume it with: ingest run"
         )
     with tempfile.TemporaryDirectory(prefix="ingest-bundle-") as folder:
         excerpt = Path(folder) / _DATABASE
@@ -80,7 +81,7 @@ def write_bundle(connection: sqlite3.Connection, run: RunRef, path: Path) -> Man
             manifest = _make_manifest(written, run, inputs, excerpt)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             _add(archive, _MANIFEST, json.dumps(manifest, indent=1).encode())
-            for name, (_, _, content) in inputs.items():
+            for name, content in inputs.items():
                 _add(archive, name, content)
             with (
                 archive.open(_zip_info(_DATABASE), "w", force_zip64=True) as member,
@@ -101,25 +102,19 @@ def _zip_info(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def _read_inputs(connection: sqlite3.Connection) -> dict[str, tuple[str, str, bytes]]:
-    """Kind, digest and content of the kept inputs by their names in the zip."""
+def _read_inputs(connection: sqlite3.Connection) -> dict[str, bytes]:
+    """The content of the kept inputs by their names in the zip."""
     rows = connection.execute("SELECT kind, digest, content FROM inputs ORDER BY kind, digest")
-    return {
-        f"inputs/{kind}-{digest}.json": (kind, digest, content.encode())
-        for kind, digest, content in rows
-    }
+    return {f"inputs/{kind}-{digest}.json": content.encode() for kind, digest, content in rows}
 
 
 def _make_manifest(
-    connection: sqlite3.Connection,
-    run: RunRef,
-    inputs: Mapping[str, tuple[str, str, bytes]],
-    excerpt: Path,
+    connection: sqlite3.Connection, run: RunRef, inputs: Mapping[str, bytes], excerpt: Path
 ) -> Manifest:
     """The manifest; its digest is of everything else in it."""
     members = {
         name: {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
-        for name, (_, _, content) in inputs.items()
+        for name, content in inputs.items()
     }
     members[_DATABASE] = {"sha256": file_digest(excerpt), "size_bytes": excerpt.stat().st_size}
     manifest: Manifest = {
@@ -161,24 +156,22 @@ def _scenario_inputs(connection: sqlite3.Connection) -> dict[str, list[str]]:
 # --- in -----------------------------------------------------------------------------------------
 
 
-def import_bundle(
-    path: Path, database: ValidationDatabase, *, wait: bool = False
-) -> tuple[Manifest, ImportedRuns]:
+def import_bundle(path: Path, database: ValidationDatabase, *, wait: bool = False) -> ImportedRuns:
     """Add a bundle's runs to a database, made where there is none; gives what was done.
 
     Everything in the bundle is checked before the database is touched.
     Raises BundleError, DatabaseError.
     """
-    with checked_bundle(path) as (manifest, excerpt), database.writing(wait=wait):
+    with checked_bundle(path) as excerpt, database.writing(wait=wait):
         imported = import_runs(database.db, excerpt)
         if imported.added:
             database.settle()
-        return manifest, imported
+        return imported
 
 
 @contextmanager
-def checked_bundle(path: Path) -> Iterator[tuple[Manifest, sqlite3.Connection]]:
-    """The manifest of a bundle and a read-only connection to its database, all digests checked.
+def checked_bundle(path: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection to the database of a bundle, all digests checked.
 
     Raises BundleError.
     """
@@ -204,7 +197,7 @@ def checked_bundle(path: Path) -> Iterator[tuple[Manifest, sqlite3.Connection]]:
                 ) from exc
             except (DatabaseError, sqlite3.Error) as exc:
                 raise _damaged(path, str(exc).replace(str(excerpt), _DATABASE)) from exc
-            yield manifest, connection
+            yield connection
 
 
 def _damaged(path: Path, why: str) -> BundleError:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ingest.database.choice import choose_labels
+from ingest.database.choice import NameChoice, choose_labels
 from ingest.database.late_results import KnownJob, find_jobs
 from ingest.database.read import read_result_set
 from ingest.database.states import RunRef, make_state_table
 from ingest.exchange.metric_files import FileChoice, FileMetrics, read_metric_file
+from ingest.metrics import ResultSet
 from ingest.study.combination import Combination, select_names
 
 _STATE = "check_state"
@@ -54,17 +55,8 @@ class CheckReport:
         return sum(difference.kind is kind for difference in self.differences)
 
 
-@dataclass(frozen=True)
-class CheckChoice:
-    """What is compared, as in an export: comma lists and globs, all where empty."""
-
-    countries: Sequence[str] = ()
-    scenarios: Sequence[str] = ()
-    labels: Sequence[str] = ()
-
-
 def check_files(
-    connection: sqlite3.Connection, run: RunRef, paths: Sequence[Path], choice: CheckChoice
+    connection: sqlite3.Connection, run: RunRef, paths: Sequence[Path], choice: NameChoice
 ) -> CheckReport:
     """CSV files compared with the state as of a run, number by number, to the last bit.
 
@@ -72,9 +64,10 @@ def check_files(
     are one export together: what the state has and none of them is a difference too.
     Raises ConfigError: a file that cannot be read, a name that matches nothing.
     """
-    checker = _Checker(connection, run, choice)
-    files = [found for path in paths for found in read_metric_file(path, checker.file_choice)]
-    checker.jobs = find_jobs(connection, [file.ulid for file in files if file.ulid])
+    of_files = FileChoice(_only(choice.countries), _only(choice.scenarios), columns_win=True)
+    files = [found for path in paths for found in read_metric_file(path, of_files)]
+    jobs = find_jobs(connection, [file.ulid for file in files if file.ulid])
+    checker = _Checker(connection, run, choice, jobs)
     differences = []
     for file in files:
         differences += checker.differences(file)
@@ -87,17 +80,19 @@ def check_files(
 class _Checker:
     """Compares file by file, and remembers how many numbers were equal."""
 
-    def __init__(self, connection: sqlite3.Connection, run: RunRef, choice: CheckChoice) -> None:
-        self._connection = connection
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        run: RunRef,
+        choice: NameChoice,
+        jobs: Mapping[str, KnownJob],
+    ) -> None:
+        self._connection, self._jobs = connection, jobs
         self._state = _read_state(connection, run)
         self._countries = _chosen(choice.countries, [c.country for c in self._state], "country")
         self._scenarios = _chosen(choice.scenarios, [c.scenario for c in self._state], "scenario")
         self._labels = set(choose_labels(connection, choice.labels)) if choice.labels else None
         self.equal = 0
-        self.jobs: Mapping[str, KnownJob] = {}
-        self.file_choice = FileChoice(
-            country=_only(choice.countries), scenario=_only(choice.scenarios), columns_win=True
-        )
 
     def _wants(self, combination: Combination) -> bool:
         return (self._countries is None or combination.country in self._countries) and (
@@ -109,7 +104,7 @@ class _Checker:
         if file.combination is not None and not self._wants(file.combination):
             return []
         combination, set_id = self._job_of(file)
-        in_file = self._numbers({(m[0], m[1]): m[2] for m in file.result_set})
+        in_file = self._numbers(file.result_set)
         stored = self._stored(set_id) if set_id is not None else {}
         found = list(_compare(file.path.name, str(combination or file.ulid), in_file, stored))
         self.equal += len(in_file.keys() | stored.keys()) - len(found)
@@ -120,7 +115,7 @@ class _Checker:
         if file.ulid is None:
             assert file.combination is not None
             return file.combination, self._state.get(file.combination)
-        job = self.jobs.get(file.ulid)
+        job = self._jobs.get(file.ulid)
         return (job.combination, job.result_set_id) if job else (file.combination, None)
 
     def left_out(self, files: Sequence[FileMetrics]) -> list[Difference]:
@@ -134,13 +129,11 @@ class _Checker:
         return found
 
     def _stored(self, set_id: int) -> Numbers:
-        stored = read_result_set(self._connection, set_id)
-        return self._numbers({(m[0], m[1]): m[2] for m in stored})
+        return self._numbers(read_result_set(self._connection, set_id))
 
-    def _numbers(self, numbers: Numbers) -> Numbers:
-        if self._labels is None:
-            return numbers
-        return {key: value for key, value in numbers.items() if key[0] in self._labels}
+    def _numbers(self, results: ResultSet) -> Numbers:
+        labels = self._labels
+        return {(m[0], m[1]): m[2] for m in results if labels is None or m[0] in labels}
 
 
 def _read_state(connection: sqlite3.Connection, run: RunRef) -> dict[Combination, int | None]:

@@ -12,20 +12,14 @@ from pathlib import Path
 from typing import TextIO
 
 from ingest.database.choice import Chosen, ResultRow, read_rows, read_years
-from ingest.database.read import read_study_name as study_of_run
-from ingest.database.states import RunRef
+from ingest.database.read import read_study_name
 from ingest.errors import ConfigError
 from ingest.exchange.bundle import write_bundle
 from ingest.exchange.whole_file import whole_file
 from ingest.text.numbers import count_text
 
-UNKNOWN_UNIT = "unknown"
+UNKNOWN = "unknown"
 _PARQUET_ROWS = 100_000
-
-
-def read_study_name(connection: sqlite3.Connection, run: RunRef) -> str:
-    """The name of the study that a run was of; "unknown" where it was not recorded."""
-    return study_of_run(connection, run.run_id) or "unknown"
 
 
 def read_units(connection: sqlite3.Connection) -> dict[str, str]:
@@ -72,7 +66,7 @@ def write_iamc(
         years,
         file,
         head,
-        lambda series: (model, series[1], series[0], series[2], units.get(series[2], UNKNOWN_UNIT)),
+        lambda series: (model, series[1], series[0], series[2], units.get(series[2], UNKNOWN)),
     )
 
 
@@ -176,8 +170,8 @@ def _write_wide(connection: sqlite3.Connection, chosen: Chosen, file: TextIO) ->
 
 def _write_iamc(connection: sqlite3.Connection, chosen: Chosen, file: TextIO) -> str:
     rows, years = read_rows(connection, chosen), read_years(connection, chosen)
-    model, units = read_study_name(connection, chosen.run), read_units(connection)
-    return _numbers(write_iamc(rows, years, file, model=model, units=units))
+    model = read_study_name(connection, chosen.run.run_id) or UNKNOWN
+    return _numbers(write_iamc(rows, years, file, model=model, units=read_units(connection)))
 
 
 def _write_bundle(connection: sqlite3.Connection, chosen: Chosen, path: Path) -> str:

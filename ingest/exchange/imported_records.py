@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ingest.database.imports import ImportedRun, MetricsOf
 from ingest.errors import ConfigError
-from ingest.text.numbers import count_text
+from ingest.executors.job_name import is_ulid, parse_job_name
+from ingest.text.numbers import at_most, count_text
 
 
 class ImportFileError(ConfigError):
@@ -18,26 +19,35 @@ class ImportFileError(ConfigError):
 class Recorded:
     """Runs in the order in which they happened; metrics gives what is recorded of a job.
 
-    warnings: what is odd in the file and what became of it, one line each.
+    oddities: what else is odd in the file and what became of it, one line each.
     """
 
     runs: Sequence[ImportedRun]
     metrics: MetricsOf
-    warnings: Sequence[str]
+    oddities: Sequence[str] = ()
 
     @property
     def job_count(self) -> int:
         """How many jobs the file records."""
         return sum(len(run.jobs) for run in self.runs)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What is odd in the file and what became of it, one line each."""
+        jobs = [job for run in self.runs for job in run.jobs if not job.has_ulid]
+        names = [f"{job.combination} ({job.ulid!r})" for job in jobs]
+        return [*self.oddities, *describe(names, "job", "without a ULID, kept as found")]
 
-def describe(found: Sequence[object], noun: str, what: str, limit: int = 3) -> list[str]:
+
+def ulid_in(text: str) -> str | None:
+    """The ULID that a text is, or that the job name in it holds; None for other texts."""
+    name = parse_job_name(text)
+    return name.ulid if name else text if is_ulid(text) else None
+
+
+def describe(found: Sequence[object], noun: str, what: str) -> list[str]:
     """One warning about the things found, with the first few of them; none where there are none.
 
     noun: as for count_text. what: the rest of the sentence.
     """
-    if not found:
-        return []
-    more = f" and {len(found) - limit:,} more" if len(found) > limit else ""
-    names = ", ".join(map(str, found[:limit]))
-    return [f"{count_text(len(found), noun)} {what}: {names}{more}"]
+    return [f"{count_text(len(found), noun)} {what}: {at_most(found)}"] if found else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -11,19 +10,18 @@ from typing import NamedTuple
 
 from ingest.database.imports import UNKNOWN_COMMIT, ImportedJob, ImportedRun
 from ingest.database.records import JobStatus, RunStatus
-from ingest.exchange.imported_records import ImportFileError, Recorded, describe
-from ingest.executors.job_name import is_ulid, parse_job_name
+from ingest.exchange.imported_records import ImportFileError, Recorded, ulid_in
 from ingest.study.combination import Combination
 from ingest.study.json_files import sha256_text
+from ingest.text.csv_rows import read_csv
+from ingest.text.numbers import at_most
 
 COLUMNS = ("ulid", "timestamp", "country", "scenario")
-_SHOWN_ROWS = 5
 
 
 class ListRow(NamedTuple):
-    """One row of a list, and the line it stands in."""
+    """One row of a list."""
 
-    line: int
     ulid: str
     timestamp: str
     country: str
@@ -35,40 +33,31 @@ def read_job_list(path: Path) -> Recorded:
 
     A pair of country and scenario stands once in a run: where it stands again, a further run
     begins, so a later attempt is the newer one. Times stay the texts that they are.
-    Raises ImportFileError: not such a list, or rows with other numbers of cells or blank ones.
+    Raises ConfigError: no such list, or rows that are cut off or have blank cells.
     """
     rows = _read_rows(path)
-    runs = [_run(path, group) for group in _split(_without_repeats(_in_order(rows)))]
-    without_ulid = [job for run in runs for job in run.jobs if not job.has_ulid]
-    names = [f"{job.combination} ({job.ulid!r})" for job in without_ulid]
-    warnings = describe(names, "job", "without a ULID, kept as found")
-    return Recorded(runs, lambda run, job: None, warnings)
+    once = dict.fromkeys(_in_order(rows))  # a row that stands twice is the same job
+    runs = [_run(path, group) for group in _split(once)]
+    return Recorded(runs, lambda run, job: None)
 
 
 def _read_rows(path: Path) -> list[ListRow]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            missing = [column for column in COLUMNS if column not in header]
-            if missing:
-                raise ImportFileError(_wrong_header(path, header, missing))
-            positions = [header.index(column) for column in COLUMNS]
-            cells = [(reader.line_num, row) for row in reader if any(c.strip() for c in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise ImportFileError(f"{path} cannot be read: {exc}; nothing was changed") from exc
+    header, rows = read_csv(path)
+    missing = [column for column in COLUMNS if column not in header]
+    if missing:
+        raise ImportFileError(_wrong_header(path, header, missing))
+    positions = [header.index(column) for column in COLUMNS]
     bad = [
         f"line {line}: {','.join(row)!r:.80}"
-        for line, row in cells
+        for line, row in rows
         if len(row) != len(header) or not all(row[p].strip() for p in positions)
     ]
     if bad:
-        more = f"; and {len(bad) - _SHOWN_ROWS} more" if len(bad) > _SHOWN_ROWS else ""
         raise ImportFileError(
             f"{path} has rows that are cut off or have blank cells: "
-            f"{'; '.join(bad[:_SHOWN_ROWS])}{more}; nothing was changed"
+            f"{at_most(bad, 5, '; ')}; nothing was changed"
         )
-    return [ListRow(line, *(row[p].strip() for p in positions)) for line, row in cells]
+    return [ListRow(*(row[p].strip() for p in positions)) for _, row in rows]
 
 
 def _wrong_header(path: Path, header: list[str], missing: list[str]) -> str:
@@ -90,15 +79,6 @@ def _in_order(rows: list[ListRow]) -> list[ListRow]:
     except (ValueError, TypeError):  # no time, or one with a time zone beside one without
         return rows
     return [rows[number] for number in order]
-
-
-def _without_repeats(rows: Iterable[ListRow]) -> Iterator[ListRow]:
-    """Each job once: a row that stands twice is the same job."""
-    seen = set()
-    for row in rows:
-        if row[1:] not in seen:
-            seen.add(row[1:])
-            yield row
 
 
 def _split(rows: Iterable[ListRow]) -> Iterator[list[ListRow]]:
@@ -127,12 +107,12 @@ def _run(path: Path, rows: list[ListRow]) -> ImportedRun:
 
 
 def _job(row: ListRow) -> ImportedJob:
-    name = parse_job_name(row.ulid)
+    ulid = ulid_in(row.ulid)
     return ImportedJob(
         combination=Combination(row.country, row.scenario),
-        ulid=name.ulid if name else row.ulid,
+        ulid=ulid or row.ulid,
         job_status=JobStatus.SUCCESS,
         completed_at=row.timestamp,
-        job_name=row.ulid if name else None,
-        has_ulid=name is not None or is_ulid(row.ulid),
+        job_name=None if ulid in (None, row.ulid) else row.ulid,
+        has_ulid=ulid is not None,
     )

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from ingest.analytics.parse import RawRow, ShortRow
 from ingest.analytics.validate import validate_rows
 from ingest.errors import AnalyticsError
-from ingest.exchange.imported_records import ImportFileError
-from ingest.executors.job_name import is_ulid, parse_job_name
+from ingest.exchange.imported_records import ImportFileError, ulid_in
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
+from ingest.text.csv_rows import read_csv
 
 YEAR, DATE, AUTHOR = "timestamp_year", "timestamp", "author"
 # The options that say it, for a command about one combination and for one about many.
@@ -63,7 +61,11 @@ class _Job:
     """The rows of one combination while a file is read."""
 
     rows: list[RawRow] = field(default_factory=list)
-    authors: dict[str, int] = field(default_factory=dict)
+    authors: set[str] = field(default_factory=set)
+
+
+_Key = tuple[str | None, str | None]
+"""Country and scenario of a job, as far as they are known."""
 
 
 def read_metric_file(path: Path, choice: FileChoice = FileChoice()) -> list[FileMetrics]:
@@ -71,117 +73,110 @@ def read_metric_file(path: Path, choice: FileChoice = FileChoice()) -> list[File
 
     Columns: element_label, value, and timestamp_year or a date timestamp; country, scenario and
     author where it has them. A file named {ulid}.csv is of that job.
-    Raises ImportFileError with the first bad rows and their lines; whose numbers they are unknown.
+    Raises ConfigError: bad rows, the first of them with their lines; nothing says whose they are.
     """
-    header, rows = _read_cells(path)
-    columns = _columns(path, header)
-    ulid = _ulid_of(path)
-    _check_choice(path, columns, choice, ulid)
-    jobs: dict[tuple[str | None, str | None], _Job] = {}
-    for line, cells in rows:
-        _add_row(jobs, line, cells, len(header), columns, choice)
-    if not jobs:
-        raise ImportFileError(f"{path} has no row; nothing was changed")
-    has_columns = "country" in columns and "scenario" in columns
-    return [_file_metrics(path, key, job, choice, ulid, has_columns) for key, job in jobs.items()]
+    return _Reader(path, choice).read()
 
 
-def _file_metrics(
-    path: Path,
-    key: tuple[str | None, str | None],
-    job: _Job,
-    choice: FileChoice,
-    ulid: str | None,
-    has_columns: bool,
-) -> FileMetrics:
-    author = _author(path, job, choice)  # first: two authors' numbers contradict each other
-    combination = _combination(path, *key, job)
-    return FileMetrics(path, _result_set(path, job), combination, ulid, author, has_columns)
+class _Reader:
+    """Reads one file; its rows are gathered by what country and scenario they name."""
 
+    def __init__(self, path: Path, choice: FileChoice) -> None:
+        self._path, self._choice = path, choice
+        self._header, self._rows = read_csv(path)
+        self._columns = self._find_columns()
+        self._ulid = ulid_in(path.stem)
+        self._jobs: dict[_Key, _Job] = {}
 
-def _read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and the other rows that are not blank, with the line each begins in."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            return header, list(_numbered(reader))
-    except OSError as exc:
-        raise ImportFileError(f"{path} cannot be read: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise ImportFileError(f"{path} is not UTF-8 text (byte {exc.start + 1})") from exc
-    except csv.Error as exc:
-        raise ImportFileError(f"{path} is broken or cut-off CSV: {exc}") from exc
+    def read(self) -> list[FileMetrics]:
+        """The numbers by job; see read_metric_file."""
+        self._check_choice()
+        for line, cells in self._rows:
+            self._add_row(line, cells)
+        if not self._jobs:
+            raise ImportFileError(f"{self._path} has no row; nothing was changed")
+        return [self._file_metrics(key, job) for key, job in self._jobs.items()]
 
+    def _find_columns(self) -> dict[str, int]:
+        """Where each known column stands."""
+        header = self._header
+        twice = [name for name in _KNOWN if header.count(name) > 1]
+        missing = [name for name in ("element_label", "value") if name not in header]
+        if YEAR not in header and DATE not in header:
+            missing.append(f"{YEAR} (or a date {DATE})")
+        if missing or twice:
+            wrong = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(twice)} twice"
+            raise ImportFileError(f"{self._path} {wrong}: its header is {','.join(header)!r:.120}")
+        return {name: header.index(name) for name in _KNOWN if name in header}
 
-def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
-    line = reader.line_num + 1
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield line, cells
-        line = reader.line_num + 1
+    def _check_choice(self) -> None:
+        """Country and scenario each from one place, a column or an option; a ULID needs neither."""
+        choice, columns = self._choice, self._columns
+        for name, chosen in (("country", choice.country), ("scenario", choice.scenario)):
+            if chosen and name in columns and not choice.columns_win:
+                raise ImportFileError(
+                    f"{self._path} has a column {name}: leave out --{name} {chosen}"
+                )
+            other = "scenario" if name == "country" else "country"
+            begun = other in columns or (getattr(choice, other) and not choice.columns_win)
+            if not chosen and name not in columns and (self._ulid is None or begun):
+                raise ImportFileError(
+                    f"{self._path} does not say of which {name} its numbers are: add "
+                    f"{_OPTIONS[choice.columns_win][name]}, or a column {name}"
+                )
+        if choice.author and AUTHOR not in columns:
+            raise ImportFileError(f"{self._path} has no column {AUTHOR}: leave out --author")
 
+    def _add_row(self, line: int, cells: Sequence[str]) -> None:
+        choice, width = self._choice, len(self._header)
+        if len(cells) != width:
+            # reported with the other bad rows of the job before it
+            key = next(reversed(self._jobs), (choice.country, choice.scenario))
+            row = RawRow(line, ShortRow(len(cells), width), None, None)
+            self._jobs.setdefault(key, _Job()).rows.append(row)
+            return
+        found = {name: cells[position].strip() for name, position in self._columns.items()}
+        author = found.get(AUTHOR, "")
+        key = (found.get("country", choice.country), found.get("scenario", choice.scenario))
+        job = self._jobs.setdefault(key, _Job())
+        job.authors.add(author)
+        if choice.author is None or author == choice.author:
+            year = found[YEAR] if YEAR in found else _year_of(found[DATE])
+            job.rows.append(RawRow(line, found["element_label"], year, found["value"]))
 
-def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
-    """Where each known column stands."""
-    twice = [name for name in _KNOWN if header.count(name) > 1]
-    missing = [name for name in ("element_label", "value") if name not in header]
-    if YEAR not in header and DATE not in header:
-        missing.append(f"{YEAR} (or a date {DATE})")
-    if missing or twice:
-        wrong = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(twice)} twice"
-        raise ImportFileError(f"{path} {wrong}: its header is {','.join(header)!r:.120}")
-    return {name: header.index(name) for name in _KNOWN if name in header}
+    def _file_metrics(self, key: _Key, job: _Job) -> FileMetrics:
+        author = self._author(job)  # first: two authors' numbers contradict each other
+        combination = self._combination(key, job)
+        has_columns = "country" in self._columns and "scenario" in self._columns
+        try:
+            result_set = validate_rows(job.rows)
+        except AnalyticsError as exc:
+            message = str(exc).replace(" in the results: ", ": ", 1)
+            raise ImportFileError(f"{self._path}: {message}; nothing was changed") from exc
+        return FileMetrics(self._path, result_set, combination, self._ulid, author, has_columns)
 
-
-def _ulid_of(path: Path) -> str | None:
-    """The ULID that a file's name is, or that the job name in it holds."""
-    name = parse_job_name(path.stem)
-    if name is not None:
-        return name.ulid
-    return path.stem if is_ulid(path.stem) else None
-
-
-def _check_choice(
-    path: Path, columns: Mapping[str, int], choice: FileChoice, ulid: str | None
-) -> None:
-    """Country and scenario each from one place, a column or an option; a ULID needs neither."""
-    for name, chosen in (("country", choice.country), ("scenario", choice.scenario)):
-        if chosen and name in columns and not choice.columns_win:
-            raise ImportFileError(f"{path} has a column {name}: leave out --{name} {chosen}")
-        other = "scenario" if name == "country" else "country"
-        begun = other in columns or (getattr(choice, other) and not choice.columns_win)
-        if not chosen and name not in columns and (ulid is None or begun):
+    def _author(self, job: _Job) -> str | None:
+        """Whose numbers they are, where the file says so: one author, or the chosen one."""
+        if self._choice.author is not None:
+            return self._choice.author
+        if len(job.authors) > 1:
+            names = ", ".join(repr(name) for name in sorted(job.authors))
             raise ImportFileError(
-                f"{path} does not say of which {name} its numbers are: add "
-                f"{_OPTIONS[choice.columns_win][name]}, or a column {name}"
+                f"{self._path} has numbers of several authors ({names}): choose one with "
+                "--author NAME; nothing was changed"
             )
-    if choice.author and AUTHOR not in columns:
-        raise ImportFileError(f"{path} has no column {AUTHOR}: leave out --author")
+        return next(iter(job.authors), "") or None
 
-
-def _add_row(
-    jobs: dict[tuple[str | None, str | None], _Job],
-    line: int,
-    cells: Sequence[str],
-    width: int,
-    columns: Mapping[str, int],
-    choice: FileChoice,
-) -> None:
-    if len(cells) != width:
-        # reported with the other bad rows of the job before it
-        key = next(reversed(jobs), (choice.country, choice.scenario))
-        row = RawRow(line, ShortRow(len(cells), width), None, None)
-        jobs.setdefault(key, _Job()).rows.append(row)
-        return
-    found = {name: cells[position].strip() for name, position in columns.items()}
-    author = found.get(AUTHOR, "")
-    key = (found.get("country", choice.country), found.get("scenario", choice.scenario))
-    job = jobs.setdefault(key, _Job())
-    job.authors.setdefault(author, line)
-    if choice.author is None or author == choice.author:
-        year = found[YEAR] if YEAR in found else _year_of(found[DATE])
-        job.rows.append(RawRow(line, found["element_label"], year, found["value"]))
+    def _combination(self, key: _Key, job: _Job) -> Combination | None:
+        country, scenario = key
+        if country is None or scenario is None:
+            return None
+        if not country or not scenario:
+            line = job.rows[0].line if job.rows else "?"
+            raise ImportFileError(
+                f"{self._path}, line {line}: country or scenario is blank; nothing was changed"
+            )
+        return Combination(country, scenario)
 
 
 def _year_of(text: str) -> str:
@@ -190,37 +185,3 @@ def _year_of(text: str) -> str:
         return str(datetime.fromisoformat(text).year)
     except ValueError:
         return text
-
-
-def _result_set(path: Path, job: _Job) -> ResultSet:
-    try:
-        return validate_rows(job.rows)
-    except AnalyticsError as exc:
-        message = str(exc).replace(" in the results: ", ": ", 1)
-        raise ImportFileError(f"{path}: {message}; nothing was changed") from exc
-
-
-def _combination(
-    path: Path, country: str | None, scenario: str | None, job: _Job
-) -> Combination | None:
-    if country is None or scenario is None:
-        return None
-    if not country or not scenario:
-        line = job.rows[0].line if job.rows else "?"
-        raise ImportFileError(
-            f"{path}, line {line}: country or scenario is blank; nothing was changed"
-        )
-    return Combination(country, scenario)
-
-
-def _author(path: Path, job: _Job, choice: FileChoice) -> str | None:
-    """Whose numbers they are, where the file says so: one author, or the one that was chosen."""
-    if choice.author is not None:
-        return choice.author
-    if len(job.authors) > 1:
-        names = ", ".join(repr(name) for name in job.authors)
-        raise ImportFileError(
-            f"{path} has numbers of several authors ({names}): choose one with --author NAME; "
-            "nothing was changed"
-        )
-    return next(iter(job.authors), "") or None

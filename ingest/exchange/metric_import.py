@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ulid import ULID
 
-from ingest.database import ValidationDatabase
+from ingest.database.connection import Database
 from ingest.database.imports import (
     EXECUTOR,
     UNKNOWN_COMMIT,
-    ImportContext,
     ImportedJob,
     ImportedRun,
     ImportReport,
+    StudyNames,
     import_jobs,
 )
 from ingest.database.late_results import KnownJob, attach_results, find_jobs
@@ -29,20 +29,6 @@ from ingest.study.json_files import canonical_json, sha256_text
 
 Matches = Sequence[tuple[FileMetrics, KnownJob | None]]
 """The numbers of each file with the job here that they are of, where there is one."""
-
-
-@dataclass(frozen=True)
-class MetricsReport:
-    """attached: known jobs that got metrics. run_id, added: the run made for the others.
-
-    known: those that were here already.
-    """
-
-    attached: int
-    run_id: int | None
-    added: int
-    known: int
-    new_result_sets: int
 
 
 def match_jobs(connection: sqlite3.Connection | None, files: Sequence[FileMetrics]) -> Matches:
@@ -92,10 +78,9 @@ def _check_job(file: FileMetrics, job: KnownJob) -> None:
 
 
 def store_metrics(
-    database: ValidationDatabase, matches: Matches, context: ImportContext, timestamp: str
-) -> MetricsReport:
+    db: Database, matches: Matches, names: StudyNames, timestamp: str
+) -> ImportReport:
     """Metrics to their jobs, the others as a run of their own; all or nothing."""
-    db = database.db
     lacking = [(file, job) for file, job in matches if job is not None and job.lacks_results]
     with db.atomic():
         stored = [
@@ -109,14 +94,11 @@ def store_metrics(
             for file, job in matches
             if job is None and file.combination is not None and not _is_here(db.conn, file)
         ]
-        report = _import_run(database, new, context, timestamp) if new else ImportReport()
-    return MetricsReport(
-        attached=len(lacking),
-        run_id=next(iter(report.added), None),
-        added=len(new),
-        known=len(matches) - len(lacking) - len(new),
-        new_result_sets=report.new_result_sets + sum(result.is_new for result in stored),
-    )
+        report = _import_run(db, new, names, timestamp) if new else ImportReport()
+    report.known = len(matches) - len(new)
+    report.completed = len(lacking)
+    report.new_result_sets += sum(result.is_new for result in stored)
+    return report
 
 
 def _is_here(connection: sqlite3.Connection, file: FileMetrics) -> bool:
@@ -129,9 +111,9 @@ def _is_here(connection: sqlite3.Connection, file: FileMetrics) -> bool:
 
 
 def _import_run(
-    database: ValidationDatabase,
+    db: Database,
     files: Sequence[tuple[Combination, FileMetrics]],
-    context: ImportContext,
+    names: StudyNames,
     timestamp: str,
 ) -> ImportReport:
     """One run with a job for the numbers of each file."""
@@ -158,4 +140,4 @@ def _import_run(
         jobs=jobs,
         finished_at=timestamp,
     )
-    return import_jobs(database.db, [run], lambda run, job: results[job.ulid], context)
+    return import_jobs(db, [run], lambda run, job: results[job.ulid], names)

@@ -15,8 +15,7 @@ from ingest.database.imports import END_NOT_RECORDED, UNKNOWN_COMMIT, ImportedJo
 from ingest.database.records import JobStatus, RunStatus
 from ingest.database.rows import read_dicts
 from ingest.errors import AnalyticsError
-from ingest.exchange.imported_records import ImportFileError, Recorded, describe
-from ingest.executors.job_name import is_ulid, parse_job_name
+from ingest.exchange.imported_records import ImportFileError, Recorded, describe, ulid_in
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
@@ -34,6 +33,23 @@ _COLUMNS = {
     ),
 }  # fmt: skip
 _WITHOUT_TIME = ""
+_ODD_STATUS = "with an unknown status, kept as failed"
+_UNFINISHED = "whose end was not recorded, kept as cancelled"
+_METRICS_LEFT_OUT = {
+    ("job", "whose metrics have another ULID, left out"): """
+        SELECT DISTINCT m.country || ' / ' || m.scenario || ' (' || m.ulid || ')'
+          FROM metrics AS m JOIN job_results AS j USING (run_id, country, scenario)
+         WHERE substr(m.ulid, -26) <> substr(j.ulid, -26)""",
+    ("metric row", "with a bad year or value, left out"): """
+        SELECT country || ' / ' || scenario || ' ' || element_label FROM metrics
+         WHERE typeof(value) NOT IN ('real', 'integer') OR abs(value) > 1.8e308
+            OR typeof(timestamp_year) NOT IN ('integer', 'real')
+            OR timestamp_year NOT BETWEEN 1900 AND 2300""",
+    ("job", "without success but with metrics, left out"): """
+        SELECT DISTINCT country || ' / ' || scenario FROM metrics
+          JOIN job_results USING (run_id, country, scenario)
+         WHERE lower(trim(job_status)) <> 'success'""",
+}
 
 Row = dict[str, Any]
 
@@ -63,9 +79,7 @@ class _OriginalReader:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection, self._path = connection, path
         self._warnings: list[str] = []
-        self._without_ulid: list[str] = []
-        self._odd_status: list[str] = []
-        self._unfinished: list[str] = []
+        self._odd: dict[str, list[str]] = {_ODD_STATUS: [], _UNFINISHED: []}
 
     def read(self) -> Recorded:
         """All runs with their jobs; see read_original."""
@@ -73,14 +87,11 @@ class _OriginalReader:
             self._check_columns(table, columns)
         runs = [self._run(row) for row in self._rows("validation_runs")]
         runs += self._orphan_runs()
-        self._warnings += describe(self._without_ulid, "job", "without a ULID, kept as found")
-        self._warnings += describe(
-            self._odd_status, "job", "with an unknown status, kept as failed"
-        )
-        self._warnings += describe(
-            self._unfinished, "job", "whose end was not recorded, kept as cancelled"
-        )
-        self._warnings += self._metrics_left_out()
+        for what, jobs in self._odd.items():
+            self._warnings += describe(jobs, "job", what)
+        for (noun, what), query in _METRICS_LEFT_OUT.items():
+            left_out = [text for (text,) in self._connection.execute(query)]
+            self._warnings += describe(left_out, noun, what)
         return Recorded(runs, self._metrics, self._warnings)
 
     def _check_columns(self, table: str, needed: tuple[str, ...]) -> None:
@@ -165,30 +176,25 @@ class _OriginalReader:
         )
         made = [self._job(row) for row in without_job]
         names = [job.combination for job in made]
-        self._warnings += describe(
-            names, "job", f"of run {run_id} with metrics alone, kept as success"
-        )
+        what = f"of run {run_id} with only metrics, kept as success"
+        self._warnings += describe(names, "job", what)
         return jobs + made
 
     def _job(self, row: Row) -> ImportedJob:
         combination = Combination(_text(row["country"]) or "", _text(row["scenario"]) or "")
         found = (_text(row["ulid"]) or "").strip()
-        name = parse_job_name(found)
-        has_ulid = name is not None or is_ulid(found)
-        ulid = name.ulid if name else found
-        if not has_ulid:
-            self._without_ulid.append(f"{combination} ({found!r})")
+        ulid = ulid_in(found)
         status, kind, error = self._status(combination, row["job_status"])
         return ImportedJob(
             combination=combination,
-            ulid=ulid,
+            ulid=ulid or found,
             job_status=status,
             submitted_at=_text(row["submitted_at"]),
             completed_at=_text(row["completed_at"]),
-            job_name=None if found == ulid and has_ulid else found,
+            job_name=None if found == ulid else found,
             error_kind=kind,
             error=error,
-            has_ulid=has_ulid,
+            has_ulid=ulid is not None,
         )
 
     def _status(
@@ -199,11 +205,11 @@ class _OriginalReader:
         try:
             status = JobStatus(words)
         except ValueError:
-            self._odd_status.append(f"{combination} ({recorded!r})")
+            self._odd[_ODD_STATUS].append(f"{combination} ({recorded!r})")
             return JobStatus.FAILED, "unknown status", f"recorded with the status {recorded!r}"
         if status.is_final:
             return status, None, None
-        self._unfinished.append(f"{combination} ({words})")
+        self._odd[_UNFINISHED].append(f"{combination} ({words})")
         return JobStatus.CANCELLED, END_NOT_RECORDED, f"recorded with the status {words!r}"
 
     # --- metrics ----------------------------------------------------------------------------------
@@ -224,34 +230,8 @@ class _OriginalReader:
             return None
         try:
             return validate_rows(raw, on_bad_rows="skip", row_word="row")
-        except AnalyticsError:  # no good row at all; reported by _metrics_left_out
+        except AnalyticsError:  # no good row at all; _METRICS_LEFT_OUT has a warning about them
             return None
-
-    def _metrics_left_out(self) -> list[str]:
-        """Warnings about metrics that do not come in: bad ones, of failed jobs, of other jobs."""
-        bad = self._connection.execute(
-            """SELECT country || ' / ' || scenario || ' ' || element_label FROM metrics
-                WHERE typeof(value) NOT IN ('real', 'integer') OR abs(value) > 1.8e308
-                   OR typeof(timestamp_year) NOT IN ('integer', 'real')
-                   OR timestamp_year NOT BETWEEN 1900 AND 2300"""
-        ).fetchall()
-        failed = self._connection.execute(
-            """SELECT DISTINCT country || ' / ' || scenario FROM metrics
-                 JOIN job_results USING (run_id, country, scenario)
-                WHERE lower(trim(job_status)) <> 'success'"""
-        ).fetchall()
-        others = self._connection.execute(
-            """SELECT DISTINCT m.country || ' / ' || m.scenario || ' (' || m.ulid || ')'
-                 FROM metrics AS m JOIN job_results AS j USING (run_id, country, scenario)
-                WHERE substr(m.ulid, -26) <> substr(j.ulid, -26)"""
-        ).fetchall()
-        return [
-            *describe(
-                [row[0] for row in others], "job", "whose metrics have another ULID, left out"
-            ),
-            *describe([row[0] for row in bad], "metric row", "with a bad year or value, left out"),
-            *describe([row[0] for row in failed], "job", "no success but with metrics, left out"),
-        ]
 
 
 def _text(value: object) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -11,9 +9,10 @@ from dataclasses import dataclass
 
 from ingest.errors import ConfigError
 from ingest.study.country import check_iso3
+from ingest.text.csv_rows import parse_csv
+from ingest.text.numbers import at_most, count_text
 from ingest.text.suggest import did_you_mean
 
-_SHOWN_ROWS = 5
 _NUMBER = re.compile(
     r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?([eE][+-]?\d+)?|[+-]?\.\d+([eE][+-]?\d+)?"
 )
@@ -76,7 +75,11 @@ def parse_reference(
     Raises ConfigError (with the first five bad rows and their line numbers): a row with too few or
     too many cells, no ISO3 code, a country twice, a cell that is no number.
     """
-    header, rows = _read_rows(raw, where)
+    header, rows = parse_csv(raw, where)
+    if not header:
+        raise ConfigError(
+            f"{where} is empty. Write a header ISO3,SCENARIO,... and a row for each country"
+        )
     mapping = _choose_columns(header, where, columns, iso3_column)
     values: list[ReferenceValue] = []
     without: list[tuple[str, str]] = []
@@ -95,26 +98,11 @@ def parse_reference(
         except _BadRowError as exc:
             problems.append(f"line {line}: {exc}")
     if problems:
-        raise ConfigError(f"{where}: {_problems(problems)}. Nothing was stored")
+        rows_text = count_text(len(problems), "bad row")
+        raise ConfigError(f"{where}: {rows_text}: {at_most(problems, 5, '; ')}. Nothing was stored")
     if not values:
         raise ConfigError(f"{where} has no figure in {', '.join(mapping)}. Nothing was stored")
     return ReferenceTable(tuple(values), tuple(without))
-
-
-def _read_rows(raw: bytes, where: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and each row that is not blank with its line number."""
-    try:
-        reader = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
-        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{where} is not UTF-8 text: {exc.reason} at byte {exc.start}") from exc
-    except csv.Error as exc:
-        raise ConfigError(f"{where} cannot be read as CSV, line {reader.line_num}: {exc}") from exc
-    if not rows:
-        raise ConfigError(
-            f"{where} is empty. Write a header ISO3,SCENARIO,... and a row for each country"
-        )
-    return [cell.strip() for cell in rows[0][1]], rows[1:]
 
 
 def _choose_columns(
@@ -165,10 +153,3 @@ def _number(column: str, text: str) -> float | None:
     if not math.isfinite(number):
         raise _BadRowError(f"{column} is {text!r:.40}, not a number")
     return number or None
-
-
-def _problems(problems: Sequence[str]) -> str:
-    noun = "row" if len(problems) == 1 else "rows"
-    more = len(problems) - _SHOWN_ROWS
-    text = "; ".join(problems[:_SHOWN_ROWS])
-    return f"{len(problems):,} bad {noun}: {text}" + (f"; and {more:,} more" if more > 0 else "")

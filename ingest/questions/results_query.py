@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ingest.changes.diff import Tolerances, diff_states
-from ingest.database.choice import ResultRow, choose_labels, choose_results, read_rows
+from ingest.database.choice import NameChoice, ResultRow, choose_labels, choose_results, read_rows
 from ingest.database.files import open_for_reading
 from ingest.database.read import read_failure_causes, read_jobs, read_run
 from ingest.database.states import resolve_run
@@ -258,13 +258,8 @@ class ResultsQuery:
         self, run: str | int, countries: Names, scenarios: Names, labels: Names
     ) -> Iterator[Iterator[ResultRow]]:
         with self._connection() as connection:
-            chosen = choose_results(
-                connection,
-                resolve_run(connection, str(run)),
-                countries=_patterns(countries),
-                scenarios=_patterns(scenarios),
-                labels=_patterns(labels),
-            )
+            names = NameChoice(_patterns(countries), _patterns(scenarios), _patterns(labels))
+            chosen = choose_results(connection, resolve_run(connection, str(run)), names)
             yield read_rows(connection, chosen)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MINUS = "\N{MINUS SIGN}"
 NOT_AVAILABLE = "n/a"
@@ -50,6 +50,14 @@ def count_text(number: int, noun: str) -> str:
     """1 series, 1,376 combinations; a noun whose plural is not -s is given as singular|plural."""
     singular, _, plural = noun.partition("|")
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def at_most(items: Sequence[object], limit: int = 3, between: str = ", ") -> str:
+    """The first items of a list, and how many more there are: a, b, c and 1,204 more."""
+    more = len(items) - limit
+    text = between.join(map(str, items[:limit]))
+    last = " and" if between == ", " else f"{between}and"
+    return f"{text}{last} {more:,} more" if more > 0 else text
 
 
 def _four_digits(size: float) -> str:

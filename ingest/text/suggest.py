@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from ingest.text.numbers import at_most
+
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word closest to the given one, or None when none is close."""
@@ -23,5 +25,4 @@ def did_you_mean_or_list(word: str, known: Sequence[str]) -> str:
     """'. Did you mean X?', or '; there are A, B' where none is close: eight of them at most."""
     if match := nearest(word, known):
         return f". Did you mean {match}?"
-    more = f" and {len(known) - 8} more" if len(known) > 8 else ""
-    return f"; there are {', '.join(known[:8])}{more}" if known else "; there are none"
+    return f"; there are {at_most(known, 8) or 'none'}"

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from ingest.dev_server.server import DevServer, results_for_any_ulid
+from ingest.dev_server import DevServer, made_up_rows
 from tests.cloud.driving import LIMIT_S, ingest_output, select
 from tests.conftest import StudyFolder
 
@@ -28,7 +28,7 @@ def test_all_1376_are_filled_interrupted_or_not(real_study: Path, study: StudyFo
     imported = "SELECT count(*), min(length(ulid)), max(length(ulid)) FROM job_results"
     assert select(study.root / "killed.db", imported) == [(1376, 26, 26)]
     assert select(study.root / "killed.db", "SELECT count(*) FROM validation_runs") == [(1,)]
-    with DevServer(results=results_for_any_ulid) as server:
+    with DevServer(results=made_up_rows) as server:
         subprocess.run(backfill_command(server, "undisturbed.db"), cwd=study.root, check=True)
         killed = backfill_command(server, "killed.db")
         for number in range(3):

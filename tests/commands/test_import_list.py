@@ -143,7 +143,7 @@ def test_job_names_and_texts_in_place_of_a_ulid(study: StudyFolder, ingest: Inge
         ),
         (
             f'ulid,timestamp,country,scenario\n{ulid(1)},{MONDAY},"KEN',
-            "list.csv cannot be read: unexpected end of data; nothing was changed",
+            "list.csv is broken or cut-off CSV: unexpected end of data (line 2)",
         ),
     ],
 )

@@ -164,7 +164,7 @@ def test_one_author_of_several_is_chosen(study: StudyFolder, ingest: Ingest) -> 
             "m.csv",
             HEADER + 'X,2025,"1',
             (),
-            "m.csv is broken or cut-off CSV: unexpected end of data",
+            "m.csv is broken or cut-off CSV: unexpected end of data (line 2)",
         ),
         ("m.csv", "\udcff", (), "m.csv is not UTF-8 text (byte 1)"),
     ],

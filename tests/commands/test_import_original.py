@@ -169,13 +169,13 @@ def test_odd_rows_are_told_and_kept(study: StudyFolder, ingest: Ingest) -> None:
     result = ingest("import", "old.db")
     assert result.exit_code == 0
     assert result.stderr.splitlines()[2:] == [
-        "Warning: 1 job of run 1 with metrics alone, kept as success: NAM / null",
+        "Warning: 1 job of run 1 with only metrics, kept as success: NAM / null",
         "Warning: 1 job of a run 7 that the file does not have, kept in a run of their own: "
         "TZA / null",
-        "Warning: 1 job without a ULID, kept as found: KEN / null ('job-17')",
         "Warning: 1 job with an unknown status, kept as failed: UGA / null ('done')",
         "Warning: 1 metric row with a bad year or value, left out: KEN / null Population",
-        "Warning: 1 job no success but with metrics, left out: UGA / null",
+        "Warning: 1 job without success but with metrics, left out: UGA / null",
+        "Warning: 1 job without a ULID, kept as found: KEN / null ('job-17')",
     ]
     rows = query(
         study.database,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from ingest.database import ValidationDatabase
 from ingest.database.changes import replace_series_changes
 from ingest.database.cleanup import (
+    Cleanup,
     CleanupRule,
     clean_up,
     give_space_back,
@@ -307,3 +309,12 @@ def stored_state(path: Path) -> tuple[Any, ...]:
     with closing(ValidationDatabase(path)) as database:
         found = database.stored_state()
     return found.successes, found.failures, found.unfinished
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Cleanup)])
+def test_a_cleanup_that_removes_anything_is_not_empty(name: str) -> None:
+    nothing: dict[str, Any] = {
+        field.name: () if field.name in ("runs", "trimmed_runs") else 0 for field in fields(Cleanup)
+    }
+    assert Cleanup(**nothing).is_empty
+    assert not Cleanup(**nothing | {name: (1,) if nothing[name] == () else 1}).is_empty

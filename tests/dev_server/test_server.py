@@ -18,7 +18,7 @@ import requests
 from ulid import ULID
 
 from ingest.analytics.validate import parse_analytics
-from ingest.dev_server import DevServer, Faults, results_for_any_ulid, results_in
+from ingest.dev_server import DevServer, Faults, made_up_rows, results_in
 from ingest.errors import ConfigError
 from ingest.executors.job_name import parse_job_name
 from tests.conftest import MODEL, StudyFolder
@@ -220,7 +220,7 @@ def test_without_a_model_equal_documents_have_equal_results(served: Served) -> N
 
 
 def test_accept_header_chooses_csv(served: Served) -> None:
-    _, client = served(results=results_for_any_ulid)
+    _, client = served(results=made_up_rows)
     answer = client.get(f"/analytics/standard/{ULID()}", headers={"Accept": "text/csv"})
     assert answer.text.startswith("element_label,timestamp_year,value\nHealthy Years Lived,2025,")
 
@@ -236,7 +236,7 @@ def test_results_come_from_a_folder_for_jobs_never_run_here(served: Served, tmp_
 
 
 def test_any_ulid_has_results_of_its_own(served: Served) -> None:
-    _, client = served(results=results_for_any_ulid)
+    _, client = served(results=made_up_rows)
     first, second = ULID(), ULID()
     rows = client.results(f"x-{first}", element_label="DALYs").json()
     assert [row["timestamp_year"] for row in rows] == list(range(2025, 2051))
@@ -503,6 +503,8 @@ def test_counts_tell_calls_answers_documents_and_jobs(served: Served) -> None:
     counts = client.get("/dev/counts").json()
     assert counts["calls"] == {"docs": 0, "submit": 3, "status": 2, "analytics": 0}
     assert counts["answers"]["status"] == {"200": 1, "404": 1}
+    one_at_a_time = {"docs": 0, "submit": 1, "status": 1, "analytics": 0}
+    assert counts["side_by_side_max"] == one_at_a_time
     assert sorted(counts["documents"].values()) == [1, 2]
     assert (counts["accepted"], counts["largest_count"]) == (3, 2)
     assert (counts["in_flight"], counts["in_flight_max"], counts["succeeded"]) == (3, 3, 0)

@@ -106,7 +106,7 @@ def test_a_bundle_holds_the_runs_of_its_state_alone(stored: StudyFolder, tmp_pat
 def test_a_bundle_comes_back_with_equal_digests(
     stored: StudyFolder, bundle: Path, target: ValidationDatabase
 ) -> None:
-    _, imported = import_bundle(bundle, target)
+    imported = import_bundle(bundle, target)
     assert imported.added == {1: 1, 2: 2, 3: 3}
     assert imported.known == {}
     tables = ("inputs", "countries", "scenarios", "series_changes", "quality_findings")
@@ -126,7 +126,7 @@ def test_a_bundle_comes_back_with_equal_digests(
 def test_importing_twice_doubles_nothing(bundle: Path, target: ValidationDatabase) -> None:
     import_bundle(bundle, target)
     before = [rows(target.path, sql) for sql in (RESULTS, METRICS, LATEST)]
-    _, imported = import_bundle(bundle, target)
+    imported = import_bundle(bundle, target)
     assert imported.added == {}
     assert imported.known == {1: 1, 2: 2, 3: 3}
     assert [rows(target.path, sql) for sql in (RESULTS, METRICS, LATEST)] == before
@@ -136,7 +136,7 @@ def test_importing_twice_doubles_nothing(bundle: Path, target: ValidationDatabas
 def test_the_database_that_a_bundle_came_from_has_its_runs(study: StudyFolder) -> None:
     run_study(study)
     bundle = make_bundle(study.database, study.root / "own.zip")
-    _, imported = import_bundle(bundle, ValidationDatabase(study.database))
+    imported = import_bundle(bundle, ValidationDatabase(study.database))
     assert (imported.added, imported.known) == ({}, {1: 1})
 
 
@@ -144,7 +144,7 @@ def test_a_later_bundle_brings_what_is_new_alone(
     stored: StudyFolder, bundle: Path, target: ValidationDatabase, tmp_path: Path
 ) -> None:
     import_bundle(make_bundle(stored.database, tmp_path / "first.zip", "1"), target)
-    _, imported = import_bundle(bundle, target)
+    imported = import_bundle(bundle, target)
     assert imported.known == {1: 1}
     assert imported.added == {2: 2, 3: 3}
     assert imported.new_result_sets == 1
@@ -158,7 +158,7 @@ def test_runs_get_new_numbers_in_a_database_with_runs(
     study.write_model(ODD_MODEL_CODE.replace("0.1 + 0.2", "0.3"))
     run_study(study, "--countries", "KEN")
     own = rows(study.database, METRICS)
-    _, imported = import_bundle(bundle, ValidationDatabase(study.database))
+    imported = import_bundle(bundle, ValidationDatabase(study.database))
     assert imported.added == {1: 2, 2: 3, 3: 4}
     assert imported.shadowing == 3
     assert sorted(rows(study.database, METRICS)) == sorted([*own, *rows(stored.database, METRICS)])
@@ -176,9 +176,9 @@ def test_an_imported_run_is_recognised_in_a_bundle_of_its_new_place(
     import_bundle(bundle, target)
     again = make_bundle(target.path, tmp_path / "again.zip")
     assert manifest_of(again)["runs"] == manifest_of(bundle)["runs"]
-    _, imported = import_bundle(again, ValidationDatabase(tmp_path / "third.db"))
+    imported = import_bundle(again, ValidationDatabase(tmp_path / "third.db"))
     assert len(imported.added) == 3
-    _, imported = import_bundle(bundle, ValidationDatabase(tmp_path / "third.db"))
+    imported = import_bundle(bundle, ValidationDatabase(tmp_path / "third.db"))
     assert imported.added == {}
 
 
@@ -188,7 +188,7 @@ def test_an_imported_run_is_recognised_after_it_was_thinned_out(
     import_bundle(bundle, target)
     with closing(sqlite3.connect(target.path)) as connection, connection:
         connection.execute("DELETE FROM job_results WHERE run_id = 1 AND country = 'NAM'")
-    _, imported = import_bundle(bundle, target)
+    imported = import_bundle(bundle, target)
     assert imported.added == {}
 
 
@@ -225,7 +225,7 @@ def test_tags_travel_and_never_move(study: StudyFolder, target: ValidationDataba
                VALUES ('x', 'y', 'failed')"""
         )
         connection.execute("UPDATE run_tags SET run_id = 2 WHERE tag = 'v1'")
-    _, imported = import_bundle(bundle, target)
+    imported = import_bundle(bundle, target)
     assert imported.kept_tags == ("v1",)
     assert rows(target.path, "SELECT * FROM run_tags ORDER BY 1") == [("paper", 1), ("v1", 2)]
 
@@ -252,7 +252,7 @@ def test_a_run_with_unfinished_jobs_is_not_bundled(study: StudyFolder, tmp_path:
     with pytest.raises(ConfigError) as told:
         make_bundle(study.database, tmp_path / "b.zip")
     assert str(told.value) == (
-        "run 1 has 2 unfinished jobs and cannot be bundled yet. Take it up with: ingest run"
+        "run 1 has 2 unfinished jobs and cannot be bundled yet. Resume it with: ingest run"
     )
     assert not (tmp_path / "b.zip").exists()
 

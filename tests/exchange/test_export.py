@@ -16,7 +16,14 @@ import pytest
 from click.testing import CliRunner
 
 from ingest.cli import main
-from ingest.database.choice import ResultRow, choose_labels, choose_results, read_rows, read_years
+from ingest.database.choice import (
+    NameChoice,
+    ResultRow,
+    choose_labels,
+    choose_results,
+    read_rows,
+    read_years,
+)
 from ingest.database.files import open_for_reading
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
@@ -196,9 +203,7 @@ def test_names_choose_what_is_exported(stored: StudyFolder, connection: sqlite3.
     chosen = choose_results(
         connection,
         resolve_run(connection, "latest"),
-        countries=["N*,KEN"],
-        scenarios=["null"],
-        labels=["NA"],
+        NameChoice(["N*,KEN"], ["null"], ["NA"]),
     )
     assert [row[:4] for row in read_rows(connection, chosen)] == [
         ("KEN", "null", "NA", 2025),

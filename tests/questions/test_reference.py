@@ -87,7 +87,7 @@ def test_namibia_is_a_country_and_not_a_missing_value() -> None:
         ),
         (
             'ISO3,CR1,CR3\nKEN,"1,2\n',
-            "t.csv cannot be read as CSV, line 2: unexpected end of data",
+            "t.csv is broken or cut-off CSV: unexpected end of data (line 2)",
         ),
         ("ISO3,CR1,CR3\nKEN,1\n", "t.csv: 1 bad row: line 2: 2 cells where the header has 3. "
          "Nothing was stored"),
@@ -112,7 +112,7 @@ def test_a_table_without_a_mapping_has_errors_of_its_own() -> None:
 def test_a_file_that_is_not_utf8_is_told() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_reference("ISO3,é\n".encode("latin-1"), "t.csv", {})
-    assert str(caught.value) == "t.csv is not UTF-8 text: invalid continuation byte at byte 5"
+    assert str(caught.value) == "t.csv is not UTF-8 text (byte 6)"
 
 
 def test_column_mapping() -> None:

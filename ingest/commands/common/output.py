@@ -14,7 +14,7 @@ import click
 
 from ingest.errors import ConfigError
 from ingest.findings import Finding, Severity
-from ingest.text.numbers import count_text
+from ingest.text.numbers import at_most, count_text
 
 if TYPE_CHECKING:
     from ingest.study.git import GitState
@@ -82,12 +82,6 @@ def local_time(timestamp: str | None) -> str:
     if not timestamp:
         return ""
     return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def at_most(items: Sequence[str], limit: int = 3) -> str:
-    """The first items of a list, and how many more there are."""
-    more = f" and {len(items) - limit:,} more" if len(items) > limit else ""
-    return ", ".join(items[:limit]) + more
 
 
 def code_words(commit: str, dirty_files: int) -> str:
