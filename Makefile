@@ -27,10 +27,8 @@ DOCS   := README.md $(wildcard docs/*.md)
 run: $(VENV)/installed
 	@$(BIN)/ingest run --study $(STUDY)
 	@echo
-	@echo "Look at the results:"
-	@echo "  $(BIN)/ingest serve --study $(STUDY)      http://localhost:8001"
-	@echo "  $(BIN)/ingest status --study $(STUDY)"
-	@echo "  $(BIN)/ingest query --study $(STUDY) \"SELECT * FROM metrics WHERE country = 'KEN' LIMIT 10\""
+	@echo "Look at the results, on http://localhost:8001:  $(BIN)/ingest serve --study $(STUDY)"
+	@echo "So that \`ingest\` is found in this terminal:       . $(BIN)/activate"
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(PARALLEL)

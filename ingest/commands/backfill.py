@@ -111,7 +111,7 @@ def _show(report: BackfillReport, as_json: bool, quiet: bool) -> None:
         sets = count_text(report.new_result_sets, "new result set")
         click.echo(
             f"{report.filled:,} of {count_text(report.total, 'job')} filled in "
-            f"{duration_text(report.elapsed_s)}: {report.values:,} values, {sets}"
+            f"{duration_text(report.elapsed_s)}: {count_text(report.values, 'value')}, {sets}"
         )
         for fault, jobs in report.causes():
             where = at_most([job.combination for job in jobs])

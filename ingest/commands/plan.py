@@ -105,7 +105,8 @@ def nothing_to_do(plan: Plan, context: StudyContext) -> str:
     if not plan.total:
         return "Nothing to do: no combination's newest job has failed."
     total = f"{len(plan.up_to_date):,} of {count_text(plan.total, 'combination')}"
-    return f"Nothing to do: {total} are up to date (commit {context.git.short_commit})."
+    verb = "is" if plan.total == 1 else "are"
+    return f"Nothing to do: {total} {verb} up to date (commit {context.git.short_commit})."
 
 
 def _as_json(plan: Plan, context: StudyContext) -> dict[str, object]:

@@ -29,7 +29,7 @@ def plugins(choice: StudyChoice, as_json: bool) -> None:
         print_json(listed)
         return
     rows = [
-        (plugin["name"], plugin.get("package", plugin["origin"]), ", ".join(plugin["hooks"]))
+        (plugin["name"], plugin.get("package", plugin["origin"]), "\n".join(plugin["hooks"]))
         for plugin in listed
     ]
     click.echo(table(rows, ("plugin", "from", "hooks")))

@@ -62,7 +62,7 @@ def run(
     \b
     Examples:
       ingest run
-      ingest run --countries KEN,UGA --scenarios 'asthma_*'
+      ingest run --countries KEN,UGA --scenarios 'all_*'
       ingest run --only-failed --retries 5
       ingest run --dry-run
     """

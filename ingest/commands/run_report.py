@@ -73,7 +73,8 @@ def _show_summary(report: RunReport, causes: list[dict[str, Any]], where: str) -
     click.echo(
         f"Run {report.run_id} {_ending(report)} in {duration_text(report.elapsed_s)}: "
         f"{report.successful_jobs:,} succeeded, {report.failed_jobs:,} failed, "
-        f"{report.values:,} values ({count_text(report.new_result_sets, 'new result set')}, {seen})"
+        f"{count_text(report.values, 'value')} "
+        f"({count_text(report.new_result_sets, 'new result set')}, {seen})"
     )
     show_failure_causes(causes)
     _show_changes(report)

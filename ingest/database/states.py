@@ -85,8 +85,9 @@ def _known_runs(connection: sqlite3.Connection) -> str:
     ).fetchone()
     if high is None:
         return "there is none yet. Make one with: ingest run"
+    known = f"its only run is {high}" if low == high else f"runs are {low} to {high}"
     return (
-        f"runs are {low} to {high}. Name one by number, tag, commit, date, latest or previous "
+        f"{known}. Name one by number, tag, commit, date, latest or previous "
         "(ingest status lists them)"
     )
 

@@ -30,6 +30,12 @@ class Offer(NamedTuple):
         loaded: type[Any] = getattr(import_module(self.module), self.class_name)
         return loaded
 
+    @property
+    def Settings(self) -> type[Any]:
+        """The settings of the class."""
+        settings: type[Any] = self.load().Settings
+        return settings
+
 
 @hookimpl(trylast=True)
 def ingest_discover_scenarios(settings: Settings) -> Sequence[Path]:

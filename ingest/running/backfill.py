@@ -89,9 +89,9 @@ class Backfill:
         """Raises ConfigError where the study names no source to fetch from."""
         if backend.source_type is None:
             raise ConfigError(
-                "analytics.source is `executor`, which holds results of its own runs alone. Say "
-                "where they are: analytics.source in ingest.toml (ingest plugins lists what is "
-                "offered), or --set analytics.source=NAME"
+                "analytics.source is `executor`, which only has the results of its own runs. Say "
+                "where they are: analytics.source in ingest.toml (analytics-api, s3 or a "
+                "plugin's), or --set analytics.source=NAME"
             )
         self._source_type = backend.source_type
         self._database, self._backend, self._settings = database, backend, settings

@@ -53,7 +53,9 @@ class StudySettings:
 class RunSettings:
     """[run]: how jobs are submitted, watched and repeated."""
 
-    executor: str = setting("local", "where jobs run: `local` or the name a plugin registers")
+    executor: str = setting(
+        "local", "where jobs run: `local`, `run-api`, `aws-batch` or a plugin's"
+    )
     max_in_flight: int | None = setting(
         None,
         "jobs submitted and not yet finished, at most; the executor's own if unset (mostly 100)",

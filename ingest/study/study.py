@@ -129,9 +129,8 @@ def how_it_runs(settings: Settings, hooks: Any) -> dict[str, str]:
 def _offered_settings(hooks: Any, name: str) -> dict[str, type[Any]]:
     """The settings of an executor by its name; nothing for one that no plugin offers."""
     groups = [g if isinstance(g, Iterable) else [g] for g in hooks.ingest_register_executors()]
-    offered = (cls for group in groups for cls in group if hasattr(cls, "Settings"))
-    sections = {getattr(cls, "name", ""): cls.Settings for cls in offered}
-    return {name: sections[name]} if name in sections else {}
+    named = (cls for group in groups for cls in group if getattr(cls, "name", "") == name)
+    return next(({name: cls.Settings} for cls in named if hasattr(cls, "Settings")), {})
 
 
 def _read_model(settings: Settings) -> tuple[Model | None, list[Finding]]:

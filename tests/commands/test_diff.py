@@ -176,7 +176,7 @@ def test_diff_of_a_database_without_a_second_run_names_what_there_is(
     ingest("run", "--quiet")
     result = ingest("diff")
     assert result.exit_code == 2
-    assert "no run 'previous' in this database; runs are 1 to 1" in result.stderr
+    assert "no run 'previous' in this database; its only run is 1." in result.stderr
 
 
 def test_explain_tells_the_history_of_one_combination(changed: StudyFolder, ingest: Ingest) -> None:

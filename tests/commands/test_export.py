@@ -117,8 +117,8 @@ def test_only_run_leaves_out_what_other_runs_found(study: StudyFolder, ingest: I
         ),
         (
             ["7"],
-            "Error: no run '7' in this database; runs are 1 to 1. Name one by number, tag, commit, "
-            "date, latest or previous (ingest status lists them)\n",
+            "Error: no run '7' in this database; its only run is 1. Name one by number, tag, "
+            "commit, date, latest or previous (ingest status lists them)\n",
         ),
         (["-o", "none/out.csv"], "Error: there is no folder none for out.csv\n"),
         (["-o", "scenarios"], "Error: scenarios is a folder; name a file with --output\n"),

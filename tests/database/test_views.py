@@ -9,14 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from ingest.database.files import open_for_writing
 from ingest.database.schema import TABLES, migrations, update_schema
 from ingest.database.views import VIEWS
 
 STATES = ("success", "success", "failed", "cancelled", "submitted")
-VERSIONS = [migration.name for migration in migrations._migrations][1:]
+VERSIONS = migrations.names[1:]
 # As earlier versions made them: latest_results looks at every job, and has fewer columns at first.
 OLD_VIEWS = """
 CREATE VIEW metrics AS
@@ -39,7 +38,7 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """A history of 30 runs with gaps and failures, with the views of the first version."""
     chance = random.Random(6)
     with closing(sqlite3.connect(tmp_path / "results.db")) as opened:
-        migrations.apply(Database(opened), stop_before="m006_faster_latest_results")
+        migrations.apply(opened, stop_before="m006_faster_latest_results")
         opened.executescript(OLD_VIEWS)
         opened.execute("INSERT INTO elements VALUES (1, 'Population')")
         for run_id in range(1, 31):
@@ -81,14 +80,14 @@ def test_new_views_have_the_rows_and_columns_of_the_old_ones(
     connection: sqlite3.Connection, view: str
 ) -> None:
     before, names = read(connection, view), columns(connection, view)
-    update_schema(Database(connection))
+    update_schema(connection)
     assert len(before) >= 11
     assert read(connection, view) == before
     assert columns(connection, view) == names
 
 
 def test_older_successes_are_not_looked_at_one_by_one(connection: sqlite3.Connection) -> None:
-    update_schema(Database(connection))
+    update_schema(connection)
     plan = [
         row[3]
         for row in connection.execute("EXPLAIN QUERY PLAN SELECT * FROM latest_results LIMIT 1")
@@ -114,7 +113,7 @@ def test_a_database_of_an_earlier_version_gets_the_views_of_a_new_one(
 ) -> None:
     new, old = tmp_path / "new.db", tmp_path / "old.db"
     with closing(sqlite3.connect(old)) as connection:
-        migrations.apply(Database(connection), stop_before=version)
+        migrations.apply(connection, stop_before=version)
         connection.executescript(OLD_VIEWS)
     bring_up_to_date(new)
     bring_up_to_date(old)
@@ -149,7 +148,7 @@ def test_an_update_that_fails_leaves_the_database_as_it_was(
     before = connection.execute("SELECT * FROM sqlite_master").fetchall()
     monkeypatch.setitem(VIEWS, "broken", "SELECT FROM WHERE")
     with pytest.raises(sqlite3.OperationalError):
-        update_schema(Database(connection))
+        update_schema(connection)
     assert connection.execute("SELECT * FROM sqlite_master").fetchall() == before
 
 

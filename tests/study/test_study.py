@@ -75,14 +75,16 @@ def test_how_the_model_is_called_is_written_as_databases_hold_it(study: StudyFol
     assert parts["executors.local.command"] == "['Rscript', 'model.R']"
 
 
+@pytest.mark.parametrize("offered", ["SlurmExecutor", 'Offer("slurm", __name__, "SlurmExecutor")'])
 def test_an_executors_own_inputs_are_part_of_the_code_version(
-    study: StudyFolder, tmp_path: Path
+    study: StudyFolder, tmp_path: Path, offered: str
 ) -> None:
     folder = tmp_path / "own plugins"
     folder.mkdir()
     (folder / "slurm.py").write_text(
         """from dataclasses import dataclass
 from ingest.plugin_api import LocalExecutor, hookimpl, setting
+from ingest.plugins.defaults import Offer
 
 @dataclass(frozen=True)
 class SlurmSettings:
@@ -95,8 +97,8 @@ class SlurmExecutor(LocalExecutor):
 
 @hookimpl
 def ingest_register_executors():
-    return [SlurmExecutor]
-"""
+    return [OFFERED]
+""".replace("OFFERED", offered)
     )
 
     def digest(*overrides: str) -> str:
