@@ -35,7 +35,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(PARALLEL)
 
 test-fast: $(VENV)/installed-dev
-	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-long: $(VENV)/installed-dev
 	INGEST_TEST_LONG=1 $(BIN)/python -m pytest $(PARALLEL)

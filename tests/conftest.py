@@ -31,6 +31,12 @@ _STARTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.system", "socket
 _fast_test: list[str] = []
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where slow tests are left out, their folders need not even be imported."""
+    slow = {PROJECT / "tests" / name for name in SLOW_FOLDERS}
+    return True if config.option.markexpr == "not slow" and collection_path in slow else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of SLOW_FOLDERS."""
     tests = PROJECT / "tests"

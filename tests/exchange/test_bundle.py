@@ -22,6 +22,8 @@ from ingest.study.json_files import canonical_json, sha256_text
 from tests.conftest import StudyFolder, scenario
 from tests.odd_study import ODD_MODEL_CODE, make_odd, run_study
 
+pytestmark = pytest.mark.slow
+
 RESULTS = """SELECT r.timestamp, j.country, j.scenario, j.ulid, j.job_status, j.error, j.reason,
                     j.input_digest, j.document_digest, i.model_digest, i.scenario_digest, s.digest
                FROM job_results AS j JOIN validation_runs AS r USING (run_id)
@@ -72,7 +74,6 @@ def manifest_of(bundle: Path) -> dict[str, Any]:
     return manifest
 
 
-@pytest.mark.slow
 def test_a_bundle_holds_a_database_and_the_inputs(
     stored: StudyFolder, bundle: Path, tmp_path: Path
 ) -> None:
@@ -132,7 +133,6 @@ def test_importing_twice_doubles_nothing(bundle: Path, target: ValidationDatabas
     assert [rows(target.path, sql) for sql in (RESULTS, METRICS, LATEST)] == before
 
 
-@pytest.mark.slow
 def test_the_database_that_a_bundle_came_from_has_its_runs(study: StudyFolder) -> None:
     run_study(study)
     bundle = make_bundle(study.database, study.root / "own.zip")
@@ -151,7 +151,6 @@ def test_a_later_bundle_brings_what_is_new_alone(
     assert rows(target.path, METRICS) == rows(stored.database, METRICS)
 
 
-@pytest.mark.slow
 def test_runs_get_new_numbers_in_a_database_with_runs(
     stored: StudyFolder, bundle: Path, study: StudyFolder
 ) -> None:
@@ -203,7 +202,6 @@ def test_known_names_stay_and_missing_ones_are_filled(
     assert found == [("NAM", "Namibia", "East")]
 
 
-@pytest.mark.slow
 def test_units_of_labels_travel(study: StudyFolder, target: ValidationDatabase) -> None:
     study.write_settings('[units]\nPopulation = "people"\nUnused = "m"')
     run_study(study)
@@ -211,7 +209,6 @@ def test_units_of_labels_travel(study: StudyFolder, target: ValidationDatabase) 
     assert rows(target.path, "SELECT element_label, unit FROM labels") == [("Population", "people")]
 
 
-@pytest.mark.slow
 def test_tags_travel_and_never_move(study: StudyFolder, target: ValidationDatabase) -> None:
     run_study(study)
     with closing(sqlite3.connect(study.database)) as connection, connection:
@@ -230,7 +227,6 @@ def test_tags_travel_and_never_move(study: StudyFolder, target: ValidationDataba
     assert rows(target.path, "SELECT * FROM run_tags ORDER BY 1") == [("paper", 1), ("v1", 2)]
 
 
-@pytest.mark.slow
 def test_a_group_of_countries_that_the_target_has_not_becomes_a_column(
     study: StudyFolder, target: ValidationDatabase
 ) -> None:
@@ -241,7 +237,6 @@ def test_a_group_of_countries_that_the_target_has_not_becomes_a_column(
     assert rows(target.path, "SELECT iso3, who_region FROM countries") == [("NAM", "AFRO")]
 
 
-@pytest.mark.slow
 def test_a_run_with_unfinished_jobs_is_not_bundled(study: StudyFolder, tmp_path: Path) -> None:
     run_study(study)
     with closing(sqlite3.connect(study.database)) as connection, connection:
@@ -431,7 +426,6 @@ def test_a_bundle_of_a_later_version_is_refused(
     assert not target.path.exists()
 
 
-@pytest.mark.slow
 def test_a_failure_while_importing_leaves_the_target_as_it_was(
     bundle: Path, study: StudyFolder
 ) -> None:

@@ -163,6 +163,7 @@ def melted(frame: pandas.DataFrame) -> list[tuple[str, str, str, int, float]]:
     return list(frame[[*keys, "timestamp_year", "value"]].itertuples(index=False, name=None))
 
 
+@pytest.mark.slow
 def test_units_are_those_of_the_model_document(
     stored: StudyFolder, connection: sqlite3.Connection
 ) -> None:
@@ -191,6 +192,7 @@ def test_an_incremental_run_exports_the_state_and_only_run_what_it_ran(
     assert changed == {("NAM", "scale_up")}
 
 
+@pytest.mark.slow
 def test_a_label_with_commas_is_one_name(
     stored: StudyFolder, connection: sqlite3.Connection
 ) -> None:
@@ -199,6 +201,7 @@ def test_a_label_with_commas_is_one_name(
     assert choose_labels(connection, [ODD_LABEL, "population"]) == [ODD_LABEL, "Population"]
 
 
+@pytest.mark.slow
 def test_names_choose_what_is_exported(stored: StudyFolder, connection: sqlite3.Connection) -> None:
     chosen = choose_results(
         connection,

@@ -17,6 +17,8 @@ from tests.conftest import Ingest, StudyFolder, scenario
 from tests.exchange.test_export import EXACT, run_without
 from tests.odd_study import ODD_LABEL, make_odd, metrics, run_study
 
+pytestmark = pytest.mark.slow
+
 STATE_TYPES = {
     "country": "string",
     "scenario": "string",
@@ -55,7 +57,6 @@ def rows(frame: pandas.DataFrame) -> list[tuple[object, ...]]:
     return list(frame.itertuples(index=False, name=None))
 
 
-@pytest.mark.slow
 def test_state_holds_the_numbers_of_the_metrics_view(
     stored: StudyFolder, results: ResultsQuery
 ) -> None:
@@ -162,7 +163,6 @@ def test_a_country_that_no_table_describes_is_compared_too(
     assert list(frame["country"]) == ["KEN", "NAM", "TZA", "UGA"]
 
 
-@pytest.mark.slow
 def test_a_zero_baseline_has_no_percent(study: StudyFolder, ingest: Ingest) -> None:
     code = 'def simulate(d):\n c = d["nodes"][1]["generate_array"]["parameters"]["value"]\n'
     study.write_model(code + ' yield "Gain", 2025, c\n')
@@ -214,7 +214,6 @@ def test_latest_run_summary_counts(results: ResultsQuery) -> None:
     assert summary["failures"] == []
 
 
-@pytest.mark.slow
 def test_failed_jobs_come_with_their_errors(study: StudyFolder, ingest: Ingest) -> None:
     study.write_model('def simulate(document):\n    raise ValueError("no births, ever")\n')
     assert ingest("run", "--quiet", "--countries", "NAM", "--scenarios", "null").exit_code == 1
@@ -292,7 +291,6 @@ def test_comparison_chart_is_drawn_from_the_comparison(
     )
 
 
-@pytest.mark.slow
 def test_a_chart_of_many_points_is_not_refused(study: StudyFolder, ingest: Ingest) -> None:
     code = "def simulate(d):\n for year in range(1900, 2300):\n  yield 'Long', year, year / 7\n"
     study.write_model(code)
@@ -306,7 +304,6 @@ def test_without_a_database_the_next_step_is_named(tmp_path: Path) -> None:
         ResultsQuery(tmp_path / "none.db").state()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "call", "message"),
     [
@@ -326,7 +323,6 @@ except ConfigError as error:
     assert run_without(module, code) == message
 
 
-@pytest.mark.slow
 def test_summary_and_csv_need_no_pandas(stored: StudyFolder, tmp_path: Path) -> None:
     code = f"""
 from ingest.questions.results_query import ResultsQuery
