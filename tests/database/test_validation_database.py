@@ -12,6 +12,7 @@ import pytest
 from ingest.database import ValidationDatabase
 from ingest.database.read import ReadConnections, read_failure_causes, read_open_run
 from ingest.database.records import (
+    AcceptedJob,
     JobOutcome,
     JobRecord,
     JobStatus,
@@ -19,7 +20,14 @@ from ingest.database.records import (
     RunStatus,
     read_notes,
 )
-from ingest.database.write import close_open_run, insert_result_set, keep_study
+from ingest.database.write import (
+    close_open_run,
+    insert_result_set,
+    keep_study,
+    mark_running,
+    mark_submitted,
+    update_ulids,
+)
 from ingest.errors import DatabaseError
 from ingest.metrics import Metric, ResultSet
 from ingest.planning.inputs import Inputs, InputSet
@@ -96,6 +104,40 @@ def test_read_contract_has_exactly_the_named_columns_first(
     ]  # fmt: skip
     keys = [row[1] for row in rows(path, "PRAGMA table_info(job_results)") if row[5]]
     assert keys == ["run_id", "country", "scenario"]
+
+
+def test_each_set_of_inputs_has_a_number_of_its_own(
+    database: ValidationDatabase, path: Path
+) -> None:
+    other = INPUTS._replace(shared=replace(INPUTS.shared, code_digest="c2"))
+    for number in (1, 2):  # the second time they are there already
+        jobs = [job(KEN, number, INPUTS), job(UGA, number + 5, other)]
+        database.start_validation_run(RECORD, jobs, {})
+    found = rows(
+        path,
+        "SELECT country, code_digest, input_set_id FROM job_results JOIN input_sets "
+        "USING (input_set_id) ORDER BY run_id, country",
+    )
+    assert found == [("KEN", "c1", 1), ("UGA", "c2", 2)] * 2
+
+
+def test_steps_of_a_job_leave_other_jobs_and_runs_as_they_are(
+    database: ValidationDatabase, path: Path
+) -> None:
+    earlier, run_id = start(database, KEN, UGA), start(database, KEN, UGA)
+    columns = "ulid, job_name, external_id, submitted_at, attempts, job_status"
+    of_job = f"SELECT {columns} FROM job_results WHERE run_id = {run_id} AND country = 'KEN'"
+    of_others = f"SELECT {columns} FROM job_results WHERE run_id = {earlier} OR country <> 'KEN'"
+    others = rows(path, of_others)
+    accepted = AcceptedJob(KEN, "1" * 26, "taken", "ext-1", NOW, 1)
+    mark_submitted(database.db, run_id, [accepted])
+    mark_submitted(database.db, run_id, [replace(accepted, submitted_at="later", attempts=2)])
+    assert rows(path, of_job) == [("1" * 26, "taken", "ext-1", NOW, 2, "submitted")]
+    mark_running(database.db, run_id, [KEN])
+    assert rows(path, of_job) == [("1" * 26, "taken", "ext-1", NOW, 2, "running")]
+    update_ulids(database.db, run_id, [(KEN, "2" * 26, "again")])
+    assert rows(path, of_job) == [("2" * 26, "again", None, NOW, 2, "submitted")]
+    assert rows(path, of_others) == others
 
 
 def test_intended_jobs_are_stored_before_anything_is_submitted(
