@@ -1,8 +1,12 @@
-"""Every page and every question at desktop and phone width, on two studies."""
+"""Every page and every question at desktop and phone width, on two studies.
+
+Pages of one study are opened on a phone and then widened, those of the other the other way round.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +21,7 @@ from tests.chromium.conftest import Visit
 from tests.chromium.odd_names import elements_of_names
 from tests.chromium.studies import TREATMENTS
 from tests.chromium.view import open_tab
-from tests.chromium.visit import WIDTHS, keep_picture
+from tests.chromium.visit import WIDTHS, keep_picture, resize
 
 LINKS = Links("validation_results")
 QUERIES = load_canned_queries()
@@ -98,68 +102,76 @@ def check_page(page: Page) -> None:
     assert page.locator("main h1, main h2, .page-header").first.inner_text().strip()
 
 
-@both_widths
 @pytest.mark.parametrize("name", ODD_PAGES)
 def test_page_opens_without_a_complaint_and_fits(
-    site: Site, visit: Visit, artefacts: Path | None, name: str, width: str
+    site: Site, visit: Visit, artefacts: Path | None, name: str
 ) -> None:
-    visitor = visit(site, width)
+    visitor = visit(site, "phone")
     page = visitor.open(ODD_PAGES[name])
-    check_page(page)
-    keep(page, artefacts, f"tiny/{name}-{width}.png")
+    for width in at_both_widths(page, "phone"):
+        check_page(page)
+        keep(page, artefacts, f"tiny/{name}-{width}.png")
     assert elements_of_names(page) == []
     assert visitor.told() == []
 
 
-@both_widths
 @pytest.mark.parametrize("name", BUNDLED_PAGES)
 def test_page_with_187_countries_opens_without_a_complaint_and_fits(
-    bundled_site: Site, visit: Visit, artefacts: Path | None, name: str, width: str
+    bundled_site: Site, visit: Visit, artefacts: Path | None, name: str
 ) -> None:
-    visitor = visit(bundled_site, width)
+    visitor = visit(bundled_site, "desktop")
     page = visitor.open(BUNDLED_PAGES[name])
-    check_page(page)
-    keep(page, artefacts, f"asthma/{name}-{width}.png")
+    for width in at_both_widths(page, "desktop"):
+        check_page(page)
+        keep(page, artefacts, f"asthma/{name}-{width}.png")
     assert visitor.told() == []
 
 
-@both_widths
 @pytest.mark.parametrize("name", QUERIES)
 def test_question_about_odd_names_opens_without_a_complaint_and_all_its_charts_have_marks(
-    site: Site, visit: Visit, artefacts: Path | None, name: str, width: str
+    site: Site, visit: Visit, artefacts: Path | None, name: str
 ) -> None:
-    visitor = visit(site, width)
+    visitor = visit(site, "phone")
     page = visitor.open(question_url(name, **MEANT_FOR_ROWS.get(name, {})))
-    check_page(page)
-    keep(page, artefacts, f"tiny/question-{name}-{width}.png")
-    check_question(page, "tiny", name, width, artefacts)
+    for width in at_both_widths(page, "phone"):
+        check_question(page, "tiny", name, width, artefacts)
     assert elements_of_names(page) == []
     assert visitor.told() == []
 
 
-@both_widths
 @pytest.mark.parametrize("name", QUERIES)
 def test_question_about_187_countries_opens_without_a_complaint_and_all_its_charts_have_marks(
-    bundled_site: Site, visit: Visit, artefacts: Path | None, name: str, width: str
+    bundled_site: Site, visit: Visit, artefacts: Path | None, name: str
 ) -> None:
-    visitor = visit(bundled_site, width)
+    visitor = visit(bundled_site, "desktop")
     page = visitor.open(question_url(name))
-    check_page(page)
-    keep(page, artefacts, f"asthma/question-{name}-{width}.png")
-    check_question(page, "asthma", name, width, artefacts)
+    for width in at_both_widths(page, "desktop"):
+        check_question(page, "asthma", name, width, artefacts)
     assert visitor.told() == []
+
+
+def at_both_widths(page: Page, opened_at: str) -> Iterator[str]:
+    """The width at which a page was opened, then the other one with the page resized to it."""
+    yield opened_at
+    other = next(width for width in WIDTHS if width != opened_at)
+    resize(page, other)
+    yield other
 
 
 def check_question(page: Page, study: str, name: str, width: str, artefacts: Path | None) -> None:
     """There is a sentence, and in each tab a chart with marks and a scale that fits."""
+    check_page(page)
     assert page.locator(".answer").inner_text().strip()
     tabs = [] if name in NO_ROWS[study] else [chart.tab for chart in QUERIES[name].charts]
     assert page.locator("figure.chart").count() == len(tabs)
     assert page.get_by_role("tab").all_inner_texts() == (tabs if len(tabs) > 1 else [])
+    if not tabs:
+        keep(page, artefacts, f"{study}/question-{name}-{width}.png")
     for number, tab in enumerate(tabs):
-        if number:
+        if len(tabs) > 1:
             open_tab(page, tab)
-            keep(page, artefacts, f"{study}/question-{name}-{tab_anchor(tab)}-{width}.png")
+        anchor = f"-{tab_anchor(tab)}" if number else ""
+        keep(page, artefacts, f"{study}/question-{name}{anchor}-{width}.png")
         (chart,) = read_charts(page)
         assert chart.problems(null_is_a_name=study == "tiny") == [], tab
         assert overflow(page) <= 0, tab

@@ -16,6 +16,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    ViewportSize,
 )
 
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
@@ -25,11 +26,16 @@ _TELL_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI}`));
 """
+# A chart is drawn anew when its width passes 520 pixels.
 _CHARTS_ARE_DRAWN = """() => document.readyState === "complete" &&
-  [...document.querySelectorAll("figure.chart")].every((figure) =>
-    figure.querySelector(".chart-picture").clientWidth === 0
-    || figure.dataset.drawn !== undefined
-    || figure.querySelector(".chart-message").textContent.includes("could not"))"""
+  [...document.querySelectorAll("figure.chart")].every((figure) => {
+    const width = figure.querySelector(".chart-picture").clientWidth, drawn = figure.dataset;
+    const fits = !drawn.drawing && (Number(drawn.width) < 520) === (width < 520);
+    return width === 0 || (drawn.drawn !== undefined && fits)
+      || figure.querySelector(".chart-message").textContent.includes("could not");
+  })"""
+# A window that was resized tells its page in the next frame.
+_NEXT_FRAME = "() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))"
 
 
 @dataclass
@@ -65,7 +71,7 @@ class Visitor:
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self._note(page, f"error: {error}"))
         page.on("request", self._see_request)
-        page.on("requestfailed", lambda request: self._note(page, _failure(request)))
+        page.on("requestfailed", lambda request: self._see_failure(page, request))
         page.on("response", self._see_answer)
         page.on("dialog", self._see_dialog)
 
@@ -84,6 +90,11 @@ class Visitor:
         if response.status >= 400:
             self.complaints.append(f"{response.status}: {response.url}")
 
+    def _see_failure(self, page: Page, request: Request) -> None:
+        # What the browser gives up because its page is left is nobody's fault.
+        if request.failure != "net::ERR_ABORTED":
+            self._note(page, f"request failed: {request.url} ({request.failure})")
+
     def _see_dialog(self, dialog: Dialog) -> None:
         self.complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
@@ -91,11 +102,22 @@ class Visitor:
 
 def new_profile(browser: Browser, width: str, **options: Any) -> BrowserContext:
     """A fresh profile, at one of WIDTHS; options are those of Playwright's new_context()."""
-    pixels = dict(zip(("width", "height"), WIDTHS[width], strict=True))
-    context = browser.new_context(**{"viewport": pixels, **options})
+    context = browser.new_context(**{"viewport": _viewport(width), **options})
     context.set_default_timeout(20_000)
     context.add_init_script(_TELL_VIOLATIONS)
     return context
+
+
+def resize(page: Page, width: str) -> None:
+    """The page's window at another of WIDTHS, its charts drawn for it."""
+    page.set_viewport_size(_viewport(width))
+    page.evaluate(_NEXT_FRAME)
+    wait_for_charts(page)
+
+
+def _viewport(width: str) -> ViewportSize:
+    across, down = WIDTHS[width]
+    return {"width": across, "height": down}
 
 
 def wait_for_charts(page: Page) -> None:
@@ -128,7 +150,3 @@ def keep_picture(page: Page, path: Path) -> Path:
     page.screenshot(path=path)
     page.set_viewport_size(window)
     return path
-
-
-def _failure(request: Request) -> str:
-    return f"request failed: {request.url} ({request.failure})"
