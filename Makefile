@@ -22,6 +22,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 DOCS   := README.md $(wildcard docs/*.md)
 
+# Bytecode is kept: without it each process that a test starts compiles every module anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-fast test-long coverage check docs bench bench-startup bench-cloud \
 	bench-browser screenshots wheel clean
 
