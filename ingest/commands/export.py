@@ -10,6 +10,7 @@ from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
     all_option,
     countries_option,
+    force_option,
     json_option,
     labels_option,
     run_option,
@@ -45,7 +46,7 @@ _FORMATS_HELP = "\b\nFormats:\n" + "\n".join(
 @scenarios_option
 @labels_option
 @click.option("--only-run", is_flag=True, help="Only what RUN itself executed, not the state")
-@click.option("--force", is_flag=True, help="Overwrite FILE if it exists")
+@force_option
 @click.option("--check", is_flag=True, help="Compare CSV files, named in place of RUN, with --run")
 @run_option
 @all_option
@@ -97,6 +98,7 @@ def export(
             f"a {form.name} holds a whole run: leave out --countries, --scenarios, --labels, "
             "--only-run"
         )
+    file = None if path is None else choice.output(path, *form.endings, force=force)
     with choice.reading() as connection:
         connection.execute("BEGIN")  # so that everything written is of one moment
         chosen_run = resolve_run(connection, run)
@@ -104,7 +106,7 @@ def export(
             results = Chosen(chosen_run, ())
         else:
             results = choose_results(connection, chosen_run, wanted, only_run=only_run)
-        written = form.write(connection, results, path, force=force)
+        written = form.write(connection, results, file)
     if path is not None:
         click.echo(f"Run {chosen_run.run_id} in {path}: {written}", err=True)
 
