@@ -46,7 +46,8 @@ _RUN_TABLES = ("series_changes", "quality_findings")
 # What a study calls things, by key.
 _NAMES = {"countries": "iso3", "scenarios": "name", "labels": "element_label"}
 _INPUT_DIGESTS = ("model_digest", "scenario_digest", "code_digest", "query_digest")
-_COUNTED = tuple(table for table in TABLES if table != "reference_values")
+_STAYING = ("reference_values", "other_series", "other_values")
+_COUNTED = tuple(table for table in TABLES if table not in _STAYING)
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -116,6 +117,7 @@ def _excerpt_parts(run_ids: Sequence[int]) -> dict[str, str]:
         f"SELECT {column} FROM input_sets WHERE {input_sets}" for column in _INPUT_DIGESTS
     )
     return {
+        "study_names": "1 ORDER BY study_name_id",
         "validation_runs": of_runs,
         "inputs": f"digest IN ({digests})",
         "input_sets": input_sets,

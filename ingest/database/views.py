@@ -38,7 +38,20 @@ SELECT {columns}
    AND job_results.scenario = combinations.scenario
 """
 
-VIEWS = {"metrics": _METRICS, "latest_metrics": _LATEST_METRICS, "latest_results": _LATEST_RESULTS}
+# Numbers of other studies and sources, which are no part of any state.
+_OTHER_METRICS = """
+SELECT other_series.study, other_series.country, other_series.scenario,
+       other_series.element_label, other_values.timestamp_year, other_values.value
+  FROM other_series
+  JOIN other_values ON other_values.series_id = other_series.series_id
+"""
+
+VIEWS = {
+    "metrics": _METRICS,
+    "latest_metrics": _LATEST_METRICS,
+    "latest_results": _LATEST_RESULTS,
+    "other_metrics": _OTHER_METRICS,
+}
 
 
 def refresh_views(connection: sqlite3.Connection) -> None:

@@ -75,7 +75,7 @@ def columns(connection: sqlite3.Connection, view: str) -> list[str]:
     return [row[1] for row in connection.execute(f"PRAGMA table_info({view})")]
 
 
-@pytest.mark.parametrize("view", list(VIEWS))
+@pytest.mark.parametrize("view", ["metrics", "latest_metrics", "latest_results"])
 def test_new_views_have_the_rows_and_columns_of_the_old_ones(
     connection: sqlite3.Connection, view: str
 ) -> None:
