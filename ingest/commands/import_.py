@@ -156,12 +156,14 @@ def _read_names(choice: StudyChoice) -> StudyNames:
     """Names of the study; none without a study, and a warning for one that cannot be read."""
     if not choice.has_study:
         return StudyNames()
+    name = None
     try:
         settings, _ = choice.settings()
+        name = settings.name
         study, _ = load_study(settings, load_plugins_of(settings).hook)
     except StudyError as exc:
         warn(f"names of countries and scenarios are left out, the study has an error: {exc}")
-        return StudyNames()
+        return StudyNames(name)
     return StudyNames(study.name, study.countries, study.scenarios, study.labels)
 
 

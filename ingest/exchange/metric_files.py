@@ -162,10 +162,9 @@ class _Reader:
     def _check_choice(self) -> None:
         """Country and scenario each from one place, a column or an option; a ULID needs neither."""
         choice, columns = self._choice, self._columns
-        problem = country_problem(choice.country) if choice.country else None
-        if problem is not None:
-            option = _OPTIONS[choice.columns_win]["country"].removesuffix(" ISO3")
-            raise ImportFileError(f"{option} {problem}")
+        by_hand = choice.country if not choice.columns_win else None
+        if by_hand and (problem := country_problem(by_hand)):
+            raise ImportFileError(f"--country {problem}")
         for name, chosen in (("country", choice.country), ("scenario", choice.scenario)):
             if chosen and name in columns and not choice.columns_win:
                 raise ImportFileError(

@@ -111,3 +111,13 @@ def test_endings_fit_and_only_force_replaces_a_file(
     assert ingest(*command, good, "--force").exit_code == 0
     assert (ran.root / good).read_bytes() != b"mine"
     assert not list(ran.root.glob(".*.part"))
+
+
+def test_a_study_that_cannot_be_read_is_kept_and_in_nobodys_way(
+    ran: StudyFolder, ingest: Ingest
+) -> None:
+    (ran.root / "ingest.toml").write_text("[study\n")
+    command = ("chart", "scenario_impact", "--database", "validation_results.db", "--force", "-o")
+    assert ingest(*command, "c.svg").exit_code == 0
+    refused = ingest(*command, "ingest.toml")
+    assert (refused.exit_code, "ingest.toml is a file of the study" in refused.stderr) == (2, True)

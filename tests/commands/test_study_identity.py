@@ -13,7 +13,7 @@ from ingest.cli import main
 from ingest.database.schema import migrations
 from tests.conftest import Ingest, StudyFolder
 from tests.odd_study import run_study
-from tests.recorded import make_small, query
+from tests.recorded import make_small, query, ulid
 
 OTHER = 'name = "copd"'
 STATE = "SELECT run_id, country, scenario, result_set_id FROM latest_results ORDER BY 2, 3"
@@ -189,7 +189,20 @@ def test_a_study_at_hand_gives_no_other_database_its_own(ran: StudyFolder, inges
             2,
             True,
         )
+    ran.write_json("model.json", [])  # its name says enough
+    assert "of study 'tiny', and this study is 'copd'" in ingest("import", "old.db").stderr
     assert query(ran.database, "SELECT count(*) FROM validation_runs") == [(1,)]
+
+
+def test_a_job_list_has_nothing_to_keep_apart(ran: StudyFolder, ingest: Ingest) -> None:
+    (ran.root / "list.csv").write_text(
+        f"ulid,timestamp,country,scenario\n{ulid(1)},2026,KEN,null\n"
+    )
+    result = ingest("import", "list.csv", "--as-study", "x")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "Error: list.csv records no numbers, so there is nothing to keep apart\n",
+    )
 
 
 def test_a_bundle_from_before_the_study_was_renamed_is_taken_in(

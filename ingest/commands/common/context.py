@@ -7,7 +7,7 @@ import os
 import shlex
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,10 +141,10 @@ class StudyChoice:
         from ingest.study.study import study_files
 
         keep = dict.fromkeys(database_files(self.database_path()), "part of the results database")
-        if self.has_study:
-            settings = self.settings(read_settings_file)[0]
-            keep |= dict.fromkeys([self.study_file, *study_files(settings)], "a file of the study")
-        return keep
+        of_study = [self.study_file]
+        with suppress(ConfigError):  # no study, or one that cannot be read
+            of_study += study_files(self.settings(read_settings_file)[0])
+        return keep | dict.fromkeys(of_study, "a file of the study")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
