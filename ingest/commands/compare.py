@@ -9,8 +9,19 @@ from typing import Any
 
 import click
 
+from ingest.commands.common.consistency import (
+    only_consistent,
+    refuse_inconsistent,
+    show_consistency,
+)
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import csv_option, json_option, run_option
+from ingest.commands.common.options import (
+    consistent_option,
+    csv_option,
+    json_option,
+    require_consistent_option,
+    run_option,
+)
 from ingest.commands.common.output import print_csv, print_json, table
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
@@ -59,6 +70,8 @@ _YEARS = range(1900, 2301)
 )
 @click.option("--reference", metavar="NAME", help="Show the figures of a loaded reference too")
 @run_option
+@consistent_option
+@require_consistent_option
 @click.option(
     "--sort",
     metavar="COLUMN",
@@ -80,6 +93,8 @@ def compare(
     base_year: int | None,
     reference: str | None,
     run_name: str | None,
+    consistent: bool,
+    require_consistent: bool,
     sort: str | None,
     limit: int | None,
     as_csv: bool,
@@ -114,6 +129,7 @@ def compare(
             discount_rate=parse_rate(discount),
             base_year=_base_year(base_year, discount),
             reference=reference,
+            consistent=consistent or only_consistent(choice),
         )
         comparison = compare_scenarios(connection, load_canned_queries(), request)
     if sort is not None:
@@ -121,7 +137,9 @@ def compare(
     if comparison.left_out:
         message = "(left out, because they have only one of the two scenarios: "
         click.echo(f"{message}{at_most(comparison.left_out, 5)})", err=True)
+    show_consistency(comparison.consistency, comparison.request.consistent)
     _print(comparison, limit, as_csv, as_json)
+    refuse_inconsistent(comparison.consistency, require_consistent)
 
 
 def _countries(
@@ -202,6 +220,7 @@ def _as_json(comparison: Comparison, rows: Sequence[Sequence[Any]]) -> dict[str,
         "base_year": request.base_year,
         "reference": request.reference,
         "left_out": list(comparison.left_out),
+        **comparison.consistency.as_json(),
         "rows": [dict(zip(columns, row, strict=True)) for row in rows],
         "total": {name: value for name, value in total.items() if is_number(name)},
     }
