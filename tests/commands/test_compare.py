@@ -11,6 +11,8 @@ import pytest
 from tests.conftest import BUNDLED_STUDY, Ingest, StudyFolder, scenario
 from tests.questions.test_canned_queries import store_two_runs
 
+COMMIT = "c" * 7
+
 
 @pytest.fixture
 def stored(study: StudyFolder) -> Path:
@@ -23,7 +25,7 @@ def test_compare_prints_an_aligned_table_with_a_total(stored: Path, ingest: Inge
     result = ingest("compare", "null", "up", "--run", "1")
     assert result.exit_code == 0
     assert result.stdout == (
-        "Healthy Years Lived: up against null · as of run 1\n\n"
+        f"Healthy Years Lived: up against null · 2025-2027 · as of run 1, commit {COMMIT}\n\n"
         "country    name         null       up    difference     %\n"
         "---------  --------  -------  -------  ------------  ----\n"
         "KEN        Kenya     60.6000  67.7000        7.1000  11.7\n"
@@ -45,7 +47,7 @@ def test_thousands_are_separated(study: StudyFolder, ingest: Ingest) -> None:
     ingest("run", "--quiet")
     result = ingest("compare", "scale_up", "more", "--by", "total")
     assert result.stdout == (
-        "Cost: more against scale_up · as of run 1\n\n"
+        "Cost: more against scale_up · 2025 · as of run 1, no commit\n\n"
         "  countries    scale_up         more    difference      %\n"
         "-----------  ----------  -----------  ------------  -----\n"
         "          4   4,444,441  246,913,400   242,468,959  5,456\n"
@@ -85,7 +87,7 @@ def test_csv_holds_unrounded_rows_and_no_total(stored: Path, ingest: Ingest) -> 
 
 def test_json_holds_the_request_the_rows_and_the_total(stored: Path, ingest: Ingest) -> None:
     result = ingest(
-        "compare", "null", "up", "--country", "TZA", "--until", "2026", "--discount", "25 %",
+        "compare", "null", "up", "--country", "TZA", "--until", "2026", "--discount", "0.25",
         "--base-year", "2024", "--json",
     )  # fmt: skip
     values = {
@@ -99,13 +101,18 @@ def test_json_holds_the_request_the_rows_and_the_total(stored: Path, ingest: Ing
         "scenario": "up",
         "element_label": "Healthy Years Lived",
         "run_id": 2,
+        "git_commit": "c" * 40,
         "by": ["country"],
         "countries": ["TZA"],
         "until_year": 2026,
+        "first_year": 2025,
+        "last_year": 2026,
+        "horizon_notes": [],
         "discount_rate_percent": 25.0,
         "base_year": 2024,
         "reference": None,
         "left_out": [],
+        "no_results": [],
         "rows": [{"country": "TZA", "name": "Tanzania", **values}],
         "total": values,
     }
@@ -116,8 +123,8 @@ def test_the_title_tells_what_was_chosen(stored: Path, ingest: Ingest) -> None:
         "compare", "null", "up", "--country", "KEN,TZA", "--until", "2026", "--discount", "3%"
     )
     assert result.stdout.splitlines()[0] == (
-        "Healthy Years Lived: up against null · KEN, TZA · until 2026 · "
-        "discounted at 3 % to the first year · as of run 2"
+        "Healthy Years Lived: up against null · only KEN, TZA · 2025-2026 · "
+        f"discounted at 3 % a year to 2025 · as of run 2, commit {COMMIT}"
     )
 
 
@@ -161,11 +168,11 @@ def test_another_run_by_name(stored: Path, ingest: Ingest) -> None:
         ),
         (
             ["null", "up", "--discount", "a lot"],
-            "--discount a lot: write a rate a year from 0% to below 100%, as 3%",
+            "--discount: 'a lot' is no rate. Write one from 0% to 30%, such as 3%",
         ),
         (
-            ["null", "up", "--discount", "0.03"],
-            "--discount 0.03 could be 3% or 0.03%: write the percent sign",
+            ["null", "up", "--discount", "3"],
+            "--discount: 3 could mean 3% or 300% a year. Write 3%",
         ),
         (["null", "up", "--base-year", "2025"], "--base-year needs a rate: add --discount 3%"),
         (["null", "up", "--until", "20"], "--until 20: years are 1900 to 2300"),
