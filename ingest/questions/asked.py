@@ -26,7 +26,13 @@ from ingest.questions.files import (
     QueryParameter,
     is_sql,
 )
-from ingest.questions.horizon import PARAMETERS, Horizon, horizon_of_rows, read_horizon
+from ingest.questions.horizon import (
+    PARAMETERS,
+    Horizon,
+    horizon_of_rows,
+    read_horizon,
+    read_horizon_of_states,
+)
 from ingest.questions.marks import MARKS
 from ingest.text.suggest import did_you_mean_or_list
 
@@ -37,7 +43,11 @@ _NAMED = frozenset(
     ("run", "before", "country", "countries", "baseline", "scenario", "label", "reference")
 )
 _SUMMING = frozenset(("until", "discount_rate", "base_year"))
-_COMPARING = frozenset(("run", "baseline", "scenario", "label", "until"))
+# How the years of a question are read that has all of these parameters.
+_HORIZONS = (
+    (frozenset(("run", "baseline", "scenario", "label", "until")), read_horizon),
+    (frozenset(("run", "before", "country", "scenario", "label")), read_horizon_of_states),
+)
 
 
 @dataclass(frozen=True)
@@ -243,12 +253,13 @@ def _horizon(
     connection: sqlite3.Connection, query: CannedQuery, values: Mapping[str, str], memo: Memo
 ) -> Horizon | None:
     """The years of a comparison; None of a question that has not all of its parameters."""
-    if not values.keys() >= _COMPARING:
+    read = next((read for names, read in _HORIZONS if names <= values.keys()), None)
+    if read is None:
         return None
     bound = {"countries": values.get("country", ""), **sql_values(query, values)}
-    key = ("horizon", tuple(bound.get(name) for name in PARAMETERS))
+    key = ("horizon", tuple(bound.get(name) for name in ("before", *PARAMETERS)))
     if key not in memo:
-        memo[key] = read_horizon(connection, bound)
+        memo[key] = read(connection, bound)
     horizon: Horizon = memo[key]
     return horizon
 

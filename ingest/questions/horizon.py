@@ -84,22 +84,45 @@ PARAMETERS = (
 
 def read_horizon(connection: sqlite3.Connection, values: Mapping[str, Any]) -> Horizon:
     """The years of a scenario against a baseline. values: by PARAMETERS, blank where not chosen."""
-    bound = {name: values.get(name, "") for name in PARAMETERS}
-    rows = connection.execute(include_fragments("horizon", _ENDS), bound).fetchall()
-    ends = [_Ends(row[0], Years(*row[1:3]), Years(*row[3:5])) for row in rows]
-    until = int(bound["until"] or 0)
+    ends, base_year = _read_ends(connection, values)
+    until = int(values.get("until") or 0)
     found = [_until(each, until) for each in ends] if until else ends
     common = [years for each in found if (years := each.common) is not None]
     if not common:
         return NO_YEARS
     notes = (
         *_not_reached(ends, until),
-        *_between_scenarios(found, str(bound["baseline"]), str(bound["scenario"])),
+        *_between_sides(found, str(values["baseline"]), str(values["scenario"])),
         *_between_rows(
             ((each.country, each.common) for each in found if each.common), "country|countries"
         ),
     )
-    return Horizon(_together(common), rows[0][5], notes)
+    return Horizon(_together(common), base_year, notes)
+
+
+def read_horizon_of_states(connection: sqlite3.Connection, values: Mapping[str, Any]) -> Horizon:
+    """The years of one scenario as of two runs: values of run, before, scenario and label."""
+    sides = []
+    for run in (values["before"], values["run"]):
+        side = {**values, "run": run, "baseline": values["scenario"]}
+        sides.append({each.country: each.scenario for each in _read_ends(connection, side)[0]})
+    before, after = sides
+    ends = [_Ends(c, before[c], after[c]) for c in before if c in after]
+    common = [years for each in ends if (years := each.common) is not None]
+    if not common:
+        return NO_YEARS
+    notes = _between_sides(ends, f"run {values['before']}", f"run {values['run']}")
+    return Horizon(_together(common), None, tuple(notes))
+
+
+def _read_ends(
+    connection: sqlite3.Connection, values: Mapping[str, Any]
+) -> tuple[list[_Ends], int | None]:
+    """The years of each country that has both scenarios, and the year to discount to."""
+    bound = {name: values.get(name, "") for name in PARAMETERS}
+    rows = connection.execute(include_fragments("horizon", _ENDS), bound).fetchall()
+    ends = [_Ends(row[0], Years(*row[1:3]), Years(*row[3:5])) for row in rows]
+    return ends, rows[0][5] if rows else None
 
 
 def horizon_of_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Horizon:
@@ -134,10 +157,10 @@ def _until(ends: _Ends, until: int) -> _Ends:
 def _not_reached(ends: Sequence[_Ends], until: int) -> Iterator[str]:
     last = max(max(each.baseline.last, each.scenario.last) for each in ends)
     if last < until:
-        yield f"years until {until} were asked for, the results end in {last}"
+        yield f"asked for until {until}, the results end in {last}"
 
 
-def _between_scenarios(ends: Sequence[_Ends], baseline: str, scenario: str) -> Iterator[str]:
+def _between_sides(ends: Sequence[_Ends], baseline: str, scenario: str) -> Iterator[str]:
     groups: dict[tuple[Years, Years], list[str]] = {}
     for each in ends:
         if each.baseline != each.scenario:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ingest.database import ValidationDatabase
 from tests.conftest import BUNDLED_STUDY, Ingest, StudyFolder, scenario
-from tests.questions.test_canned_queries import store_two_runs
+from tests.questions.test_canned_queries import store_run, store_two_runs
 
 COMMIT = "c" * 7
 
@@ -263,3 +264,53 @@ def test_every_scenario_of_the_bundled_study_agrees_with_plain_sql(
         whole = found["total"]["difference"]
         parts = math.fsum(row["difference"] for row in by_region["rows"])
         assert parts == pytest.approx(whole, rel=1e-9)  # sums of sums, in another order
+
+
+def test_by_groups_of_a_csv_file_and_where_groups_come_from(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_settings(study='name = "tiny"\ngroups = "groups.csv"')
+    (study.root / "groups.csv").write_text(
+        "iso3,name,who_region,wealth\nKEN,Kenya,Africa,Low\nUGA,Uganda,Africa,\nTZA,,,\n"
+        "NAM,,Africa,Low\nFRA,France,Europe,High\n"
+    )
+    ingest("run", "--quiet")
+    answer = json.loads(
+        ingest("compare", "null", "scale_up", "--by", "who_region", "--json").stdout
+    )
+    assert [(row["who_region"], row["countries"]) for row in answer["rows"]] == [
+        ("(none)", 1), ("Africa", 3),
+    ]  # fmt: skip
+    stored = ingest("query", "SELECT iso3, who_region, wealth FROM countries", "--csv").stdout
+    assert sorted(stored.splitlines()[1:]) == [
+        "KEN,Africa,Low", "NAM,Africa,Low", "TZA,,", "UGA,Africa,",
+    ]  # fmt: skip
+    result = ingest("compare", "null", "scale_up", "--by", "income_group")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: --by income_group: no country of this study has one. Groups are text fields of the "
+        "countries file, or columns of a CSV file that study.groups names; the next ingest run "
+        "stores them\n"
+    )
+
+
+def test_years_that_are_not_reached_or_differ_are_told(study: StudyFolder, ingest: Ingest) -> None:
+    with ValidationDatabase(study.database).writing() as database:
+        store_run(
+            database,
+            {("KEN", "null"): (1.0, 1.0, 1.0), ("KEN", "up"): (2.0, 2.0),
+             ("UGA", "null"): (1.0, 1.0, 1.0), ("UGA", "up"): (2.0, 2.0, 2.0)},
+        )  # fmt: skip
+    result = ingest("compare", "null", "up", "--until", "2060")
+    assert result.stdout.splitlines()[0] == (
+        f"Healthy Years Lived: up against null · 2025-2027 · as of run 1, commit {COMMIT}"
+    )
+    assert result.stderr.splitlines() == [
+        "(years: asked for until 2060, the results end in 2027)",
+        "(years: null has 2025-2027 and up 2025-2026 in KEN: only the years that both have are "
+        "compared)",
+        "(years: not all countries have the same years: 2025-2026 in KEN; 2025-2027 in UGA)",
+    ]
+    answer = json.loads(ingest("compare", "null", "up", "--until", "2060", "--json").stdout)
+    assert (answer["until_year"], answer["first_year"], answer["last_year"]) == (2060, 2025, 2027)
+    assert len(answer["horizon_notes"]) == 3

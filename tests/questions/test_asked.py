@@ -198,7 +198,7 @@ def test_the_unit_of_the_label_is_told_beside_it(tmp_path: Path) -> None:
         ("compare_scenarios", "percent",
          f"Kenya · {LABEL} · up against null · 2025-2027 · difference in % · run 2"),
         ("label_trend", "chart", f"{LABEL} · null · run 2"),
-        ("run_against_run", "chart", f"Kenya · {LABEL} · up · run 2 against run 1"),
+        ("run_against_run", "chart", f"Kenya · {LABEL} · up · 2025-2027 · run 2 against run 1"),
         ("failed_jobs", "causes", "number of jobs · run 2"),
     ],
 )  # fmt: skip
