@@ -12,7 +12,7 @@ from ingest.browser.server.conditional import conditional
 from ingest.browser.server.shell import TEMPLATE_FILTERS, read_shell
 from ingest.browser.tables import hook as cells
 from ingest.browser.tables.large_tables import can_be_sorted, count_without_scan, uncounted
-from ingest.browser.tables.truncation import render_json
+from ingest.browser.files.json_answer import render_json
 from ingest.charts.style import as_json
 
 
