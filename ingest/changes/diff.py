@@ -101,6 +101,9 @@ class StateDiff:
     equal: int
     added: tuple[Combination, ...]
     removed: tuple[Combination, ...]
+    added_numbers: int = 0
+    """How many numbers the added combinations have."""
+    removed_numbers: int = 0
 
     @property
     def has_changes(self) -> bool:
@@ -143,6 +146,8 @@ def diff_states(
         for combination, inputs in pairs.items()
         if combination in moved
     }
+    added, added_numbers = _only_in(connection, "state_after", "state_before")
+    removed, removed_numbers = _only_in(connection, "state_before", "state_after")
     return StateDiff(
         before=before,
         after=after,
@@ -151,8 +156,10 @@ def diff_states(
         changed=changed,
         within=tuple(combination for combination in pairs if combination not in moved),
         equal=_count_equal(connection),
-        added=_only_in(connection, "state_after", "state_before"),
-        removed=_only_in(connection, "state_before", "state_after"),
+        added=added,
+        removed=removed,
+        added_numbers=added_numbers,
+        removed_numbers=removed_numbers,
     )
 
 
@@ -194,12 +201,19 @@ def _count_equal(connection: sqlite3.Connection) -> int:
     return int(row[0])
 
 
-def _only_in(connection: sqlite3.Connection, there: str, elsewhere: str) -> tuple[Combination, ...]:
+def _only_in(
+    connection: sqlite3.Connection, there: str, elsewhere: str
+) -> tuple[tuple[Combination, ...], int]:
+    """The combinations that only one state has, and how many numbers they have."""
     rows = connection.execute(
-        f"""SELECT country, scenario FROM {there}
-            EXCEPT SELECT country, scenario FROM {elsewhere} ORDER BY 1, 2"""
-    )
-    return tuple(Combination(*row) for row in rows)
+        f"""SELECT country, scenario, coalesce(row_count, 0)
+              FROM {there} LEFT JOIN result_sets USING (result_set_id)
+             WHERE NOT EXISTS (SELECT 1 FROM {elsewhere} AS other
+                                WHERE other.country = {there}.country
+                                  AND other.scenario = {there}.scenario)
+             ORDER BY 1, 2"""
+    ).fetchall()
+    return tuple(Combination(*row[:2]) for row in rows), sum(row[2] for row in rows)
 
 
 # The years that both states have. Series within the tolerance are left out by the caller.

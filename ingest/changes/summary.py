@@ -262,7 +262,11 @@ def nondeterministic_warning(diff: StateDiff) -> str:
 def _came_and_went(diff: StateDiff) -> str:
     parts = [
         f"{count_text(len(combinations), 'combination')} {word}"
-        for combinations, word in ((diff.added, "added"), (diff.removed, "removed"))
+        + (f" ({count_text(numbers, what)})" if numbers else "")
+        for combinations, word, numbers, what in (
+            (diff.added, "added", diff.added_numbers, "number is new|numbers are new"),
+            (diff.removed, "removed", diff.removed_numbers, "number|numbers"),
+        )
         if combinations
     ]
     return ", ".join(parts)

@@ -8,8 +8,19 @@ from typing import Any
 
 import click
 
+from ingest.commands.common.consistency import (
+    only_consistent,
+    refuse_inconsistent,
+    show_consistency,
+)
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import csv_option, json_option, run_option
+from ingest.commands.common.options import (
+    consistent_option,
+    csv_option,
+    json_option,
+    require_consistent_option,
+    run_option,
+)
 from ingest.commands.common.output import print_csv, print_json, table
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
@@ -61,6 +72,8 @@ _YEARS = range(1900, 2301)
 )
 @click.option("--reference", metavar="NAME", help="Show the figures of a loaded reference too")
 @run_option
+@consistent_option
+@require_consistent_option
 @click.option(
     "--sort",
     metavar="COLUMN",
@@ -82,6 +95,8 @@ def compare(
     base_year: int | None,
     reference: str | None,
     run_name: str | None,
+    consistent: bool,
+    require_consistent: bool,
     sort: str | None,
     limit: int | None,
     as_csv: bool,
@@ -116,14 +131,17 @@ def compare(
             discount_rate=parse_rate(discount or "0", "--discount", Bare.FRACTION),
             base_year=_base_year(base_year, discount),
             reference=reference,
+            consistent=consistent or only_consistent(choice),
         )
         comparison = compare_scenarios(connection, load_canned_queries(), request)
         run = read_run_facts(connection, request.run_id)
     if sort is not None:
         comparison = sort_rows(comparison, sort)
     _tell(comparison)
+    show_consistency(comparison.consistency, comparison.request.consistent)
     assert run is not None, "it was found by its name"
     _print(comparison, run, limit, as_csv, as_json)
+    refuse_inconsistent(comparison.consistency, require_consistent)
 
 
 def _countries(
@@ -212,6 +230,7 @@ def _as_json(
         "base_year": horizon.base_year if request.discount_rate else None,
         "reference": request.reference,
         "left_out": list(comparison.left_out),
+        **comparison.consistency.as_json(),
         "no_results": list(comparison.lacking),
         "rows": [dict(zip(columns, row, strict=True)) for row in rows],
         "total": {name: value for name, value in total.items() if is_number(name)}

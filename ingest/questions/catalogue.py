@@ -148,7 +148,7 @@ def sql_for(connection: sqlite3.Connection, query: CannedQuery) -> str:
     sql = query.sql
     if _GROUPS.search(sql):
         selects = [
-            f"SELECT iso3, '{column}', \"{column}\" FROM countries"
+            f"SELECT iso3 AS country, '{column}', \"{column}\" FROM countries"
             for column in group_columns(connection)
         ]
         sql = _GROUPS.sub(lambda _: "\n    UNION ALL ".join(selects), sql)

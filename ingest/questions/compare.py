@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ingest.database.consistency import Consistency, read_consistency
 from ingest.errors import ConfigError
 from ingest.questions.caption import Conditions
 from ingest.questions.catalogue import group_columns, run_canned_query
@@ -50,6 +51,8 @@ class CompareRequest:
     discount_rate: float = 0.0
     base_year: int | None = None
     reference: str | None = None
+    consistent: bool = False
+    """Only results of the inputs that the study had at the run."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Comparison:
     total: tuple[Any, ...] | None
     left_out: tuple[str, ...]
     horizon: Horizon
+    consistency: Consistency
     lacking: tuple[str, ...] = ()
 
     @property
@@ -85,19 +89,22 @@ def compare_scenarios(
     Raises ConfigError: a name that the state does not have, or nothing to compare.
     """
     left_out = _check(connection, request)
+    scenarios = (request.baseline, request.scenario)
+    consistency = read_consistency(connection, request.run_id, scenarios, request.countries)
     if request.reference is not None:
-        return _against_reference(connection, queries, request, left_out)
+        return _against_reference(connection, queries, request, left_out, consistency)
     query, renamed = choose_query(request)
     rows = _select(connection, queries[query], request, renamed)
     if not rows:
-        raise ConfigError(_nothing(request))
+        raise ConfigError(_nothing(request, consistency))
     whole = replace(request, by=(TOTAL,))
     name, columns = choose_query(whole)
     (sums,) = _select(connection, queries[name], whole, columns)
     keys = tuple(renamed)[: -len(VALUE_COLUMNS)]
     known = dict(zip(columns, sums, strict=True))
     total = tuple(known.get(key) for key in keys) + sums[-len(VALUE_COLUMNS) :]
-    return Comparison(request, tuple(renamed), rows, total, left_out, _horizon(connection, request))
+    horizon = _horizon(connection, request)
+    return Comparison(request, tuple(renamed), rows, total, left_out, horizon, consistency)
 
 
 def _horizon(connection: sqlite3.Connection, request: CompareRequest) -> Horizon:
@@ -137,6 +144,7 @@ def _values(request: CompareRequest) -> dict[str, Any]:
         "group_2": groups[1],
         "group_3": groups[2],
         "reference": request.reference,
+        "consistent": "yes" if request.consistent else "",
     }
 
 
@@ -165,6 +173,7 @@ def _against_reference(
     queries: dict[str, CannedQuery],
     request: CompareRequest,
     left_out: tuple[str, ...],
+    consistency: Consistency,
 ) -> Comparison:
     columns = ("country", "name", *REFERENCE_COLUMNS)
     query = queries["reference_against_model"]
@@ -180,7 +189,7 @@ def _against_reference(
     total = ("", counted, model, reference, model / reference if reference else None)
     lacking = tuple(row[0] for row in rows if row[2] is None)
     horizon = _horizon(connection, request)
-    return Comparison(request, columns, rows, total, left_out, horizon, lacking)
+    return Comparison(request, columns, rows, total, left_out, horizon, consistency, lacking)
 
 
 # --- checking what was asked for -----------------------------------------------------------------
@@ -230,8 +239,9 @@ def _check(connection: sqlite3.Connection, request: CompareRequest) -> tuple[str
     state = defaultdict[str, set[str]](set)
     for country, scenario in connection.execute(
         """SELECT DISTINCT country, scenario FROM job_results
-            WHERE job_status = 'success' AND run_id <= ?""",
-        [request.run_id],
+            WHERE job_status = 'success' AND run_id <= ?1
+              AND (?2 OR country IN (SELECT country FROM study_countries WHERE run_id = ?1))""",
+        [request.run_id, bool(request.countries)],
     ):
         state[scenario].add(country)
     countries = set().union(*state.values())
@@ -296,7 +306,13 @@ def _has_values(connection: sqlite3.Connection, group: str) -> bool:
     return connection.execute(query).fetchone() is not None
 
 
-def _nothing(request: CompareRequest) -> str:
+def _nothing(request: CompareRequest, consistency: Consistency) -> str:
+    if request.consistent and not consistency.is_consistent:
+        return (
+            f"{request.baseline} and {request.scenario} have no results of the inputs that the "
+            f"study had at run {request.run_id} ({consistency.counts}). Name an earlier run with "
+            "--run, run what is stale, or leave out --consistent"
+        )
     within = f" until {request.until_year}" if request.until_year is not None else ""
     return (
         f"{request.baseline} and {request.scenario} have no year of {request.label!r} in common"

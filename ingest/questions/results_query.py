@@ -7,6 +7,7 @@ them where they are missing.
 from __future__ import annotations
 
 import sqlite3
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -15,7 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ingest.changes.diff import Tolerances, diff_states
-from ingest.database.choice import NameChoice, ResultRow, choose_labels, choose_results, read_rows
+from ingest.database.choice import (
+    MixedRow,
+    NameChoice,
+    ResultRow,
+    choose_labels,
+    choose_results,
+    read_rows,
+)
+from ingest.database.consistency import read_consistency
 from ingest.database.files import open_for_reading
 from ingest.database.read import read_failure_causes, read_jobs, read_run
 from ingest.database.states import resolve_run
@@ -102,10 +111,13 @@ class ResultsQuery:
         scenarios: Names = None,
         labels: Names = None,
     ) -> pandas.DataFrame:
-        """The state as of a run: one row a number, sorted by the columns in their order."""
+        """The state as of a run: one row a number, sorted by the columns in their order.
+
+        Warns where the results are of several models.
+        """
         pd = _library("pandas", "frames")
-        with self._rows(run, countries, scenarios, labels) as rows:
-            return _frame(pd, rows, _STATE_TYPES)
+        with self._rows(run, countries, scenarios, labels) as (_, rows):
+            return _frame(pd, (row[:5] for row in rows), _STATE_TYPES)
 
     def get_metric_trends(
         self,
@@ -201,11 +213,11 @@ class ResultsQuery:
         Needs no pandas, and not the memory for all rows. An existing file is kept unless force.
         """
         with (
-            self._rows(run, countries, scenarios, labels) as rows,
+            self._rows(run, countries, scenarios, labels) as (columns, rows),
             whole_file(Path(path), force=force) as temporary,
             temporary.open("w", encoding="utf-8", newline="") as file,
         ):
-            return write_csv(rows, file)
+            return write_csv(rows, file, columns)
 
     def trend_chart(
         self,
@@ -217,8 +229,9 @@ class ResultsQuery:
     ) -> altair.Chart:
         """Lines over the years, one for each country and scenario, coloured by scenario."""
         alt = _library("altair", "charts")
-        with self._rows(run, countries, scenarios, label) as rows:
-            data = alt.InlineData(values=[row._asdict() for row in rows])
+        with self._rows(run, countries, scenarios, label) as (_, rows):
+            values = [dict(zip(_STATE_TYPES, row, strict=False)) for row in rows]
+        data = alt.InlineData(values=values)
         chart: altair.Chart = alt.Chart(data, title=label, mark={"type": "line"}).encode(
             x=_year_axis(alt),
             y=alt.Y("value:Q", title=label, scale=alt.Scale(zero=False)),
@@ -278,11 +291,15 @@ class ResultsQuery:
     @contextmanager
     def _rows(
         self, run: str | int, countries: Names, scenarios: Names, labels: Names
-    ) -> Iterator[Iterator[ResultRow]]:
+    ) -> Iterator[tuple[Sequence[str], Iterator[ResultRow | MixedRow]]]:
+        """The columns and the rows of what is chosen; warns where inputs are mixed."""
         with self._connection() as connection:
             names = NameChoice(_patterns(countries), _patterns(scenarios), _patterns(labels))
             chosen = choose_results(connection, resolve_run(connection, str(run)), names)
-            yield read_rows(connection, chosen)
+            if chosen.is_mixed:
+                found = read_consistency(connection, chosen.run.run_id, *chosen.names)
+                warnings.warn(found.warning, stacklevel=4)
+            yield chosen.columns, read_rows(connection, chosen)
 
 
 def _year_axis(alt: Any) -> Any:
@@ -340,6 +357,8 @@ def _compare(
     rows = []
     for element_label in choose_labels(connection, _patterns(label)):
         comparison = compare_scenarios(connection, queries, replace(request, label=element_label))
+        if comparison.consistency.is_mixed:
+            warnings.warn(comparison.consistency.warning, stacklevel=4)
         horizon = comparison.horizon
         attrs["captions"][element_label] = " · ".join([*comparison.conditions.parts, facts.words])
         attrs["years"][element_label] = list(horizon.years or ())

@@ -182,6 +182,13 @@ class QualitySettings:
 
 
 @dataclass(frozen=True)
+class ResultsSettings:
+    """[results]: which results are shown."""
+
+    consistent: bool = setting(False, "compare and export only results of the study's inputs now")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of one study; root is the folder that holds ingest.toml."""
 
@@ -192,6 +199,7 @@ class Settings:
     database: DatabaseSettings = DatabaseSettings()
     tolerance: ToleranceSettings = ToleranceSettings()
     quality: QualitySettings = QualitySettings()
+    results: ResultsSettings = ResultsSettings()
     rules: tuple[Rule, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     """[units]: the unit of each element label."""
@@ -217,6 +225,7 @@ SECTIONS: dict[str, type[Any]] = {
     "database": DatabaseSettings,
     "tolerance": ToleranceSettings,
     "quality": QualitySettings,
+    "results": ResultsSettings,
 }
 
 

@@ -17,6 +17,7 @@ from ingest.study.country import Country, parse_countries
 from ingest.study.country_groups import add_groups
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
 from ingest.study.label import Label, read_labels
+from ingest.study.lists import Rows, study_rows
 from ingest.study.local_settings import LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
 from ingest.study.setting_fields import input_names
@@ -69,6 +70,16 @@ class Study:
     def root(self) -> Path:
         """The folder that holds ingest.toml."""
         return self.settings.root
+
+    @cached_property
+    def lists(self) -> dict[str, str]:
+        """The rows of what the study consists of and calls things, by kind, as canonical JSON."""
+        return {kind: canonical_json(entries) for kind, entries in self.rows.items()}
+
+    @cached_property
+    def rows(self) -> dict[str, Rows]:
+        """What the study consists of and calls things, by kind."""
+        return study_rows(self.countries, self.scenarios, self.labels)
 
     @property
     def labels(self) -> tuple[Label, ...]:

@@ -117,6 +117,8 @@ def test_json_holds_the_request_the_rows_and_the_total(stored: Path, ingest: Ing
         "base_year": 2024,
         "reference": None,
         "left_out": [],
+        "mixed": None,
+        "state": {"current": 2, "stale": 0, "failed": 0, "missing": 0, "retired": 0},
         "no_results": [],
         "rows": [{"country": "TZA", "name": "Tanzania", **values}],
         "total": values,

@@ -49,6 +49,7 @@ def test_a_question_without_parameters_has_its_defaults(connection: sqlite3.Conn
         "until": "",
         "discount_rate": "0%",
         "base_year": "",
+        "consistent": "",
     }
 
 

@@ -17,7 +17,10 @@ from tests.conftest import Ingest, StudyFolder, scenario
 from tests.exchange.test_export import EXACT, run_without
 from tests.odd_study import ODD_LABEL, make_odd, metrics, run_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:mixed inputs"),  # of the second run of `stored`
+]
 
 STATE_TYPES = {
     "country": "string",
@@ -64,6 +67,14 @@ def test_state_holds_the_numbers_of_the_metrics_view(
     assert types(frame) == STATE_TYPES
     assert rows(frame) == metrics(stored)
     assert not frame.isna().any().any()
+
+
+def test_mixed_inputs_are_warned_of(results: ResultsQuery) -> None:
+    words = r"mixed inputs: scenario scale_up differ: .*scale_up of run 1 .*scale_up of run 2"
+    with pytest.warns(UserWarning, match=words):
+        results.state()
+    with pytest.warns(UserWarning, match=words):
+        results.compare_scenarios("null", "scale_up")
 
 
 def test_state_of_an_earlier_run(stored: StudyFolder, results: ResultsQuery) -> None:
@@ -253,7 +264,8 @@ def test_csv_from_a_notebook_reads_back_to_the_same_frame(
     frame = results.state()
     assert results.export_results_csv(path) == len(frame)
     read = pandas.read_csv(path, dtype=STATE_TYPES, keep_default_na=False, **EXACT)
-    pandas.testing.assert_frame_equal(read, frame, check_exact=True)
+    pandas.testing.assert_frame_equal(read.drop(columns="run_id"), frame, check_exact=True)
+    assert set(read["run_id"]) == {1, 2}  # for results are of two versions of a scenario
     with pytest.raises(ConfigError, match="exists; overwrite it with --force"):
         results.export_results_csv(path)
     assert results.export_results_csv(path, 1, countries="NAM", force=True) == 22
