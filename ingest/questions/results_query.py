@@ -30,12 +30,8 @@ from ingest.database.read import read_failure_causes, read_jobs, read_run
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.exchange.export import write_csv
-<<<<<<< HEAD
-from ingest.exchange.whole_file import whole_file
-from ingest.questions.caption import read_run_facts
-=======
 from ingest.exchange.whole_file import OutputFile
->>>>>>> wt-files
+from ingest.questions.caption import read_run_facts
 from ingest.questions.catalogue import load_canned_queries
 from ingest.questions.compare import COUNTRY, VALUE_COLUMNS, YEAR, CompareRequest, compare_scenarios
 from ingest.questions.discount import Bare, parse_rate

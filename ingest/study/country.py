@@ -13,14 +13,10 @@ from ingest.text.suggest import did_you_mean
 
 # ISO 3166-1: codes that users may assign themselves (XKX for Kosovo is the common one).
 _USER_ASSIGNED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-Z]{2}|ZZ[A-Z]")
-<<<<<<< HEAD
 GROUP_NAME = re.compile(r"[a-z][a-z0-9_]*")
-=======
 _AGGREGATES = frozenset(
     ("total", "totals", "grand total", "sum", "world", "global", "all", "all countries")
 )
-_GROUP_NAME = re.compile(r"[a-z][a-z0-9_]*")
->>>>>>> wt-files
 
 
 @dataclass(frozen=True)
