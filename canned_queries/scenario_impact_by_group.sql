@@ -12,6 +12,8 @@ answer: |-
   ({{ share(total("difference"), total("baseline_value")) | percent }}) in all groups together.
   {%- if rows | length > 1 %} Most in {{ highest("difference") | values("group_1", "group_2", "group_3") }}
   ({{ highest("difference").difference | signed }}).{% endif %}
+  {%- if rows | map(attribute="group_1") | unique | list == ["(none)"] %} The {{ group_1 }} of no country is known: groups are
+  text fields of the countries file, or columns of a CSV file that study.groups names.{% endif %}
 empty: |-
   No country has {{ label }} under both {{ baseline }} and {{ scenario }} in this state. Choose another
   label or run, or look at the missing combinations.
@@ -48,6 +50,8 @@ columns:
   scenario_value: the same under the scenario
   difference: scenario_value - baseline_value
   percent: difference as a percentage of |baseline_value|; null where that is 0
+  first_year: first year of the sums
+  last_year: last year of the sums
 chart:
   mark: bar
   x: difference
@@ -83,7 +87,7 @@ grouped AS (
            CASE :group_3 WHEN '' THEN NULL WHEN 'year' THEN timestamp_year
                WHEN 'country' THEN yearly.country ELSE coalesce(groups_3.value, '(none)') END
                AS group_3,
-           yearly.country, baseline_value, scenario_value
+           yearly.country, timestamp_year, baseline_value, scenario_value
       FROM (SELECT * FROM yearly ORDER BY country, timestamp_year) AS yearly
       LEFT JOIN memberships AS groups_1
         ON groups_1.country = yearly.country AND groups_1.grouping = :group_1
@@ -94,12 +98,14 @@ grouped AS (
 ),
 summed AS (
     SELECT group_1, group_2, group_3, count(DISTINCT country) AS countries,
-           sum(baseline_value) AS baseline_value, sum(scenario_value) AS scenario_value
+           sum(baseline_value) AS baseline_value, sum(scenario_value) AS scenario_value,
+           min(timestamp_year) AS first_year, max(timestamp_year) AS last_year
       FROM grouped
      GROUP BY group_1, group_2, group_3
 )
 SELECT group_1, group_2, group_3, countries, baseline_value, scenario_value,
        scenario_value - baseline_value AS difference,
-       100 * (scenario_value - baseline_value) / nullif(abs(baseline_value), 0) AS percent
+       100 * (scenario_value - baseline_value) / nullif(abs(baseline_value), 0) AS percent,
+       first_year, last_year
   FROM summed
  ORDER BY group_1, group_2, group_3

@@ -11,14 +11,22 @@ from typing import Any
 
 from ingest.database.consistency import Consistency, read_consistency
 from ingest.errors import ConfigError
+from ingest.questions.caption import Conditions
 from ingest.questions.catalogue import group_columns, run_canned_query
 from ingest.questions.files import CannedQuery
+from ingest.questions.horizon import Horizon, read_horizon
 from ingest.study.combination import select_names
+from ingest.text.numbers import count_text
 from ingest.text.suggest import did_you_mean, did_you_mean_or_list
 
 DEFAULT_LABEL = "Healthy Years Lived"
 DEEPEST_GROUPS = 3
 
+_CONSISTENT = "only results of the inputs at that run"
+_GROUPS_SOURCE = (
+    "Groups are text fields of the countries file, or columns of a CSV file that study.groups "
+    "names; the next ingest run stores them"
+)
 # Of --by, beside the columns of the countries table.
 TOTAL, YEAR, COUNTRY = "total", "year", "country"
 
@@ -31,7 +39,7 @@ class CompareRequest:
     """What to compare: the scenario against the baseline in the state as of a run.
 
     by: what to group by, nested from left to right; empty is by country. countries: ISO3 codes,
-    empty for all. discount_rate: percent a year. reference: published figures to compare with.
+    empty for all. discount_rate: a fraction a year. reference: published figures to compare with.
     """
 
     baseline: str
@@ -54,6 +62,8 @@ class Comparison:
 
     columns: what it is grouped by, then the values. In rows, percent and ratio are None where the
     baseline or the reference is 0. left_out: countries that have only one of the two scenarios.
+    horizon: the years that are summed. lacking: countries that the reference has and the results
+    lack; their model value is None, and the total is over the others.
     """
 
     request: CompareRequest
@@ -61,7 +71,16 @@ class Comparison:
     rows: tuple[tuple[Any, ...], ...]
     total: tuple[Any, ...] | None
     left_out: tuple[str, ...]
+    horizon: Horizon
     consistency: Consistency
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def conditions(self) -> Conditions:
+        """What the numbers depend on, beside label, scenarios and run."""
+        request = self.request
+        others = (_CONSISTENT,) if request.consistent else ()
+        return Conditions(request.countries, self.horizon, request.discount_rate, others)
 
 
 def compare_scenarios(
@@ -86,7 +105,12 @@ def compare_scenarios(
     keys = tuple(renamed)[: -len(VALUE_COLUMNS)]
     known = dict(zip(columns, sums, strict=True))
     total = tuple(known.get(key) for key in keys) + sums[-len(VALUE_COLUMNS) :]
-    return Comparison(request, tuple(renamed), rows, total, left_out, consistency)
+    horizon = _horizon(connection, request)
+    return Comparison(request, tuple(renamed), rows, total, left_out, horizon, consistency)
+
+
+def _horizon(connection: sqlite3.Connection, request: CompareRequest) -> Horizon:
+    return read_horizon(connection, _values(request))
 
 
 def choose_query(request: CompareRequest) -> tuple[str, dict[str, str]]:
@@ -102,8 +126,13 @@ def choose_query(request: CompareRequest) -> tuple[str, dict[str, str]]:
 
 def query_values(request: CompareRequest, query: CannedQuery) -> dict[str, Any]:
     """The values of a query's parameters, of those that it has."""
+    values = _values(request)
+    return {parameter.name: values[parameter.name] for parameter in query.parameters}
+
+
+def _values(request: CompareRequest) -> dict[str, Any]:
     groups = [*_groups(request), "", "", ""]
-    values = {
+    return {
         "run": request.run_id,
         "baseline": request.baseline,
         "scenario": request.scenario,
@@ -119,7 +148,6 @@ def query_values(request: CompareRequest, query: CannedQuery) -> dict[str, Any]:
         "reference": request.reference,
         "consistent": "yes" if request.consistent else "",
     }
-    return {parameter.name: values[parameter.name] for parameter in query.parameters}
 
 
 def _groups(request: CompareRequest) -> tuple[str, ...]:
@@ -152,14 +180,18 @@ def _against_reference(
     columns = ("country", "name", *REFERENCE_COLUMNS)
     query = queries["reference_against_model"]
     rows = _select(connection, query, request, {column: column for column in columns})
-    if not rows:
+    both = [row for row in rows if row[2] is not None]
+    if not both:
         raise ConfigError(
             f"reference {request.reference!r} and the results of {request.scenario} as of run "
             f"{request.run_id} have no country in common"
         )
-    model, reference = (math.fsum(row[column] for row in rows) for column in (2, 3))
-    total = ("", "", model, reference, model / reference if reference else None)
-    return Comparison(request, columns, rows, total, left_out, consistency)
+    model, reference = (math.fsum(row[column] for row in both) for column in (2, 3))
+    counted = f"{len(both):,} of {count_text(len(rows), 'country|countries')}"
+    total = ("", counted, model, reference, model / reference if reference else None)
+    lacking = tuple(row[0] for row in rows if row[2] is None)
+    horizon = _horizon(connection, request)
+    return Comparison(request, columns, rows, total, left_out, horizon, consistency, lacking)
 
 
 # --- checking what was asked for -----------------------------------------------------------------
@@ -251,11 +283,14 @@ def countries_where(connection: sqlite3.Connection, conditions: Sequence[str]) -
 
 
 def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> None:
-    known = [TOTAL, YEAR, COUNTRY, *group_columns(connection)]
+    columns = group_columns(connection)
+    known = [TOTAL, YEAR, COUNTRY, *columns]
     for group in request.by:
         if group not in known:
-            hint = did_you_mean(group, known)
+            hint = did_you_mean(group, known) or f" {_GROUPS_SOURCE}"
             raise ConfigError(f"--by {group}: groups are {', '.join(known)}.{hint}")
+        if group in columns and not _has_values(connection, group):
+            raise ConfigError(f"--by {group}: no country of this study has one. {_GROUPS_SOURCE}")
     if TOTAL in request.by and len(request.by) > 1:
         raise ConfigError(
             f"--by {TOTAL} goes with no other group: the total is the last row of every table"
@@ -266,6 +301,11 @@ def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> No
         raise ConfigError(f"--by: at most {DEEPEST_GROUPS} groups can be nested")
     if request.reference is not None and request.by != (COUNTRY,):
         raise ConfigError("--reference compares by country; leave out --by")
+
+
+def _has_values(connection: sqlite3.Connection, group: str) -> bool:
+    query = f"SELECT 1 FROM countries WHERE \"{group}\" <> '' LIMIT 1"
+    return connection.execute(query).fetchone() is not None
 
 
 def _nothing(request: CompareRequest, consistency: Consistency) -> str:

@@ -29,10 +29,14 @@ _PARAMETER_KEYS = {"title", "type", "options", "default", "default_text", "many"
 
 
 class ParameterType(StrEnum):
-    """What a parameter's value has to be; a run is named in any way that `--run` understands."""
+    """What a parameter's value has to be; a run is named in any way that `--run` understands.
+
+    A rate is given as 3% or, on pages, 3; SQL gets the fraction 0.03.
+    """
 
     TEXT = "text"
     NUMBER = "number"
+    RATE = "rate"
     YEAR = "year"
     RUN = "run"
 

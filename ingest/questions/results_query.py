@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ingest.changes.diff import Tolerances, diff_states
 from ingest.database.choice import (
@@ -31,8 +31,10 @@ from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.exchange.export import write_csv
 from ingest.exchange.whole_file import OutputFile
+from ingest.questions.caption import read_run_facts
 from ingest.questions.catalogue import load_canned_queries
 from ingest.questions.compare import COUNTRY, VALUE_COLUMNS, YEAR, CompareRequest, compare_scenarios
+from ingest.questions.discount import Bare, parse_rate
 from ingest.study.combination import select_names
 
 if TYPE_CHECKING:
@@ -137,6 +139,9 @@ class ResultsQuery:
         by: str | Sequence[str] = "country",
         *,
         run: str | int = "latest",
+        until_year: int | None = None,
+        discount_rate: float | str = 0.0,
+        base_year: int | None = None,
     ) -> pandas.DataFrame:
         """Scenario b against scenario a: sums over what both have, difference and percent.
 
@@ -144,13 +149,20 @@ class ResultsQuery:
         several of them, e.g. ["region", "year"]. One row for each and for each label.
         Only countries, labels and years that both scenarios have are summed. difference is b - a;
         percent is of |a|, missing where a is 0. A country without a group is in the group (none).
+        until_year: the last year to sum. discount_rate: a year, 0.03 or "3%"; base_year: discounted
+        to it, the first year where None. The frame's `attrs` say what the numbers depend on:
+        run_id, git_commit, discount_rate, and by label `captions`, `years` (first and last) and
+        `horizon_notes`, where the years are not the same in all countries and scenarios.
         """
         pd = _library("pandas", "frames")
         keys = [by] if isinstance(by, str) else list(by)
+        sums = _sums(until_year, discount_rate, base_year)
         with self._connection() as connection:
-            rows, names = _compare(connection, str(run), (a, b), label, countries, keys)
-        groups = {name: "int64" if name == "timestamp_year" else "string" for name in names}
-        return _frame(pd, rows, groups | _types("element_label", *VALUE_COLUMNS))
+            found = _compare(connection, str(run), (a, b), label, countries, keys, sums)
+        groups = {name: "int64" if name == "timestamp_year" else "string" for name in found.keys}
+        frame = _frame(pd, found.rows, groups | _types("element_label", *VALUE_COLUMNS))
+        frame.attrs.update(found.attrs)
+        return frame
 
     def diff(
         self,
@@ -241,11 +253,19 @@ class ResultsQuery:
         *,
         run: str | int = "latest",
         measure: Literal["difference", "percent"] = "difference",
+        until_year: int | None = None,
+        discount_rate: float | str = 0.0,
+        base_year: int | None = None,
     ) -> altair.Chart:
-        """Scenario b against scenario a: a bar for each country or group, a line over the years."""
+        """Scenario b against scenario a: a bar for each country or group, a line over the years.
+
+        The line below the title says what the numbers depend on; parameters as compare_scenarios().
+        """
         alt = _library("altair", "charts")
+        sums = _sums(until_year, discount_rate, base_year)
         with self._connection() as connection:
-            rows, (key,) = _compare(connection, str(run), (a, b), label, countries, [by])
+            found = _compare(connection, str(run), (a, b), label, countries, [by], sums)
+        rows, (key,) = found.rows, found.keys
         position = VALUE_COLUMNS.index(measure) - len(VALUE_COLUMNS)
         values = [
             {key: row[0], measure: row[position]} for row in rows if row[position] is not None
@@ -258,7 +278,9 @@ class ResultsQuery:
             y = alt.Y(f"{key}:N", sort="-x", title=None)
         tooltip = [f"{key}:{'Q' if by == YEAR else 'N'}", f"{measure}:Q"]
         data = alt.InlineData(values=values)
-        chart = alt.Chart(data, title=f"{label}: {b} against {a}", mark={"type": mark})
+        below = list(found.attrs["captions"].values())
+        head = alt.TitleParams(f"{label}: {b} against {a}", subtitle=below, anchor="start")
+        chart = alt.Chart(data, title=head, mark={"type": mark})
         drawn: altair.Chart = chart.encode(x=x, y=y, tooltip=tooltip)
         return drawn
 
@@ -286,6 +308,27 @@ def _year_axis(alt: Any) -> Any:
     return alt.X("timestamp_year:Q", title="Year", axis=alt.Axis(format="d"))
 
 
+class _Sums(NamedTuple):
+    """How to sum: the fields of a CompareRequest."""
+
+    until_year: int | None
+    discount_rate: float
+    base_year: int | None
+
+
+def _sums(until_year: int | None, discount_rate: float | str, base_year: int | None) -> _Sums:
+    rate = parse_rate(discount_rate, "discount_rate", Bare.FRACTION)
+    return _Sums(until_year, rate, base_year)
+
+
+class _Compared(NamedTuple):
+    """The rows of compare_scenarios(), the names of its key columns, and the frame's attrs."""
+
+    rows: list[tuple[Any, ...]]
+    keys: list[str]
+    attrs: dict[str, Any]
+
+
 def _compare(
     connection: sqlite3.Connection,
     run: str,
@@ -293,8 +336,9 @@ def _compare(
     label: Names,
     countries: Names,
     by: Sequence[str],
-) -> tuple[list[tuple[Any, ...]], list[str]]:
-    """The rows of compare_scenarios() and the names of its key columns; one label at a time."""
+    sums: _Sums,
+) -> _Compared:
+    """The comparison of each label, one after the other."""
     request = CompareRequest(
         baseline=scenarios[0],
         scenario=scenarios[1],
@@ -302,7 +346,14 @@ def _compare(
         run_id=resolve_run(connection, run).run_id,
         by=tuple(by) or (COUNTRY,),
         countries=tuple(_choose(connection, countries, "country")),
+        **sums._asdict(),
     )
+    facts = read_run_facts(connection, request.run_id)
+    assert facts is not None, "it was found by its name"
+    attrs: dict[str, Any] = {
+        "run_id": facts.run_id, "git_commit": facts.git_commit,
+        "discount_rate": request.discount_rate, "captions": {}, "years": {}, "horizon_notes": {},
+    }  # fmt: skip
     queries = load_canned_queries()
     names = ["timestamp_year" if name == YEAR else name for name in request.by]
     rows = []
@@ -310,10 +361,14 @@ def _compare(
         comparison = compare_scenarios(connection, queries, replace(request, label=element_label))
         if comparison.consistency.is_mixed:
             warnings.warn(comparison.consistency.warning, stacklevel=4)
+        horizon = comparison.horizon
+        attrs["captions"][element_label] = " · ".join([*comparison.conditions.parts, facts.words])
+        attrs["years"][element_label] = list(horizon.years or ())
+        attrs["horizon_notes"][element_label] = list(horizon.notes)
         keys = [comparison.columns.index(name) for name in names]
         for row in comparison.rows:
             rows.append((*(row[key] for key in keys), element_label, *row[-len(VALUE_COLUMNS) :]))
-    return rows, names
+    return _Compared(rows, names, attrs)
 
 
 def _choose(connection: sqlite3.Connection, names: Names, column: str) -> list[str]:

@@ -14,10 +14,10 @@ from ingest.text.suggest import did_you_mean
 
 # ISO 3166-1: codes that users may assign themselves (XKX for Kosovo is the common one).
 _USER_ASSIGNED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-Z]{2}|ZZ[A-Z]")
+GROUP_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _AGGREGATES = frozenset(
     ("total", "totals", "grand total", "sum", "world", "global", "all", "all countries")
 )
-_GROUP_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _parse_country(entry: Any, where: str) -> tuple[Country | None, list[Finding
     groups = {
         key: value
         for key, value in entry.items()
-        if key not in ("iso3", "name") and isinstance(value, str) and _GROUP_NAME.fullmatch(key)
+        if key not in ("iso3", "name") and isinstance(value, str) and GROUP_NAME.fullmatch(key)
     }
     return Country(iso3, name, groups), [finding] if finding else []
 

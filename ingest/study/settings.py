@@ -34,6 +34,10 @@ class StudySettings:
         ("scenarios",), "folders or glob patterns of scenario files; a name is a file's stem"
     )
     countries: str = setting("countries.json", "the countries file")
+    groups: str | None = setting(
+        None,
+        "a CSV file of groups of countries: a column iso3, and one for each grouping",
+    )
     code: tuple[str, ...] = setting(
         ("*.py",), "glob patterns of the files whose change means a re-run (reason: code)"
     )

@@ -282,6 +282,45 @@ def test_trend_chart_has_every_point_and_can_be_drawn(
     assert json.loads(json.dumps(spec))["mark"]["type"] == "line"
 
 
+@pytest.mark.parametrize("rate", [0.25, "25%"])
+def test_a_comparison_is_discounted_and_says_so(
+    stored: StudyFolder, results: ResultsQuery, rate: float | str
+) -> None:
+    label = "Healthy Years Lived"
+    sums = {"until_year": 2026, "discount_rate": rate, "base_year": 2024}
+    frame = results.compare_scenarios("null", "scale_up", label, "KEN", **sums)
+    (expected,) = [
+        sum(row[4] / 1.25 ** (row[3] - 2024) for row in metrics(stored, condition))
+        for condition in [
+            f"country = 'KEN' AND scenario = 'null' AND element_label = '{label}' "
+            "AND timestamp_year <= 2026"
+        ]
+    ]
+    assert frame["baseline_value"][0] == pytest.approx(expected, rel=1e-14)
+    caption = "only KEN · 2025-2026 · discounted at 25 % a year to 2024 · run 2, no commit"
+    assert frame.attrs == {
+        "run_id": 2,
+        "git_commit": "unknown",
+        "discount_rate": 0.25,
+        "captions": {label: caption},
+        "years": {label: [2025, 2026]},
+        "horizon_notes": {label: []},
+    }
+    spec = results.comparison_chart("null", "scale_up", label, "KEN", **sums).to_dict()
+    assert spec["title"]["subtitle"] == [caption]
+    (values,) = spec["datasets"].values() if "datasets" in spec else [spec["data"]["values"]]
+    assert values[0]["difference"] == frame["difference"][0]
+
+
+def test_a_horizon_that_is_not_reached_is_in_the_frame(results: ResultsQuery) -> None:
+    frame = results.compare_scenarios("null", "scale_up", "Healthy Years Lived", until_year=2060)
+    assert frame.attrs["horizon_notes"] == {
+        "Healthy Years Lived": ["asked for until 2060, the results end in 2027"]
+    }
+    with pytest.raises(ConfigError, match="discount_rate: 3 could mean 3% or 300% a year"):
+        results.compare_scenarios("null", "scale_up", discount_rate=3)
+
+
 @pytest.mark.parametrize(("by", "mark"), [("country", "bar"), ("region", "bar"), ("year", "line")])
 def test_comparison_chart_is_drawn_from_the_comparison(
     results: ResultsQuery, by: str, mark: str
