@@ -13,7 +13,12 @@ from ingest.commands.common.context import (
     setting_option,
     study_options,
 )
-from ingest.commands.common.options import countries_option, json_option, scenarios_option
+from ingest.commands.common.options import (
+    all_changes_option,
+    countries_option,
+    json_option,
+    scenarios_option,
+)
 from ingest.commands.common.output import code_line, print_json, show_findings
 from ingest.planning.plan import Plan
 from ingest.running.planner import RunPlanner, Selection
@@ -44,6 +49,7 @@ selection_options = gathered(
 @click.command()
 @study_options
 @selection_options
+@all_changes_option
 @json_option
 @click.option(
     "--detailed-exitcode", is_flag=True, help=f"Exit code {WORK_FOUND} when there is work, else 0"
@@ -51,6 +57,7 @@ selection_options = gathered(
 def plan(
     choice: StudyChoice,
     selection: Selection,
+    show_all: bool,
     as_json: bool,
     detailed_exitcode: bool,
 ) -> None:
@@ -59,29 +66,32 @@ def plan(
     \b
     Examples:
       ingest plan
+      ingest plan --all
       ingest plan --countries KEN,'T*' --json
       ingest plan --detailed-exitcode || echo "there is work"
     """
     context = choice.context()
     planner = RunPlanner(context.study, context.database, context.git, selection)
-    made = show_dry_run(planner, context, as_json)
+    made = show_dry_run(planner, context, as_json, show_all=show_all)
     if detailed_exitcode and made.to_run:
         raise SystemExit(WORK_FOUND)
 
 
-def show_dry_run(planner: RunPlanner, context: StudyContext, as_json: bool) -> Plan:
-    """The plan, after printing it; closes the database."""
+def show_dry_run(
+    planner: RunPlanner, context: StudyContext, as_json: bool, *, show_all: bool = False
+) -> Plan:
+    """The plan, after printing it; closes the database. show_all: with changes of no weight."""
     with closing(context.database):
         plan = planner.plan()
     show_findings([*context.findings, *planner.findings])
     if as_json:
         print_json(_as_json(plan, context))
     else:
-        _show(plan, context)
+        _show(plan, context, show_all)
     return plan
 
 
-def _show(plan: Plan, context: StudyContext) -> None:
+def _show(plan: Plan, context: StudyContext, show_all: bool) -> None:
     if not plan.to_run:
         click.echo(nothing_to_do(plan, context))
         return
@@ -89,6 +99,8 @@ def _show(plan: Plan, context: StudyContext) -> None:
     click.echo(f"{len(plan.to_run):,} of {combinations} to run ({code_line(context.git)})")
     for reason, group in plan.by_reason().items():
         click.echo(f"{len(group):>7,}  {reason.text}: {sample(group)}")
+        for change in reason.cause.more(show_all) if reason.cause else ():
+            click.echo(f"{'':>9}{change}")
     if plan.up_to_date:
         click.echo(f"{len(plan.up_to_date):>7,}  up to date")
 
@@ -118,7 +130,12 @@ def _as_json(plan: Plan, context: StudyContext) -> dict[str, object]:
         "to_run": len(plan.to_run),
         "up_to_date": len(plan.up_to_date),
         "reasons": [
-            {"kind": reason.kind.value, "reason": reason.text, "count": len(group)}
+            {
+                "kind": reason.kind.value,
+                "reason": reason.text,
+                "count": len(group),
+                "changes": [c.as_dict() for c in reason.cause.changes] if reason.cause else [],
+            }
             for reason, group in plan.by_reason().items()
         ],
         "jobs": [

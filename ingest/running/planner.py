@@ -89,6 +89,7 @@ class RunPlanner:
             commit=self.git.commit,
             force=self.selection.force,
             only_failed=self.selection.only_failed,
+            ignore=self.study.settings.study.ignore,
         )
         contents = content_lookup(study_contents(self.study))
         return make_plan(combinations, stored, rules, contents)

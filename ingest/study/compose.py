@@ -115,16 +115,21 @@ def compose_scenarios(model: Model, scenarios: Sequence[Scenario]) -> dict[str, 
     return {s.name: compose_scenario(model, s, cache=cache) for s in scenarios}
 
 
-def gives_same_input(old: Model, new: Model, scenario: Scenario) -> bool:
-    """Whether a scenario's documents of two models differ by what is no input alone."""
+def gives_same_input(
+    old: Model, new: Model, scenario: Scenario, iso3: str | None = None
+) -> bool | None:
+    """Whether a scenario's documents of two models differ by what is no input alone.
+
+    None where that may depend on the country: ask with its ISO3 code.
+    """
     if old.input_digest != new.input_digest:
         return False
     if not any(_looks_at_values(path) for p in scenario.parameters for path in p.paths):
         return True
     # a filter may look at what is no input, and find other places with it
-    applied = [(_apply(m, scenario, _MARKER, _PathCache()), m.ignore) for m in (old, new)]
-    if any(one.depends_on_country for one, _ in applied):
-        return False
+    applied = [(_apply(m, scenario, iso3 or _MARKER, _PathCache()), m.ignore) for m in (old, new)]
+    if iso3 is None and any(one.depends_on_country for one, _ in applied):
+        return None
     texts = [canonical_json(remove(one.document, ignore)) for one, ignore in applied]
     return texts[0] == texts[1]
 
