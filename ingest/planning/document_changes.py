@@ -209,7 +209,7 @@ def _moves(new: list[Any], pairs: Sequence[tuple[int, int]], place: _Place) -> I
     kept = {before[index] for index, _ in _in_order(before, after)}
     moved = [(old, index) for old, index in sorted(pairs, key=lambda p: p[1]) if old not in kept]
     within = f" in {place.path}" if moved and isinstance(new[moved[0][1]], str) else ""
-    if len(moved) <= _NAMED_MOVES:
+    if len(moved) <= _NAMED_MOVES and all(was != index for was, index in moved):
         for was, index in moved:
             name = _member_name(new, index, place)
             yield _ranked(place, f"{place.head}{name} moved{within} from {was + 1} to {index + 1}")

@@ -36,7 +36,7 @@ SELECT coalesce(nullif(reason, ''), reason_kind, 'not recorded') AS text,
 def read_reasons(connection: sqlite3.Connection, run_id: int) -> list[Reason]:
     """Why the jobs of a run ran, the most frequent reason first."""
     finder = CauseFinder(connection)
-    reasons = []
+    reasons: list[Reason] = []
     for text, shared, jobs, scenarios, country, scenario, kind in connection.execute(
         _REASONS, [run_id]
     ).fetchall():
