@@ -20,6 +20,7 @@ from ingest.commands.common.options import (
     scenarios_option,
 )
 from ingest.commands.common.output import code_line, print_json, show_findings
+from ingest.planning.causes import Cause
 from ingest.planning.plan import Plan
 from ingest.running.planner import RunPlanner, Selection
 from ingest.study.combination import Combination
@@ -31,11 +32,16 @@ WORK_FOUND = 3
 selection_options = gathered(
     "selection",
     Selection,
-    ("countries", "scenarios", "force", "only_failed"),
+    ("countries", "scenarios", "force", "only_failed", "reuse"),
     countries_option,
     scenarios_option,
     click.option("--force", is_flag=True, help="Run them whether anything changed or not"),
     click.option("--only-failed", is_flag=True, help="Only those whose newest job did not succeed"),
+    click.option(
+        "--reuse/--no-reuse",
+        default=True,
+        help="Take results that were computed before for the same inputs (default), or run again",
+    ),
     setting_option(
         "--rerun-triggers",
         "run.rerun_triggers",
@@ -73,7 +79,7 @@ def plan(
     context = choice.context()
     planner = RunPlanner(context.study, context.database, context.git, selection)
     made = show_dry_run(planner, context, as_json, show_all=show_all)
-    if detailed_exitcode and made.to_run:
+    if detailed_exitcode and (made.to_run or made.restored):
         raise SystemExit(WORK_FOUND)
 
 
@@ -83,26 +89,43 @@ def show_dry_run(
     """The plan, after printing it; closes the database. show_all: with changes of no weight."""
     with closing(context.database):
         plan = planner.plan()
+        changes = planner.study_changes()
     show_findings([*context.findings, *planner.findings])
     if as_json:
-        print_json(_as_json(plan, context))
+        print_json(_as_json(plan, changes, context))
     else:
-        _show(plan, context, show_all)
+        _show(plan, changes, context, show_all)
     return plan
 
 
-def _show(plan: Plan, context: StudyContext, show_all: bool) -> None:
-    if not plan.to_run:
+def _show(plan: Plan, changes: list[str], context: StudyContext, show_all: bool) -> None:
+    if not (plan.to_run or plan.restored):
         click.echo(nothing_to_do(plan, context))
+        _show_changes(changes)
         return
     combinations = count_text(plan.total, "combination")
     click.echo(f"{len(plan.to_run):,} of {combinations} to run ({code_line(context.git)})")
-    for reason, group in plan.by_reason().items():
-        click.echo(f"{len(group):>7,}  {reason.text}: {sample(group)}")
-        for change in reason.cause.more(show_all) if reason.cause else ():
+    for words, group, cause in plan_groups(plan):
+        click.echo(f"{len(group):>7,}  {words}: {sample(group)}")
+        for change in cause.more(show_all) if cause else ():
             click.echo(f"{'':>9}{change}")
     if plan.up_to_date:
         click.echo(f"{len(plan.up_to_date):>7,}  up to date")
+    _show_changes(changes)
+
+
+def _show_changes(changes: list[str]) -> None:
+    for line in changes:
+        click.echo(f"Study: {line}")
+
+
+def plan_groups(plan: Plan) -> list[tuple[str, list[Combination], Cause | None]]:
+    """What runs and why, and what is restored from where: words, combinations and cause of each."""
+    restored = plan.restored_by_run().items()
+    return [
+        *((reason.text, group, reason.cause) for reason, group in plan.by_reason().items()),
+        *((f"restored from run {run}", group, None) for run, group in restored),
+    ]
 
 
 def sample(group: list[Combination]) -> str:
@@ -121,7 +144,7 @@ def nothing_to_do(plan: Plan, context: StudyContext) -> str:
     return f"Nothing to do: {total} {verb} up to date (commit {context.git.short_commit})."
 
 
-def _as_json(plan: Plan, context: StudyContext) -> dict[str, object]:
+def _as_json(plan: Plan, changes: list[str], context: StudyContext) -> dict[str, object]:
     return {
         "study": context.settings.name,
         "git_commit": context.git.commit,
@@ -129,6 +152,10 @@ def _as_json(plan: Plan, context: StudyContext) -> dict[str, object]:
         "total": plan.total,
         "to_run": len(plan.to_run),
         "up_to_date": len(plan.up_to_date),
+        "restored": [
+            {"run_id": run, "count": len(group)} for run, group in plan.restored_by_run().items()
+        ],
+        "study_changes": changes,
         "reasons": [
             {
                 "kind": reason.kind.value,

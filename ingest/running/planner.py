@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.database import ValidationDatabase
 from ingest.errors import StudyError
 from ingest.findings import Finding, has_errors
-from ingest.planning.inputs import Inputs
+from ingest.planning.inputs import Inputs, InputSet
+from ingest.planning.list_changes import list_changes
 from ingest.planning.plan import (
     Plan,
     PlanRules,
     StoredState,
     content_lookup,
+    input_sets_of,
     make_plan,
     study_contents,
     wanted_inputs,
@@ -26,6 +28,12 @@ from ingest.study.scenario import Scenario
 from ingest.study.study import Study
 
 
+def _is_same(now: InputSet, stored: InputSet) -> bool:
+    """Whether what decides the results of a scenario is as it was."""
+    rest = [replace(shared, model_digest="", model_identity="") for shared in (now, stored)]
+    return rest[0] == rest[1] and now.has_model_of(stored)
+
+
 @dataclass(frozen=True)
 class Selection:
     """Which combinations are looked at, and how strictly; patterns are comma lists or globs."""
@@ -34,6 +42,8 @@ class Selection:
     scenarios: tuple[str, ...] = ()
     force: bool = False
     only_failed: bool = False
+    reuse: bool = True
+    """Whether results that were computed before for the same inputs are taken."""
 
 
 class RunPlanner:
@@ -90,6 +100,7 @@ class RunPlanner:
             force=self.selection.force,
             only_failed=self.selection.only_failed,
             ignore=self.study.settings.study.ignore,
+            reuse=self.selection.reuse,
         )
         contents = content_lookup(study_contents(self.study))
         return make_plan(combinations, stored, rules, contents)
@@ -99,6 +110,17 @@ class RunPlanner:
         return self.filter_combinations_needing_rerun(
             self.generate_all_combinations(), self._database.stored_state()
         )
+
+    def study_changes(self) -> list[str]:
+        """What the study consists of or calls otherwise than at the newest run, a line each."""
+        stored = self._database.stored_lists()
+        return list_changes(stored, self.study.rows) if stored else []
+
+    def inputs_changed(self) -> bool:
+        """Whether the study has other inputs than at the newest run, whatever runs of it."""
+        now = input_sets_of(self.study)
+        stored = {shared.scenario: shared for shared in self._database.stored_input_sets()}
+        return now.keys() != stored.keys() or not all(_is_same(now[n], stored[n]) for n in now)
 
     def compose_document(self, combination: Combination) -> bytes:
         """The model document of a combination that was generated, as UTF-8 JSON."""
