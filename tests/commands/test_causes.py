@@ -256,3 +256,25 @@ def test_pages_of_run_changes_and_job_fold_every_changed_input(
         assert any({*wanted} <= changes for changes in items), path
     assert "2 scenarios changed (New added: <b>)" in pages["run/2"]
     assert "scenario s0 changed" in pages["job/2/KEN/s0"]
+
+
+def test_models_that_differ_in_layout_alone_are_one_model(ran: StudyFolder, ingest: Ingest) -> None:
+    ran.write_json("model.json", moved_layout(document()))
+    assert ingest("run", "--quiet", "--force", "-s", "s0").exit_code == 0
+    result = ingest("compare", "null", "s0", "--country", "KEN", "--json")
+    assert result.stderr == ""
+    assert json.loads(result.stdout)["mixed"] in (None, [], {})
+    assert "Nothing to do" in ingest("plan").stdout
+    assert ingest("run").stdout == (
+        "Nothing to do: 18 of 18 combinations are up to date (commit unknown).\n"
+    )
+
+
+def test_changing_the_list_of_what_is_no_input_runs_nothing(
+    ran: StudyFolder, ingest: Ingest
+) -> None:
+    for ignored in ("", "$.nodes[*].label", "$.runtime"):
+        answer = json.loads(ingest("plan", "--json", "--set", f"study.ignore={ignored}").stdout)
+        assert (answer["to_run"], answer["restored"], answer["up_to_date"]) == (0, [], 18)
+    assert "Nothing to do" in ingest("run", "--set", "study.ignore=$.metadata").stdout
+    assert len(json.loads(ingest("status", "--json").stdout)) == 1
