@@ -14,9 +14,10 @@ from ingest.errors import BackendError, ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
 from ingest.running.backend import Backend, choose_backend
 from ingest.study.compose import UNMATCHED, compose_scenarios, composition_findings
+from ingest.study.json_paths import locations
 from ingest.study.quality_rules import unknown_scenarios
 from ingest.study.settings import STUDY_FILE, read_settings_file
-from ingest.study.study import read_study
+from ingest.study.study import Model, read_study
 from ingest.text.numbers import count_text
 
 _SHOWN_PATHS = 10
@@ -40,9 +41,9 @@ def check(
 
     Reports all errors and warnings at once. It checks the JSON files, every path of every scenario,
     country slots that no path covers, ISO3 codes, duplicate names, the years, and whether the
-    executor could start. If all of that is right, it also asks the service that the executor needs:
-    credentials, names, network. Exit code 2 for an error in the study, 4 if only its backend cannot
-    be used, 0 otherwise.
+    executor could start, and shows what of the model document is no input (study.ignore). If all of
+    that is right, it also asks the service that the executor needs: credentials, names, network.
+    Exit code 2 for an error in the study, 4 if only its backend cannot be used, 0 otherwise.
 
     With --results, it checks the stored results against the [[rules]] of ingest.toml instead, in
     the state as of --run (default: latest). Exit code 3 when a rule of severity error is broken, 0
@@ -63,7 +64,7 @@ def check(
         return
     if run_name is not None:
         raise ConfigError("--run chooses among stored results: ingest check --results --run NAME")
-    findings, summary, backend = _check(choice)
+    findings, summary, backend, model = _check(choice)
     exit_code = StudyError.exit_code
     if backend is not None and not offline and not has_errors(findings):
         findings += backend.preflight()
@@ -71,9 +72,12 @@ def check(
     errors = [finding for finding in findings if finding.is_error]
     if as_json:
         listed = [finding.as_dict() for finding in findings]
-        print_json({"ok": not errors, "findings": listed})
+        ignored = _ignored_places(model) if model else {}
+        print_json({"ok": not errors, "findings": listed, "ignored": ignored})
     else:
         _show(findings)
+        if model is not None and not errors:
+            _show_ignored(model)
         others = count_text(len(findings) - len(errors), "warning")
         click.echo(f"{summary}: {count_text(len(errors), 'error')}, {others}", err=True)
     if errors:
@@ -90,14 +94,29 @@ def _show(findings: Sequence[Finding]) -> None:
         click.echo(f"and {more} nothing; all of them: ingest check --json", err=True)
 
 
-def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None]:
-    """Findings of every kind, errors first; a line that says what was checked; the backend."""
+def _ignored_places(model: Model) -> dict[str, int]:
+    """How many places of the model document each path of study.ignore finds."""
+    return {path: len(locations(path, model.document)) for path in model.ignore}
+
+
+def _show_ignored(model: Model) -> None:
+    found = _ignored_places(model)
+    texts = [f"{path} ({count_text(number, 'place')})" for path, number in found.items()]
+    click.echo(f"No input (study.ignore): {', '.join(texts) or 'nothing'}")
+
+
+def _check(
+    choice: StudyChoice,
+) -> tuple[list[Finding], str, Backend | None, Model | None]:
+    """Findings of every kind, errors first; a line that says what was checked; the backend; the
+    model where it can be used.
+    """
     backend = None
     try:
         settings, findings = choice.settings(read_settings_file)
         plugins = load_plugins_of(settings)
     except ConfigError as exc:
-        return [error("bad-value", "", str(exc))], STUDY_FILE, None
+        return [error("bad-value", "", str(exc))], STUDY_FILE, None, None
     study, more = read_study(settings, plugins.hook)
     findings += more
     if study is not None and study.scenarios:
@@ -115,7 +134,7 @@ def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None]:
         findings.append(error("bad-value", STUDY_FILE, str(exc)))
     findings.sort(key=lambda finding: not finding.is_error)
     if study is None or has_errors(findings):
-        return findings, settings.name, backend
+        return findings, settings.name, backend, None
     countries = count_text(len(study.countries), "country|countries")
     size = f"{countries} x {count_text(len(study.scenarios), 'scenario')}"
-    return findings, f"{settings.name}, {size}", backend
+    return findings, f"{settings.name}, {size}", backend, study.model

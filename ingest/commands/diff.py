@@ -82,7 +82,7 @@ def diff(
 
     A and B name runs: a number, a tag, a commit, a date, latest or previous. The state as of a run
     is each combination's newest success by then, so partial runs can be compared.
-    CSV and JSON list every series.
+    CSV and JSON list every series. --all lists them too, and every change of the inputs.
 
     \b
     Examples:
@@ -106,6 +106,7 @@ def diff(
             countries=select_names(countries, known["country"], "country") if countries else (),
             scenarios=select_names(scenarios, known["scenario"], "scenario") if scenarios else (),
             labels=select_names(labels, known["label"], "label") if labels else (),
+            ignore=choice.ignored,
         )
     report = Report.of(found, study_countries=len(known["country"]))
     _write_files(report, html, chart)
@@ -172,12 +173,12 @@ def _as_json(report: Report) -> dict[str, Any]:
         "removed": [combination._asdict() for combination in found.removed],
         "causes": [
             {
-                "cause": cause.text,
+                "cause": shown.cause,
                 "kinds": list(cause.kinds),
-                "changes": [vars(change) for change in cause.changes],
-                "combinations": [c._asdict() for c in found.by_cause[cause.text]],
+                "changes": [change.as_dict() for change in cause.changes],
+                "combinations": [c._asdict() for c in combinations],
             }
-            for cause in {cause.text: cause for cause in found.changed.values()}.values()
+            for shown, (cause, combinations) in zip(report.causes, found.by_cause, strict=True)
         ],
         "series": [{name: getattr(series, name) for name in _COLUMNS} for series in found.series],
     }
@@ -215,10 +216,12 @@ def _show(report: Report, show_all: bool) -> None:
     for text in report.patterns[:_SHOWN]:
         click.echo(f"  {text}")
     click.echo("\nWhy")
-    for cause in report.causes[:_SHOWN]:
+    for cause in report.causes:
         size = count_text(cause.combinations, "combination")
         where = f"{count_text(cause.countries, COUNTRIES)} under {at_most(cause.scenarios)}"
         click.echo(f"  {cause.cause}   {size}, {where}")
+        for change in (*cause.more, *(cause.rest if show_all else ())):
+            click.echo(f"    {change}")
     click.echo(f"\n{_labels_table(report)}\n")
     _show_series(report, show_all)
 

@@ -150,7 +150,7 @@ def _show_head(context: StudyContext, plan: Plan, changes: list[str]) -> None:
     if not (plan.to_run or plan.restored):
         return
     reasons = len(plan.by_reason())
-    for number, (words, group) in enumerate(plan_groups(plan)):
+    for number, (words, group, _) in enumerate(plan_groups(plan)):
         head = "Plan  " if number == 0 else "      "
         what = words if number >= reasons else f"to run: {words}"
         click.echo(f"{head} {len(group):,} {what} · {sample(group)}", err=True)

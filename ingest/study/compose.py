@@ -14,19 +14,16 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
-
-from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathQuery
-from jsonpath_rfc9535.exceptions import JSONPathError
 
 from ingest.findings import Finding, error, warning
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.study.json_paths import JsonPathError, Location, locations, remove, value_at
 from ingest.study.scenario import COUNTRY_PARAMETER, Scenario
 from ingest.study.study import Model
 from ingest.text.numbers import count_text
 
-Location = tuple[int | str, ...]
 Slot = tuple[Location, str]
 
 UNMATCHED = "unmatched-path"
@@ -132,6 +129,25 @@ def compose_scenarios(model: Model, scenarios: Sequence[Scenario]) -> dict[str, 
     return {s.name: compose_scenario(model, s, cache=cache) for s in scenarios}
 
 
+def gives_same_input(
+    old: Model, new: Model, scenario: Scenario, iso3: str | None = None
+) -> bool | None:
+    """Whether a scenario's documents of two models differ by what is no input alone.
+
+    None where that may depend on the country: ask with its ISO3 code.
+    """
+    if old.input_digest != new.input_digest:
+        return False
+    if not any(_looks_at_values(path) for p in scenario.parameters for path in p.paths):
+        return True
+    # a filter may look at what is no input, and find other places with it
+    applied = [(_apply(m, scenario, iso3 or _MARKER, _PathCache()), m.ignore) for m in (old, new)]
+    if iso3 is None and any(one.depends_on_country for one, _ in applied):
+        return None
+    texts = [canonical_json(remove(one.document, ignore)) for one, ignore in applied]
+    return texts[0] == texts[1]
+
+
 def composition_findings(
     composed: Sequence[ComposedScenario], unmatched_paths: str = "error"
 ) -> list[Finding]:
@@ -229,7 +245,7 @@ def _apply(model: Model, scenario: Scenario, country: str, cache: _PathCache) ->
     """Apply a scenario's parameters in order; the Country parameter takes the given country."""
     applied = _Applied(model.copy_document())
     for location, _ in country_slots(applied.document):
-        if _value_at(applied.document, location) == _OLD_PLACEHOLDER:
+        if value_at(applied.document, location) == _OLD_PLACEHOLDER:
             _assign(applied, location, country)
     country_is_set = bool(applied.assigned)
     for parameter in scenario.parameters:
@@ -240,10 +256,8 @@ def _apply(model: Model, scenario: Scenario, country: str, cache: _PathCache) ->
                 applied.depends_on_country = True
             try:
                 places = _places(path, applied, cache)
-            except JSONPathError as exc:
-                # not str(exc): of an empty path, version 2.0 of the library cannot make one
-                reason = str(exc.args[0] if exc.args else exc).splitlines()[0]
-                message = f"parameter {parameter.name!r}: {path} is no RFC 9535 JSONPath: {reason}"
+            except JsonPathError as exc:
+                message = f"parameter {parameter.name!r}: {exc}"
                 applied.findings.append(error("bad-path", scenario.file, message))
                 continue
             if not places:
@@ -269,15 +283,10 @@ def _places(path: str, applied: _Applied, cache: _PathCache) -> list[Location]:
     cacheable = applied.ids_and_structure_kept and _STATIC_PATH.fullmatch(path)
     if cacheable and path in cache.places:
         return cache.places[path]
-    places = [node.location for node in _compiled(path).find(applied.document)]
+    places = locations(path, applied.document)
     if cacheable:
         cache.places[path] = places
     return places
-
-
-@lru_cache(maxsize=4096)
-def _compiled(path: str) -> JSONPathQuery:
-    return JSONPathEnvironment().compile(path)
 
 
 def _assign(applied: _Applied, location: Location, value: Any) -> bool:
@@ -291,7 +300,7 @@ def _assign(applied: _Applied, location: Location, value: Any) -> bool:
         applied.ids_and_structure_kept = False
         return True
     try:
-        target = _value_at(applied.document, location[:-1])
+        target = value_at(applied.document, location[:-1])
         old = target[location[-1]]
     except (KeyError, IndexError, TypeError):
         return False
@@ -306,12 +315,6 @@ def _assign(applied: _Applied, location: Location, value: Any) -> bool:
     target[location[-1]] = value
     applied.assigned.add(location)
     return True
-
-
-def _value_at(document: Any, location: Location) -> Any:
-    for key in location:
-        document = document[key]
-    return document
 
 
 def _check_years(document: Any, scenario: Scenario) -> tuple[tuple[Any, Any], list[Finding]]:

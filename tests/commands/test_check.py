@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
+from ingest.study.settings import StudySettings
 from tests.conftest import BUNDLED_STUDY, COUNTRY_PATHS, MODEL, Ingest, StudyFolder, scenario
 
 
 def test_good_study_has_no_finding(ingest: Ingest) -> None:
     result = ingest("check")
     assert result.exit_code == 0
-    assert result.stdout == ""
+    layout = "$['nodes','links','subroutines'][*]['x','y','color','description','narration']"
+    assert result.stdout == (
+        f"No input (study.ignore): $.metadata (1 place), {layout} (0 places)\n"
+    )
     assert result.stderr == "tiny, 4 countries x 2 scenarios: 0 errors, 0 warnings\n"
 
 
@@ -251,7 +255,8 @@ def test_check_as_json_tells_everything_on_stdout(broken: StudyFolder, ingest: I
     assert result.exit_code == 2
     assert result.stderr == ""
     answer = json.loads(result.stdout)
-    assert list(answer) == ["ok", "findings"]
+    assert list(answer) == ["ok", "findings", "ignored"]
+    assert answer["ignored"] == {}
     assert answer["ok"] is False
     found = [(f["severity"], f["code"], f["where"]) for f in answer["findings"]]
     assert found == EVERYTHING_BROKEN
@@ -263,7 +268,11 @@ def test_check_as_json_tells_everything_on_stdout(broken: StudyFolder, ingest: I
 def test_check_of_a_good_study_as_json(ingest: Ingest) -> None:
     result = ingest("check", "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == {"ok": True, "findings": []}
+    assert json.loads(result.stdout) == {
+        "ok": True,
+        "findings": [],
+        "ignored": dict(zip(StudySettings.ignore, (1, 0), strict=True)),
+    }
 
 
 def test_wrong_settings_are_told_with_everything_else_that_is_wrong(

@@ -79,7 +79,13 @@ def test_json_holds_everything(changed: StudyFolder, ingest: Ingest) -> None:
     assert (found["changed"], found["equal"], found["has_changes"]) == (4, 4, True)
     (cause,) = found["causes"]
     assert cause["changes"] == [
-        {"kind": "scenario", "name": "Coverage", "before": "0.9", "after": "0.8"}
+        {
+            "kind": "scenario",
+            "name": "Coverage",
+            "before": "0.9",
+            "after": "0.8",
+            "is_input": True,
+        }
     ]
     assert len(found["series"]) == 4
     kenya = next(series for series in found["series"] if series["country"] == "KEN")

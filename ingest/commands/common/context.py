@@ -17,7 +17,13 @@ import click
 from ingest.database.files import database_files, open_for_reading
 from ingest.errors import ConfigError
 from ingest.findings import Finding
-from ingest.study.settings import STUDY_FILE, Settings, load_settings, read_settings_file
+from ingest.study.settings import (
+    STUDY_FILE,
+    Settings,
+    StudySettings,
+    load_settings,
+    read_settings_file,
+)
 
 if TYPE_CHECKING:
     import pluggy
@@ -69,6 +75,13 @@ class StudyChoice:
         """Whether a study is named, is there, or is needed because a setting is overridden."""
         named = self.study or os.environ.get(STUDY_VARIABLE) or self.overrides
         return bool(named) or self.study_file.exists()
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """What is no input in the study's model document; without a study, the default."""
+        if not self.has_study:
+            return StudySettings.ignore
+        return self.settings()[0].study.ignore
 
     def settings(
         self, load: Callable[..., tuple[Settings, list[Finding]]] = load_settings
