@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from ingest.commands.check_results import check_results
@@ -11,12 +13,14 @@ from ingest.commands.common.output import print_json, show_findings
 from ingest.errors import BackendError, ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
 from ingest.running.backend import Backend, choose_backend
-from ingest.study.compose import compose_scenarios, composition_findings
+from ingest.study.compose import UNMATCHED, compose_scenarios, composition_findings
 from ingest.study.json_paths import locations
 from ingest.study.quality_rules import unknown_scenarios
 from ingest.study.settings import STUDY_FILE, read_settings_file
 from ingest.study.study import Model, read_study
 from ingest.text.numbers import count_text
+
+_SHOWN_PATHS = 10
 
 
 @click.command()
@@ -71,13 +75,23 @@ def check(
         ignored = _ignored_places(model) if model else {}
         print_json({"ok": not errors, "findings": listed, "ignored": ignored})
     else:
-        show_findings(findings)
+        _show(findings)
         if model is not None and not errors:
             _show_ignored(model)
         others = count_text(len(findings) - len(errors), "warning")
         click.echo(f"{summary}: {count_text(len(errors), 'error')}, {others}", err=True)
     if errors:
         raise SystemExit(exit_code)
+
+
+def _show(findings: Sequence[Finding]) -> None:
+    """All findings, but of paths that match nothing the first few and how many more there are."""
+    unmatched = [finding for finding in findings if finding.code == UNMATCHED]
+    hidden = unmatched[_SHOWN_PATHS:]
+    show_findings(finding for finding in findings if finding not in hidden)
+    if hidden:
+        more = count_text(len(hidden), "more path matches|more paths match")
+        click.echo(f"and {more} nothing; all of them: ingest check --json", err=True)
 
 
 def _ignored_places(model: Model) -> dict[str, int]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +19,7 @@ from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
     all_option,
     countries_option,
+    force_option,
     labels_option,
     scenarios_option,
 )
@@ -28,10 +28,9 @@ from ingest.commands.common.output import (
     print_csv,
     print_json,
     table,
-    write_file,
 )
 from ingest.database.states import RunRef, resolve_run
-from ingest.errors import ConfigError
+from ingest.exchange.whole_file import OutputFile
 from ingest.study.combination import select_names
 from ingest.text.numbers import at_most, count_text, percent_text
 
@@ -59,6 +58,7 @@ _COLUMNS = (
 @click.option("--md", "form", flag_value="md", help="Print a Markdown report for a pull request")
 @click.option("--html", "html_file", metavar="FILE", help="Write one self-contained HTML file")
 @click.option("--chart", "chart_file", metavar="FILE", help="Write a chart: .svg or .png")
+@force_option
 @click.option(
     "--fail-on-change", is_flag=True, help=f"Exit code {CHANGES_FOUND} when anything changed"
 )
@@ -75,6 +75,7 @@ def diff(
     form: str | None,
     html_file: str | None,
     chart_file: str | None,
+    force: bool,
     fail_on_change: bool,
 ) -> None:
     """Show what changed between two states, and which input caused it.
@@ -90,6 +91,8 @@ def diff(
       ingest diff main-2026 latest --md > report.md
       ingest diff --fail-on-change --rtol 0.01
     """
+    html = choice.output(html_file, ".html", force=force) if html_file else None
+    chart = choice.output(chart_file, ".svg", ".png", force=force) if chart_file else None
     tolerances = _tolerances(choice, rtol, atol)
     with choice.reading() as connection:
         known = {
@@ -106,7 +109,7 @@ def diff(
             ignore=choice.ignored,
         )
     report = Report.of(found, study_countries=len(known["country"]))
-    _write_files(report, html_file, chart_file)
+    _write_files(report, html, chart)
     if form == "json":
         print_json(_as_json(report))
     elif form == "csv":
@@ -138,25 +141,21 @@ def _tolerances(choice: StudyChoice, rtol: float | None, atol: float | None) -> 
     return Tolerances(replace(tolerances.default, **given), labels)
 
 
-def _write_files(report: Report, html_file: str | None, chart_file: str | None) -> None:
-    if html_file is not None:
-        _write(Path(html_file), html_report(report).encode())
-    if chart_file is not None:
+def _write_files(report: Report, html: OutputFile | None, chart: OutputFile | None) -> None:
+    if html is not None:
+        _write(html, html_report(report).encode())
+    if chart is not None:
         from ingest.charts.change_chart import change_chart
         from ingest.charts.pictures import render_png, render_svg
 
-        suffix = Path(chart_file).suffix
-        if suffix not in (".svg", ".png"):
-            raise ConfigError(f"--chart {chart_file}: the name must end in .svg or .png")
         spec = change_chart(report.diff)
-        _write(
-            Path(chart_file), render_svg(spec).encode() if suffix == ".svg" else render_png(spec)
-        )
+        is_png = chart.path.suffix.lower() == ".png"
+        _write(chart, render_png(spec) if is_png else render_svg(spec).encode())
 
 
-def _write(path: Path, content: bytes) -> None:
-    write_file(path, content)
-    click.echo(f"Wrote {path}", err=True)
+def _write(file: OutputFile, content: bytes) -> None:
+    file.write(content)
+    click.echo(f"Wrote {file.path}", err=True)
 
 
 def _as_json(report: Report) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ingest.planning.causes import Cause
 from ingest.planning.plan import Plan
 from ingest.running.planner import RunPlanner, Selection
 from ingest.study.combination import Combination
+from ingest.study.compose import sum_up_unmatched
 from ingest.text.numbers import at_most, count_text
 
 WORK_FOUND = 3
@@ -90,7 +91,7 @@ def show_dry_run(
     with closing(context.database):
         plan = planner.plan()
         changes = planner.study_changes()
-    show_findings([*context.findings, *planner.findings])
+    show_findings(sum_up_unmatched([*context.findings, *planner.findings]))
     if as_json:
         print_json(_as_json(plan, changes, context))
     else:

@@ -106,7 +106,11 @@ class RunPlanner:
         return make_plan(combinations, stored, rules, contents)
 
     def plan(self) -> Plan:
-        """All planning steps: what would run now, and why."""
+        """All planning steps: what would run now, and why.
+
+        Raises OtherStudyError: the results are of another study.
+        """
+        self._database.refuse_other_study(self.study.name)
         return self.filter_combinations_needing_rerun(
             self.generate_all_combinations(), self._database.stored_state()
         )

@@ -22,8 +22,12 @@ from ingest.study.json_files import canonical_json, sha256_text
 from ingest.study.json_paths import JsonPathError, Location, locations, remove, value_at
 from ingest.study.scenario import COUNTRY_PARAMETER, Scenario
 from ingest.study.study import Model
+from ingest.text.numbers import count_text
 
 Slot = tuple[Location, str]
+
+UNMATCHED = "unmatched-path"
+"""The code of the finding that a path matches nothing."""
 
 # Stands for the country while a document is dumped; private-use characters keep it unmistakable.
 _MARKER = "\ue000ISO3\ue000"
@@ -46,7 +50,8 @@ class ComposedScenario:
 
     canonical_digest: SHA-256 of the canonical text with the country's slots marked; None when the
     places that the paths find depend on the country. takes_country: whether a slot is marked.
-    uncovered: country slots no path reaches. years: start and end, end exclusive.
+    uncovered: country slots no path reaches. unmatched: paths that find nothing, each with its
+    parameter. years: start and end, end exclusive.
     """
 
     model: Model
@@ -54,6 +59,7 @@ class ComposedScenario:
     canonical_digest: str | None
     takes_country: bool
     uncovered: tuple[Slot, ...]
+    unmatched: tuple[tuple[str, str], ...]
     findings: tuple[Finding, ...]
     years: tuple[Any, Any]
     cache: _PathCache = field(repr=False, compare=False)
@@ -105,7 +111,15 @@ def compose_scenario(
             )
             findings.append(warning("same-document", scenario.file, message))
     return ComposedScenario(
-        model, scenario, digest, takes_country, uncovered, tuple(findings), years, cache
+        model=model,
+        scenario=scenario,
+        canonical_digest=digest,
+        takes_country=takes_country,
+        uncovered=uncovered,
+        unmatched=tuple(applied.unmatched),
+        findings=tuple(findings),
+        years=years,
+        cache=cache,
     )
 
 
@@ -137,22 +151,44 @@ def gives_same_input(
 def composition_findings(
     composed: Sequence[ComposedScenario], unmatched_paths: str = "error"
 ) -> list[Finding]:
-    """What is wrong in composed scenarios; slots left uncovered by several are told once.
+    """What is wrong in composed scenarios; what several have in common is told once.
 
     unmatched_paths: "error" or "warning", what a path that matches nothing is.
     """
     findings: list[Finding] = []
     uncovered: dict[tuple[Slot, ...], list[str]] = {}
+    unmatched: dict[str, dict[str, str]] = {}
     for item in composed:
-        for finding in item.findings:
-            if finding.code == "unmatched-path" and unmatched_paths == "warning":
-                finding = warning(finding.code, finding.where, finding.message)
-            findings.append(finding)
+        findings += item.findings
+        for path, parameter in item.unmatched:
+            unmatched.setdefault(path, {}).setdefault(item.scenario.file, parameter)
         if item.uncovered:
             uncovered.setdefault(item.uncovered, []).append(item.scenario.name)
     for slots, names in uncovered.items():
         findings.append(_uncovered_finding(slots, names, len(composed), composed[0].model.file))
+    make = warning if unmatched_paths == "warning" else error
+    for path, files in unmatched.items():
+        (file, parameter), *others = files.items()
+        more = f", as in {count_text(len(others), 'other scenario')}" if others else ""
+        message = (
+            f"parameter {parameter!r}: {path} matches nothing in {composed[0].model.file}{more} "
+            f"(study.unmatched_paths = {unmatched_paths!r})"
+        )
+        findings.append(make(UNMATCHED, file, message))
     return findings
+
+
+def sum_up_unmatched(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, with one in place of all warnings of paths that match nothing."""
+    unmatched = [f for f in findings if f.code == UNMATCHED and not f.is_error]
+    if not unmatched:
+        return list(findings)
+    verb = "path matches" if len(unmatched) == 1 else "paths match"
+    message = (
+        f"{len(unmatched):,} {verb} nothing in the model document. List them with: ingest check "
+        "(setting study.unmatched_paths)"
+    )
+    return [*(f for f in findings if f not in unmatched), warning(UNMATCHED, "", message)]
 
 
 def _uncovered_finding(
@@ -200,6 +236,7 @@ class _Applied:
     document: Any
     assigned: set[Location] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
+    unmatched: list[tuple[str, str]] = field(default_factory=list)
     depends_on_country: bool = False
     ids_and_structure_kept: bool = True
 
@@ -224,8 +261,7 @@ def _apply(model: Model, scenario: Scenario, country: str, cache: _PathCache) ->
                 applied.findings.append(error("bad-path", scenario.file, message))
                 continue
             if not places:
-                message = f"parameter {parameter.name!r}: {path} matches nothing in {model.file}"
-                applied.findings.append(error("unmatched-path", scenario.file, message))
+                applied.unmatched.append((path, parameter.name))
             for location in places:
                 if is_country and location[-1:] == ("id",):
                     applied.depends_on_country = True

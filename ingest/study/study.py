@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import pickle
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -231,6 +232,19 @@ def _read_countries(settings: Settings, hooks: Any) -> tuple[list[Country], list
         return countries, findings
     countries, more = add_groups(countries, settings.root / groups, groups)
     return countries, [*findings, *more]
+
+
+def study_files(settings: Settings) -> list[Path]:
+    """The files that the settings name: model, scenarios, countries, code and plugins."""
+    study = settings.study
+    patterns = (*study.code, *([f"{study.plugins}/*.py"] if study.plugins else []))
+    found = [settings.root / study.model, settings.root / study.countries]
+    with suppress(ConfigError):  # what is wrong with a study is for `ingest check` to say
+        found += find_scenario_files(settings)
+    for pattern in patterns:
+        with suppress(ValueError, NotImplementedError):
+            found += settings.root.glob(pattern)
+    return found
 
 
 def find_scenario_files(settings: Settings) -> list[Path]:

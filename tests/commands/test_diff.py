@@ -117,9 +117,9 @@ def test_selection_of_countries_scenarios_and_labels(changed: StudyFolder, inges
          "Years Lived, Population.\n"),
         (("9",), "Error: no run '9' in this database; runs are 1 to 2. Name one by number, tag, "
          "commit, date, latest or previous (ingest status lists them)\n"),
-        (("--chart", "x.gif"), "Error: --chart x.gif: the name must end in .svg or .png\n"),
+        (("--chart", "x.gif"), "Error: x.gif: the name must end in .svg or .png\n"),
         (("--html", "no/such/folder.html"),
-         "Error: no/such/folder.html cannot be written: No such file or directory\n"),
+         "Error: there is no folder no/such for folder.html\n"),
     ],
 )  # fmt: skip
 def test_errors_are_one_line(

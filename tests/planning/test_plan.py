@@ -733,7 +733,8 @@ def test_planner_refuses_a_study_whose_scenarios_do_not_fit_the_model(tmp_path: 
     with pytest.raises(StudyError) as caught:
         planner(study_of({"null": bad}), tmp_path).plan()
     assert str(caught.value) == (
-        "null.json: parameter 'Bad': $.absent matches nothing in model.json"
+        "null.json: parameter 'Bad': $.absent matches nothing in model.json "
+        "(study.unmatched_paths = 'error')"
     )
 
 

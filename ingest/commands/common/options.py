@@ -12,6 +12,7 @@ from ingest.commands.common.context import setting_option
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV")
 all_option = click.option("--all", "show_all", is_flag=True, help="Show every row")
+force_option = click.option("--force", is_flag=True, help="Overwrite a file that exists")
 all_changes_option = click.option(
     "--all", "show_all", is_flag=True, help="Name every change, also those that move no number"
 )
