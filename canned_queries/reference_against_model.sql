@@ -2,10 +2,10 @@
 ---
 title: How does the model compare with published figures?
 description: >-
-  The impact of a scenario (its difference to the baseline, summed over the years that both have) in
-  each country, beside the figure of a loaded reference table. Countries that have both.
+  The impact of a scenario (its difference to the baseline, summed over the years that both have, or
+  what the label has in place of a sum) in each country, beside the figure of a loaded reference table. Countries that have both.
 topic: Compare
-unit: the label's own
+unit: the label's own, over years
 answer: |-
   In the {{ rows | length | count("country|countries") }} that both have, the model gives
   {{ total("model_value") | quantity }} {{ label }} where {{ reference }} has
@@ -45,7 +45,7 @@ parameters:
 columns:
   country: ISO3 code
   name: name of the country
-  model_value: difference between scenario and baseline in the model, summed over the years
+  model_value: difference between scenario and baseline in the model, over the years
   reference_value: the published figure
   ratio: model_value / reference_value
 charts:
@@ -62,11 +62,9 @@ charts:
 ---
 */
 WITH RECURSIVE
--- include: chosen, pairs, yearly,
+-- include: chosen, pairs, yearly, numbers, adding_up,
 summed AS (
-    SELECT country, sum(scenario_value) - sum(baseline_value) AS model_value
-      FROM (SELECT * FROM yearly ORDER BY country, timestamp_year)
-     GROUP BY country
+    SELECT series AS country, high - low AS model_value FROM added
 )
 SELECT summed.country, coalesce(countries.name, summed.country) AS name, model_value,
        reference_values.value AS reference_value,

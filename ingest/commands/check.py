@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from textwrap import fill
+
 import click
 
 from ingest.commands.check_results import check_results
 from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
 from ingest.commands.common.options import executor_option, json_option, run_option
-from ingest.commands.common.output import print_json, show_findings
+from ingest.commands.common.output import print_json, show_findings, table
 from ingest.errors import BackendError, ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
 from ingest.running.backend import Backend, choose_backend
 from ingest.study.compose import compose_scenarios, composition_findings
+from ingest.study.label import Label
 from ingest.study.quality_rules import unknown_scenarios
 from ingest.study.settings import STUDY_FILE, read_settings_file
 from ingest.study.study import read_study
@@ -40,6 +44,10 @@ def check(
     credentials, names, network. Exit code 2 for an error in the study, 4 if only its backend cannot
     be used, 0 otherwise.
 
+    It shows what is known of each element label: whether its numbers add up over years and over
+    countries, and which direction is good. What nobody says is guessed by unit and name; [labels]
+    in ingest.toml says it, and runs nothing.
+
     With --results, it checks the stored results against the [[rules]] of ingest.toml instead, in
     the state as of --run (default: latest). Exit code 3 when a rule of severity error is broken, 0
     otherwise.
@@ -59,7 +67,7 @@ def check(
         return
     if run_name is not None:
         raise ConfigError("--run chooses among stored results: ingest check --results --run NAME")
-    findings, summary, backend = _check(choice)
+    findings, summary, backend, labels = _check(choice)
     exit_code = StudyError.exit_code
     if backend is not None and not offline and not has_errors(findings):
         findings += backend.preflight()
@@ -67,8 +75,11 @@ def check(
     errors = [finding for finding in findings if finding.is_error]
     if as_json:
         listed = [finding.as_dict() for finding in findings]
-        print_json({"ok": not errors, "findings": listed})
+        meanings = [vars(label) for label in labels]
+        print_json({"ok": not errors, "findings": listed, "labels": meanings})
     else:
+        if labels:
+            click.echo(_label_table(labels))
         show_findings(findings)
         others = count_text(len(findings) - len(errors), "warning")
         click.echo(f"{summary}: {count_text(len(errors), 'error')}, {others}", err=True)
@@ -76,14 +87,39 @@ def check(
         raise SystemExit(exit_code)
 
 
-def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None]:
-    """Findings of every kind, errors first; a line that says what was checked; the backend."""
+_SHOWN = ("kind", "over_years", "over_countries", "better")
+
+
+def _label_table(labels: Sequence[Label]) -> str:
+    """A line for all labels that add up alike, with what of it was guessed."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for label in labels:
+        guessed = [name.replace("_", " ") for name in _SHOWN if name in label.guessed.split(", ")]
+        key = [*(getattr(label, name) for name in _SHOWN), *guessed]
+        alike.setdefault(tuple(key), []).append(label.element_label)
+    headers = (*(name.replace("_", " ") for name in _SHOWN), "guessed", "labels")
+    count = len(_SHOWN)
+    rows = [
+        [*key[:count], _guessed(key[count:]), fill(", ".join(names), 60)]
+        for key, names in alike.items()
+    ]
+    return table(rows, headers) + "\n"
+
+
+def _guessed(names: Sequence[str]) -> str:
+    return "all of it" if len(names) == len(_SHOWN) else ", ".join(names)
+
+
+def _check(
+    choice: StudyChoice,
+) -> tuple[list[Finding], str, Backend | None, tuple[Label, ...]]:
+    """Findings of every kind, errors first; what was checked; the backend; the labels."""
     backend = None
     try:
         settings, findings = choice.settings(read_settings_file)
         plugins = load_plugins_of(settings)
     except ConfigError as exc:
-        return [error("bad-value", "", str(exc))], STUDY_FILE, None
+        return [error("bad-value", "", str(exc))], STUDY_FILE, None, ()
     study, more = read_study(settings, plugins.hook)
     findings += more
     if study is not None and study.scenarios:
@@ -101,7 +137,7 @@ def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None]:
         findings.append(error("bad-value", STUDY_FILE, str(exc)))
     findings.sort(key=lambda finding: not finding.is_error)
     if study is None or has_errors(findings):
-        return findings, settings.name, backend
+        return findings, settings.name, backend, ()
     countries = count_text(len(study.countries), "country|countries")
     size = f"{countries} x {count_text(len(study.scenarios), 'scenario')}"
-    return findings, f"{settings.name}, {size}", backend
+    return findings, f"{settings.name}, {size}", backend, study.labels

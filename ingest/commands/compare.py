@@ -26,8 +26,10 @@ from ingest.questions.compare import (
     reference_label,
     sort_rows,
 )
+from ingest.questions.wording import countries_text, years_text
 from ingest.text.numbers import at_most
 
+_MEANING = ("unit", "sum_unit", "kind", "over_years", "over_countries", "better")
 _YEARS = range(1900, 2301)
 
 
@@ -87,9 +89,10 @@ def compare(
 ) -> None:
     """Compare scenario B with scenario A, the baseline.
 
-    Values are summed over the years that both scenarios have; the difference is B - A, and the
-    percentage is of A. Values are those of the state as of --run (default: latest). CSV and JSON
-    are not rounded; JSON has the total too.
+    Values are summed over the years that both scenarios have; of a stock or a share, the last of
+    these years is shown, and the title says so. The difference is B - A, the percentage is of A.
+    Values are those of the state as of --run (default: latest). CSV and JSON are not rounded; JSON
+    has the total too.
 
     \b
     Examples:
@@ -180,7 +183,7 @@ def _print(comparison: Comparison, limit: int | None, as_csv: bool, as_json: boo
     elif as_csv:
         print_csv(comparison.columns, rows)
     else:
-        click.echo(_title(comparison.request))
+        click.echo(_title(comparison))
         click.echo(_table(comparison, rows))
     if len(rows) < len(comparison.rows):
         message = f"(the first {len(rows):,} of {len(comparison.rows):,} rows"
@@ -201,16 +204,19 @@ def _as_json(comparison: Comparison, rows: Sequence[Sequence[Any]]) -> dict[str,
         "discount_rate_percent": request.discount_rate,
         "base_year": request.base_year,
         "reference": request.reference,
+        "label": {k: v for k, v in vars(comparison.label).items() if k in _MEANING},
         "left_out": list(comparison.left_out),
         "rows": [dict(zip(columns, row, strict=True)) for row in rows],
         "total": {name: value for name, value in total.items() if is_number(name)},
     }
 
 
-def _title(request: CompareRequest) -> str:
+def _title(comparison: Comparison) -> str:
+    request = comparison.request
     parts = [f"{request.label}: {request.scenario} against {request.baseline}"]
     if request.reference is not None:
         parts[0] += f", beside {request.reference}"
+    parts += _adding_up(comparison)
     if request.countries:
         parts.append(at_most(request.countries, 6))
     if request.until_year is not None:
@@ -219,6 +225,17 @@ def _title(request: CompareRequest) -> str:
         base = f"to {request.base_year}" if request.base_year is not None else "to the first year"
         parts.append(f"discounted at {request.discount_rate:g} % {base}")
     return " · ".join([*parts, f"as of run {request.run_id}"]) + "\n"
+
+
+def _adding_up(comparison: Comparison) -> list[str]:
+    """In which unit, and how years and countries were added up where they are not summed."""
+    label, by = comparison.label, comparison.request.by
+    parts = [label.unit if "year" in by else label.unit_of_years]
+    if label.over_years != "sum" and "year" not in by:
+        parts.append(years_text(label, None, comparison.last_year))
+    if comparison.total is not None or "country" not in by:
+        parts.append(countries_text(label))
+    return [part for part in parts if part]
 
 
 def _headers(comparison: Comparison) -> list[str]:
@@ -246,7 +263,7 @@ def _table(comparison: Comparison, rows: Sequence[Sequence[Any]]) -> str:
     ]
     lines = [list(line) for line in zip(*cells, strict=True)]
     if total is not None:
-        lines[-1][0] = "total"
+        lines[-1][0] = "mean" if countries_text(comparison.label) else "total"
     headers = _headers(comparison)
     columns = zip(headers, comparison.columns, strict=True)
     return table(lines, headers, right=[header for header, name in columns if is_number(name)])

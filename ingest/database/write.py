@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from ingest.database.connection import Database
+from ingest.database.labels import fill_in_labels
 from ingest.database.quality import replace_job_findings
 from ingest.database.records import (
     CUT_OFF,
@@ -77,7 +78,7 @@ def keep_study(
     scenarios: Sequence[Scenario],
     labels: Sequence[Label] = (),
 ) -> None:
-    """Keep names and groups of countries and scenarios, and the units of element labels.
+    """Keep names and groups of countries and scenarios, and what element labels mean.
 
     A group of countries that was not known before becomes a column.
     """
@@ -180,9 +181,12 @@ def _element_ids(db: Database, labels: Sequence[str]) -> dict[str, int]:
     ids: dict[str, int] = dict(
         db.conn.execute(query.format(", ".join("?" * len(labels))), labels).fetchall()
     )
+    known = len(ids)
     for label in labels:
         if label not in ids:
             ids[label] = insert_row(db.conn, "elements", {"element_label": label})
+    if len(ids) > known:
+        fill_in_labels(db.conn)
     return ids
 
 

@@ -8,17 +8,21 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ingest.database.labels import read_label
 from ingest.database.read import read_run
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import Memo, check_names, default_value, parameter_options
 from ingest.questions.files import (
+    UNIT_OVER_YEARS,
     CannedQuery,
     Chart,
     ParameterType,
     QueryParameter,
 )
 from ingest.questions.marks import MARKS
+from ingest.questions.wording import NO_LABEL, years_text
+from ingest.study.label import Label
 from ingest.text.suggest import did_you_mean_or_list
 
 _LONGEST_RUN_NUMBER = 15
@@ -60,7 +64,7 @@ class AskedQuestion:
     """A question with the value of every parameter, and what people call them.
 
     names: by parameter. scenarios: those that can be chosen. run: None where the question has no
-    run, or the database none yet. unit: of the chosen label, empty where it is not known.
+    run, or the database none yet. label: the chosen one, NO_LABEL where none is.
     """
 
     query: CannedQuery
@@ -69,7 +73,19 @@ class AskedQuestion:
     names: Mapping[str, str]
     run: RunFacts | None
     scenarios: frozenset[str] = frozenset()
-    unit: str = ""
+    label: Label = NO_LABEL
+
+    @property
+    def unit(self) -> str:
+        """The unit of the numbers of the chosen label, empty where it is not known."""
+        return self.label.unit_of_years if self.is_over_years else self.label.unit
+
+    @property
+    def is_over_years(self) -> bool:
+        """Whether a number is of several years of the chosen label, not of each year."""
+        groups = {self.values.get(f"group_{n}") for n in (1, 2, 3)}
+        is_each = "year" in groups or bool(self.values.get("year"))
+        return self.query.unit == UNIT_OVER_YEARS and not is_each
 
     @property
     def series_names(self) -> dict[str, str]:
@@ -189,14 +205,8 @@ def describe_question(
         names={choice.parameter.name: _name(choice) for choice in choices},
         run=_run_facts(connection, values.get("run", "")),
         scenarios=scenarios,
-        unit=read_unit(connection, values.get("label", "")),
+        label=read_label(connection, values["label"]) if values.get("label") else NO_LABEL,
     )
-
-
-def read_unit(connection: sqlite3.Connection, element_label: str) -> str:
-    """The unit of an element label, empty where it is not known."""
-    row = connection.execute("SELECT unit FROM labels WHERE element_label = ?", [element_label])
-    return str((row.fetchone() or ("",))[0])
 
 
 def _choice(reader: _Reader, parameter: QueryParameter, values: Mapping[str, str]) -> Choice:
@@ -233,6 +243,8 @@ def chart_subtitle(asked: AskedQuestion, chart: Chart, rows: Sequence[Sequence[o
     else:
         parts += [names[name] for name in _SCENARIOS if name in names]
     parts += [names["reference"]] if "reference" in names else []
+    if asked.is_over_years and asked.label.over_years != "sum":
+        parts.append(years_text(asked.label))
     measure = _measure(chart)
     if measure and rows:
         parts.append(measure)

@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ingest.database.labels import read_label
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import group_columns, run_canned_query
 from ingest.questions.files import CannedQuery
+from ingest.questions.wording import NO_LABEL
 from ingest.study.combination import select_names
+from ingest.study.label import Label
 from ingest.text.suggest import did_you_mean, did_you_mean_or_list
 
 DEFAULT_LABEL = "Healthy Years Lived"
@@ -58,16 +61,48 @@ class Comparison:
     rows: tuple[tuple[Any, ...], ...]
     total: tuple[Any, ...] | None
     left_out: tuple[str, ...]
+    label: Label = NO_LABEL
+    last_year: int | None = None
 
 
 def compare_scenarios(
-    connection: sqlite3.Connection, queries: dict[str, CannedQuery], request: CompareRequest
+    connection: sqlite3.Connection,
+    queries: dict[str, CannedQuery],
+    request: CompareRequest,
+    *,
+    strict: bool = True,
 ) -> Comparison:
     """The comparison that was asked for, by the canned queries.
 
-    Raises ConfigError: a name that the state does not have, or nothing to compare.
+    label: how its years and countries were added up; last_year: of all values. total is None where
+    years or countries do not add up. Raises ConfigError: a name that the state does not have,
+    nothing to compare, or, if strict, a label that does not add up as it would have to.
     """
     left_out = _check(connection, request)
+    label = read_label(connection, request.label)
+    if strict:
+        _check_adding_up(label, request)
+    comparison = _compare(connection, queries, request, left_out)
+    return replace(comparison, label=label, total=_total(comparison, label))
+
+
+def _total(comparison: Comparison, label: Label) -> tuple[Any, ...] | None:
+    """The total, or None where there is none; the last of several years is a row already."""
+    request, total = comparison.request, comparison.total
+    if YEAR in request.by and label.over_years in ("last", "none"):
+        return None
+    is_known = total is not None and total[-len(VALUE_COLUMNS)] is not None
+    if label.over_countries != "sum" and (request.reference is not None or not is_known):
+        return None
+    return total
+
+
+def _compare(
+    connection: sqlite3.Connection,
+    queries: dict[str, CannedQuery],
+    request: CompareRequest,
+    left_out: tuple[str, ...],
+) -> Comparison:
     if request.reference is not None:
         return _against_reference(connection, queries, request, left_out)
     query, renamed = choose_query(request)
@@ -76,11 +111,13 @@ def compare_scenarios(
         raise ConfigError(_nothing(request))
     whole = replace(request, by=(TOTAL,))
     name, columns = choose_query(whole)
-    (sums,) = _select(connection, queries[name], whole, columns)
+    ((*sums, last_year),) = _select(
+        connection, queries[name], whole, {**columns, "last_year": "last_year"}
+    )
     keys = tuple(renamed)[: -len(VALUE_COLUMNS)]
     known = dict(zip(columns, sums, strict=True))
-    total = tuple(known.get(key) for key in keys) + sums[-len(VALUE_COLUMNS) :]
-    return Comparison(request, tuple(renamed), rows, total, left_out)
+    total = (*(known.get(key) for key in keys), *sums[-len(VALUE_COLUMNS) :])
+    return Comparison(request, tuple(renamed), rows, total, left_out, last_year=last_year)
 
 
 def choose_query(request: CompareRequest) -> tuple[str, dict[str, str]]:
@@ -215,6 +252,23 @@ def _check(connection: sqlite3.Connection, request: CompareRequest) -> tuple[str
     one_alone = state[request.baseline] ^ state[request.scenario]
     chosen = set(request.countries) or countries
     return tuple(sorted(one_alone & chosen))
+
+
+def _check_adding_up(label: Label, request: CompareRequest) -> None:
+    """Raises ConfigError: a group of countries that do not add up, a discount of what is no sum."""
+    setting = f'[labels."{label.element_label}"]'
+    is_of_one = COUNTRY in request.by or len(request.countries) == 1
+    if label.over_countries == "none" and not is_of_one:
+        raise ConfigError(
+            f"--by {','.join(request.by)}: {label.element_label!r} ({label.kind}) does not add up "
+            "over countries. Compare --by country, or say in ingest.toml how it does: "
+            f'{setting} over_countries = "weighted:LABEL" or "mean"'
+        )
+    if request.discount_rate and label.over_years != "sum":
+        raise ConfigError(
+            f"--discount: {label.element_label!r} ({label.kind}) is not summed over years, so it "
+            f'is not discounted. Leave it out, or say in ingest.toml: {setting} over_years = "sum"'
+        )
 
 
 def countries_where(connection: sqlite3.Connection, conditions: Sequence[str]) -> tuple[str, ...]:

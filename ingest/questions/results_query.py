@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Names = str | Sequence[str] | None
 """None for all, one text, or several; comma lists and globs are understood."""
 
+_ADDED = ("over_years", "over_countries")
 _TYPES = {
     **dict.fromkeys(("run_id", "timestamp_year", "changed_years", "attempts"), "int64"),
     **dict.fromkeys(("value", *VALUE_COLUMNS, "duration_s", "before", "after"), "float64"),
@@ -132,13 +133,17 @@ class ResultsQuery:
         several of them, e.g. ["region", "year"]. One row for each and for each label.
         Only countries, labels and years that both scenarios have are summed. difference is b - a;
         percent is of |a|, missing where a is 0. A country without a group is in the group (none).
+        over_years and over_countries say how each label was added up: sum, last (the last year),
+        mean, weighted:OTHER LABEL; missing where nothing was. A label that does not add up as it
+        would have to is an error where it is asked for, and has no values among all labels.
         """
         pd = _library("pandas", "frames")
         keys = [by] if isinstance(by, str) else list(by)
         with self._connection() as connection:
             rows, names = _compare(connection, str(run), (a, b), label, countries, keys)
         groups = {name: "int64" if name == "timestamp_year" else "string" for name in names}
-        return _frame(pd, rows, groups | _types("element_label", *VALUE_COLUMNS))
+        values = ("element_label", *VALUE_COLUMNS, *_ADDED)
+        return _frame(pd, rows, groups | _types(*values))
 
     def diff(
         self,
@@ -231,7 +236,7 @@ class ResultsQuery:
         alt = _library("altair", "charts")
         with self._connection() as connection:
             rows, (key,) = _compare(connection, str(run), (a, b), label, countries, [by])
-        position = VALUE_COLUMNS.index(measure) - len(VALUE_COLUMNS)
+        position = VALUE_COLUMNS.index(measure) - len(VALUE_COLUMNS) - len(_ADDED)
         values = [
             {key: row[0], measure: row[position]} for row in rows if row[position] is not None
         ]
@@ -288,10 +293,16 @@ def _compare(
     names = ["timestamp_year" if name == YEAR else name for name in request.by]
     rows = []
     for element_label in choose_labels(connection, _patterns(label)):
-        comparison = compare_scenarios(connection, queries, replace(request, label=element_label))
+        own = replace(request, label=element_label)
+        comparison = compare_scenarios(connection, queries, own, strict=label is not None)
+        how = (
+            None if YEAR in request.by else comparison.label.over_years,
+            None if COUNTRY in request.by else comparison.label.over_countries,
+        )
         keys = [comparison.columns.index(name) for name in names]
         for row in comparison.rows:
-            rows.append((*(row[key] for key in keys), element_label, *row[-len(VALUE_COLUMNS) :]))
+            values = row[-len(VALUE_COLUMNS) :]
+            rows.append((*(row[key] for key in keys), element_label, *values, *how))
     return rows, names
 
 

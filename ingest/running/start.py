@@ -104,7 +104,7 @@ class RunStarter:
         )
 
     def keep_names(self) -> None:
-        """What the study calls its countries and scenarios, and the units of its labels."""
+        """What the study calls its countries and scenarios, and what its labels mean."""
         study = self._study
         write.keep_study(self._database.db, study.countries, study.scenarios, study.labels)
 

@@ -14,8 +14,25 @@ from tests.conftest import BUNDLED_STUDY, COUNTRY_PATHS, MODEL, Ingest, StudyFol
 def test_good_study_has_no_finding(ingest: Ingest) -> None:
     result = ingest("check")
     assert result.exit_code == 0
-    assert result.stdout == ""
     assert result.stderr == "tiny, 4 countries x 2 scenarios: 0 errors, 0 warnings\n"
+
+
+def test_it_shows_how_labels_add_up_and_what_of_it_is_guessed(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_settings('[labels.Births]\nbetter = "higher"\n[labels.Deaths]\nunit = "people"\n')
+    head, _, *lines = ingest("check").stdout.splitlines()
+    assert [line.split() for line in (head, *lines)] == [
+        ["kind", "over", "years", "over", "countries", "better", "guessed", "labels"],
+        ["stock", "last", "sum", "none", "all", "of", "it", "Population"],
+        ["share", "last", "none", "none", "all", "of", "it", "Coverage"],
+        ["flow", "sum", "sum", "higher", "kind,", "over", "years,", "over", "countries", "Births"],
+        ["flow", "sum", "sum", "lower", "all", "of", "it", "Deaths"],
+        [],
+    ]
+    births = json.loads(ingest("check", "--json").stdout)["labels"][2]
+    assert births["element_label"] == "Births"
+    assert births["guessed"] == "kind, over_years, over_countries"
 
 
 def test_check_makes_no_file(study: StudyFolder, ingest: Ingest) -> None:
@@ -250,7 +267,7 @@ def test_check_as_json_tells_everything_on_stdout(broken: StudyFolder, ingest: I
     assert result.exit_code == 2
     assert result.stderr == ""
     answer = json.loads(result.stdout)
-    assert list(answer) == ["ok", "findings"]
+    assert list(answer) == ["ok", "findings", "labels"]
     assert answer["ok"] is False
     found = [(f["severity"], f["code"], f["where"]) for f in answer["findings"]]
     assert found == EVERYTHING_BROKEN
@@ -262,7 +279,8 @@ def test_check_as_json_tells_everything_on_stdout(broken: StudyFolder, ingest: I
 def test_check_of_a_good_study_as_json(ingest: Ingest) -> None:
     result = ingest("check", "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == {"ok": True, "findings": []}
+    answer = json.loads(result.stdout)
+    assert (answer["ok"], answer["findings"]) == (True, [])
 
 
 def test_wrong_settings_are_told_with_everything_else_that_is_wrong(
