@@ -64,7 +64,7 @@ WITH states AS (
      WHERE run_id <= CAST(:run AS INTEGER)
 ),
 -- each result set is read once, however many runs have it
-numbers AS (
+numbers AS MATERIALIZED (
     SELECT result_set_id AS series, NULL AS period, element_id, result_set_id AS low_set,
            NULL AS high_set, timestamp_year, value AS low, NULL AS high
       FROM (SELECT element_id FROM elements WHERE element_label = :label) AS chosen

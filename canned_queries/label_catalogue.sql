@@ -51,7 +51,7 @@ series AS (
       FROM state CROSS JOIN metric_values USING (result_set_id)
      GROUP BY element_id
 ),
-numbers AS (
+numbers AS NOT MATERIALIZED (
     SELECT element_id AS series, NULL AS period, element_id, result_set_id AS low_set,
            NULL AS high_set, timestamp_year, value AS low, NULL AS high
       FROM state CROSS JOIN metric_values USING (result_set_id)

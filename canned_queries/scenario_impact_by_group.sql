@@ -70,12 +70,12 @@ chart:
 */
 WITH RECURSIVE
 -- include: chosen, pairs, yearly,
-numbers AS (
+numbers AS NOT MATERIALIZED (
     SELECT country AS series,
            CASE WHEN 'year' IN (:group_1, :group_2, :group_3) THEN timestamp_year END AS period,
            element_id, baseline_set AS low_set, scenario_set AS high_set, timestamp_year,
            baseline_value AS low, scenario_value AS high
-      FROM chosen CROSS JOIN yearly JOIN pairs USING (country)
+      FROM chosen CROSS JOIN yearly CROSS JOIN pairs USING (country)
 ),
 -- include: adding_up,
 -- every grouping of the countries table; `ingest` fills in the columns that a study adds

@@ -44,7 +44,7 @@ WITH state AS (
      WHERE job_status = 'success' AND country = :country AND run_id <= CAST(:run AS INTEGER)
      GROUP BY scenario
 ),
-numbers AS (
+numbers AS MATERIALIZED (
     SELECT scenario AS series, NULL AS period, element_id, result_set_id AS low_set,
            NULL AS high_set, timestamp_year, value AS low, NULL AS high
       FROM (SELECT element_id FROM elements WHERE element_label = :label) AS chosen

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from ingest.cli import main
 from ingest.errors import ConfigError
+from ingest.questions.catalogue import load_canned_queries, sql_for
 from ingest.questions.results_query import ResultsQuery
 from tests.browser.questions.test_page import Site
 from tests.conftest import BUNDLED_STUDY
@@ -82,6 +83,25 @@ def values(folder: Path) -> Callable[[str, str, str], dict[int, float]]:
 def rows_of(result: Result) -> dict[str, dict[str, Any]]:
     assert result.exit_code == 0, result.output
     return {row["country"]: row for row in json.loads(result.stdout)["rows"]}
+
+
+@pytest.mark.parametrize("name", load_canned_queries())
+def test_no_question_builds_a_filter_over_a_million_numbers(
+    name: str, folder: Path, tmp_path: Path
+) -> None:
+    """With its statistics, SQLite may look at all numbers before it looks up a few."""
+    path = tmp_path / "r.db"
+    shutil.copy(folder / "validation_results.db", path)
+    with closing(sqlite3.connect(path)) as connection:
+        counted = "UPDATE sqlite_stat1 SET stat = '1000000 546 26 1' WHERE tbl = 'metric_values'"
+        assert connection.execute(counted).rowcount
+        connection.commit()
+    query = load_canned_queries()[name]
+    with closing(sqlite3.connect(path)) as connection:
+        names = dict.fromkeys((parameter.name for parameter in query.parameters), "")
+        sql = f"EXPLAIN QUERY PLAN {sql_for(connection, query)}"
+        steps = [row[3] for row in connection.execute(sql, names)]
+    assert [step for step in steps if step.startswith("BLOOM FILTER ON metric_values")] == []
 
 
 # --- shares --------------------------------------------------------------------------------------
