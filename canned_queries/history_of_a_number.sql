@@ -48,6 +48,8 @@ columns:
   value: the number in the state as of that run
   change: value - value as of the run before
   percent: change as a percentage of |value before|; null where that is 0
+  first_year: first year of the number
+  last_year: last year of the number
 chart:
   mark: line
   x: run_id
@@ -73,9 +75,12 @@ numbers AS MATERIALIZED (
      WHERE :year = '' OR timestamp_year = CAST(:year AS INTEGER)
 ),
 -- include: adding_up,
-summed AS (SELECT series AS result_set_id, low AS value FROM added)
+summed AS (
+    SELECT series AS result_set_id, low AS value, first_year, last_year FROM added
+)
 SELECT run_id, timestamp, git_commit, value, value - lag(value) OVER runs AS change,
-       100 * (value - lag(value) OVER runs) / nullif(abs(lag(value) OVER runs), 0) AS percent
+       100 * (value - lag(value) OVER runs) / nullif(abs(lag(value) OVER runs), 0) AS percent,
+       first_year, last_year
   FROM states JOIN summed USING (result_set_id)
 WINDOW runs AS (ORDER BY run_id)
  ORDER BY run_id

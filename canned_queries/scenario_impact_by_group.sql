@@ -78,12 +78,20 @@ numbers AS NOT MATERIALIZED (
       FROM chosen CROSS JOIN yearly CROSS JOIN pairs USING (country)
 ),
 -- include: adding_up,
--- every grouping of the countries table; `ingest` fills in the columns that a study adds
+-- the groups that countries had at that run; those of now where it did not keep them
+listed AS MATERIALIZED (
+    SELECT country, details FROM study_countries
+     WHERE run_id = (SELECT run_id FROM chosen) AND details IS NOT NULL
+),
 memberships (country, grouping, value) AS (
+    SELECT country, fact.key, nullif(fact.value, '') FROM listed, json_each(details) AS fact
+     UNION ALL SELECT * FROM (
+    -- `ingest` fills in the columns that a study adds
     /* groups */
-    SELECT iso3, 'region', "region" FROM countries
+    SELECT iso3 AS country, 'region', "region" FROM countries
     UNION ALL SELECT iso3, 'income_group', "income_group" FROM countries
     /* end groups */
+    ) WHERE country NOT IN (SELECT country FROM listed)
 ),
 grouped AS (
     SELECT

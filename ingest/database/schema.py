@@ -17,7 +17,7 @@ from ingest.database.views import refresh_views
 TABLES = (
     "validation_runs", "job_results", "input_sets", "inputs", "result_sets", "elements",
     "metric_values", "countries", "scenarios", "labels", "series_changes", "quality_findings",
-    "run_tags", "reference_values",
+    "run_tags", "reference_values", "model_versions", "run_inputs",
 )  # fmt: skip
 """Every table of ours; ingest.database.views has the names of the views."""
 
@@ -231,6 +231,47 @@ def _m007_counts_of_changes(db: Database) -> None:
     db.execute(RECOUNT)
     for column in ("first_year", "last_year"):
         db.execute(f"CREATE INDEX result_sets_{column} ON result_sets ({column})")
+
+
+@migrations(name="m008_states_of_one_model")
+def _m008_states_of_one_model(db: Database) -> None:
+    """The model of each success, the study's lists at each run, and what a run restored."""
+    db.execute(
+        """CREATE TABLE model_versions (
+            model_version_id INTEGER PRIMARY KEY,
+            model_digest TEXT NOT NULL,
+            code_digest TEXT NOT NULL,
+            environment TEXT NOT NULL,
+            query_digest TEXT NOT NULL,
+            UNIQUE (model_digest, code_digest, environment, query_digest)
+        )"""
+    )
+    version = "model_digest, code_digest, environment, query_digest"
+    db.execute(f"INSERT INTO model_versions ({version}) SELECT DISTINCT {version} FROM input_sets")
+    db.execute(
+        """ALTER TABLE input_sets ADD COLUMN model_version_id INTEGER
+            REFERENCES model_versions (model_version_id)"""
+    )
+    db.execute(
+        f"""UPDATE input_sets SET model_version_id = (
+                SELECT v.model_version_id FROM model_versions AS v
+                 WHERE ({version}) = (input_sets.model_digest, input_sets.code_digest,
+                                      input_sets.environment, input_sets.query_digest))"""
+    )
+    db.execute(
+        """CREATE TABLE run_inputs (
+            run_id INTEGER NOT NULL REFERENCES validation_runs (run_id),
+            scenario TEXT NOT NULL,
+            input_set_id INTEGER NOT NULL REFERENCES input_sets (input_set_id),
+            PRIMARY KEY (run_id, scenario)
+        ) WITHOUT ROWID"""
+    )
+    for column in ("countries_digest", "scenarios_digest", "labels_digest"):
+        db.execute(f"ALTER TABLE validation_runs ADD COLUMN {column} TEXT")
+    db.execute("ALTER TABLE validation_runs ADD COLUMN restored_jobs INTEGER NOT NULL DEFAULT 0")
+    # of a run that may be gone by now
+    db.execute("ALTER TABLE job_results ADD COLUMN restored_from INTEGER")
+    db.execute("ALTER TABLE job_results ADD COLUMN country_data_digest TEXT")
 
 
 @migrations(name="m010_meaning_of_labels")

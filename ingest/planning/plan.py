@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -70,6 +70,10 @@ class UnfinishedJob(NamedTuple):
     input_digest: str
 
 
+EarlierLookup = Callable[[Combination, str], int | None]
+"""The newest run in which a combination succeeded with an input digest, None where none did."""
+
+
 @dataclass(frozen=True)
 class StoredState:
     """What the database knows about combinations; content gives an input's content by digest."""
@@ -78,6 +82,7 @@ class StoredState:
     failures: Mapping[Combination, StoredFailure]
     unfinished: Mapping[Combination, UnfinishedJob]
     content: ContentLookup
+    earlier: EarlierLookup = lambda combination, digest: None
 
 
 EMPTY_STATE = StoredState({}, {}, {}, lambda digest: None)
@@ -93,6 +98,15 @@ class PlannedJob:
 
 
 @dataclass(frozen=True)
+class RestoredJob:
+    """A combination whose inputs were computed before: it takes the result of that run."""
+
+    combination: Combination
+    inputs: Inputs
+    run_id: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """to_run in the order of submission; up_to_date: combinations that need nothing.
 
@@ -101,11 +115,19 @@ class Plan:
 
     to_run: tuple[PlannedJob, ...]
     up_to_date: tuple[Combination, ...]
+    restored: tuple[RestoredJob, ...] = ()
 
     @property
     def total(self) -> int:
         """How many combinations were looked at."""
-        return len(self.to_run) + len(self.up_to_date)
+        return len(self.to_run) + len(self.up_to_date) + len(self.restored)
+
+    def restored_by_run(self) -> dict[int, list[Combination]]:
+        """The combinations to restore by the run that computed them, the newest run first."""
+        groups: dict[int, list[Combination]] = {}
+        for job in sorted(self.restored, key=lambda job: -job.run_id):
+            groups.setdefault(job.run_id, []).append(job.combination)
+        return groups
 
     def by_reason(self) -> dict[Reason, list[Combination]]:
         """The combinations to run, grouped by reason, the largest group first."""
@@ -123,6 +145,7 @@ class PlanRules:
     commit: str = "unknown"
     force: bool = False
     only_failed: bool = False
+    reuse: bool = True
 
 
 def make_plan(
@@ -136,14 +159,50 @@ def make_plan(
     contents: content of an input as it is now, by digest, to name what changed.
     """
     describe = _Describer(stored.content, contents)
-    to_run, up_to_date = [], []
+    to_run, up_to_date, restored = [], [], []
     for combination, inputs in wanted.items():
         reason = _reason(combination, inputs, stored, rules, describe)
-        if reason is not None:
+        earlier = _run_to_restore(combination, inputs, reason, stored, rules)
+        if earlier is not None:
+            restored.append(RestoredJob(combination, inputs, earlier))
+        elif reason is not None:
             to_run.append(PlannedJob(combination, inputs, reason))
         elif not rules.only_failed:
             up_to_date.append(combination)
-    return Plan(tuple(to_run), tuple(up_to_date))
+    return Plan(tuple(to_run), tuple(up_to_date), tuple(restored))
+
+
+def _run_to_restore(
+    combination: Combination,
+    inputs: Inputs,
+    reason: Reason | None,
+    stored: StoredState,
+    rules: PlanRules,
+) -> int | None:
+    """The run whose result a combination takes; None where it has to run, or needs nothing."""
+    if not rules.reuse or rules.only_failed:
+        return None
+    if reason is None:
+        if "input" not in rules.triggers:
+            return None
+        success = stored.successes[combination]
+        return success.run_id if _is_of_another_model(success, inputs) else None
+    if reason.kind in _RESTORED_KINDS:
+        return stored.earlier(combination, inputs.digest)
+    return None
+
+
+_RESTORED_KINDS = {ReasonKind.INPUT, ReasonKind.CODE, ReasonKind.ENVIRONMENT, ReasonKind.FAILED}
+
+
+def _is_of_another_model(success: StoredSuccess, inputs: Inputs) -> bool:
+    """Whether a model or scenario changed in places that this combination's document is without."""
+    if success.inputs is None:
+        return False
+    old, new = success.inputs.shared, inputs.shared
+    (_, *old_rest), (_, *new_rest) = old.model_version, new.model_version
+    is_same = (old.model_version, old.scenario_digest) == (new.model_version, new.scenario_digest)
+    return old_rest == new_rest and not is_same
 
 
 def _reason(
@@ -245,20 +304,28 @@ def wanted_inputs(
     composed: the chosen scenarios applied to the model, by name. countries: the chosen ISO3 codes.
     """
     iso3_codes = list(countries)
+    shared = input_sets_of(study)
+    return {
+        Combination(iso3, name): Inputs(shared[name], scenario.document_digest(iso3))
+        for name, scenario in composed.items()
+        for iso3 in iso3_codes
+    }
+
+
+def input_sets_of(study: Study) -> dict[str, InputSet]:
+    """What the combinations of each scenario of a study share, by the scenario's name."""
     query_digest = sha256_text(query_content(study.settings.analytics))
-    wanted = {}
-    for name, scenario in composed.items():
-        shared = InputSet(
-            scenario=name,
+    return {
+        scenario.name: InputSet(
+            scenario=scenario.name,
             model_digest=study.model.digest,
-            scenario_digest=scenario.scenario.digest,
+            scenario_digest=scenario.digest,
             code_digest=study.code.digest,
             environment=study.settings.study.environment,
             query_digest=query_digest,
         )
-        for iso3 in iso3_codes:
-            wanted[Combination(iso3, name)] = Inputs(shared, scenario.document_digest(iso3))
-    return wanted
+        for scenario in study.scenarios
+    }
 
 
 def study_contents(study: Study) -> dict[str, tuple[str, str]]:
@@ -271,7 +338,14 @@ def study_contents(study: Study) -> dict[str, tuple[str, str]]:
     }
     for scenario in study.scenarios:
         contents[scenario.digest] = ("scenario", scenario.content)
+    for kind, content in study.lists.items():
+        contents[sha256_text(content)] = (kind, content)
     return contents
+
+
+def list_digests(study: Study) -> dict[str, str]:
+    """The digests of what a study consists of and calls things, by kind."""
+    return {kind: sha256_text(content) for kind, content in study.lists.items()}
 
 
 def content_lookup(contents: Mapping[str, tuple[str, str]]) -> ContentLookup:

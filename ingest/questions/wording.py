@@ -8,14 +8,14 @@ from typing import Any
 
 from ingest.study.label import WEIGHTED, Label
 from ingest.study.label_guess import is_money
-from ingest.text.numbers import quantity_text, signed_quantity_text
+from ingest.text.numbers import quantity_text, signed_quantity_text, years_text
 
 NO_LABEL = Label("", "")
 _PLAIN_COSTS = ("cost", "costs", "total cost", "total costs")
 _SIGNS = {"lower": -1, "higher": 1}
 
 
-def years_text(label: Label, first: object = None, last: object = None) -> str:
+def over_years_text(label: Label, first: object = None, last: object = None) -> str:
     """How the years were added up: summed over 2025 to 2050, in 2050, by 2050, mean over ...
 
     Without years: summed over the years, in the last year.
@@ -29,11 +29,28 @@ def years_text(label: Label, first: object = None, last: object = None) -> str:
     return f"mean over {span}{_weights(label.over_years)}"
 
 
-def countries_text(label: Label) -> str:
+def over_countries_text(label: Label) -> str:
     """How countries were added up: a mean over countries weighted by Population; '' for a sum."""
     if label.over_countries in ("sum", "none"):
         return ""
     return f"mean over countries{_weights(label.over_countries)}"
+
+
+def adding_words(
+    label: Label, years: tuple[int, int] | None, *, each_year: bool, countries: bool
+) -> tuple[str, ...]:
+    """How numbers were added up, where that is no sum: in 2050, mean over countries; () for a sum.
+
+    each_year: they are of single years. countries: they are of several countries together.
+    """
+    if years is None:
+        return ()
+    is_plain = each_year or label.over_years == "sum"
+    together = over_countries_text(label) if countries else ""
+    if is_plain and not together:
+        return ()
+    span = years_text(range(years[0], years[1] + 1)) if is_plain else over_years_text(label, *years)
+    return (span, together) if together else (span,)
 
 
 def _weights(rule: str) -> str:

@@ -14,7 +14,14 @@ from ingest.database.read import read_cut_off_jobs, read_open_run
 from ingest.database.records import CutOffJob, JobRecord, OpenRun, RunRecord, RunStatus
 from ingest.executors.base import EarlierJob, Executor, Submission
 from ingest.executors.job_name import name_job, new_ulid
-from ingest.planning.plan import Plan, PlannedJob, ReasonKind, study_contents
+from ingest.planning.plan import (
+    Plan,
+    PlannedJob,
+    ReasonKind,
+    input_sets_of,
+    list_digests,
+    study_contents,
+)
 from ingest.running.scheduler import Limits, Scheduler, parse_rate
 from ingest.study.combination import Combination
 from ingest.study.git import GitState
@@ -37,6 +44,8 @@ class RunStart:
     scheduler: Scheduler[Combination]
     adopted: tuple[tuple[CutOffJob, Submission], ...]
     """Jobs of an earlier process with what the executor knows of each."""
+    restored: int
+    """How many jobs took a result that was computed before."""
 
 
 class RunStarter:
@@ -101,7 +110,14 @@ class RunStarter:
             is_resumed=open_run is not None,
             scheduler=Scheduler(names, self._limits(executor), self._jitter),
             adopted=tuple(adopted),
+            restored=0 if open_run else len(plan.restored),
         )
+
+    def record(self, plan: Plan) -> int:
+        """A run that has no job to do, with what the plan restores; gives its id."""
+        self.keep_names()
+        run_id, _ = self._start_new(plan)
+        return run_id
 
     def keep_names(self) -> None:
         """What the study calls its countries and scenarios, and what its labels mean."""
@@ -149,9 +165,16 @@ class RunStarter:
             executor=settings.run.executor,
             ingest_version=__version__,
             up_to_date_jobs=len(plan.up_to_date),
+            **{f"{kind}_digest": digest for kind, digest in list_digests(self._study).items()},
         )
         jobs = [self._job_record(job) for job in plan.to_run]
-        run_id = self._database.start_validation_run(record, jobs, study_contents(self._study))
+        run_id = self._database.start_validation_run(
+            record,
+            jobs,
+            study_contents(self._study),
+            plan.restored,
+            list(input_sets_of(self._study).values()),
+        )
         return run_id, {job.combination: (job.ulid, job.job_name) for job in jobs}
 
     def _job_record(self, job: PlannedJob) -> JobRecord:

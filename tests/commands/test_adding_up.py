@@ -120,7 +120,7 @@ def test_a_prevalence_is_no_sum_but_its_last_year(ask: Call, values: Any) -> Non
     lines = ask(PREVALENCE).stdout.splitlines()
     assert lines[0] == (
         "Asthma Prevalence: all_treatments against null · share of the population, 1 January · "
-        "in 2050 · mean over countries weighted by Population · as of run 1"
+        "in 2050 · mean over countries weighted by Population · as of run 1, no commit"
     )
     assert lines[-1].startswith("mean ")
 
@@ -158,7 +158,7 @@ def test_what_does_not_add_up_over_countries_is_refused(folder: Path, tmp_path: 
     add_setting(other, f'[labels."{PREVALENCE}"]\nover_countries = "none"\n')
     call = call_in(other)
     again = call("run", "--countries", ",".join(COUNTRIES), "--scenarios", "null,all_treatments")
-    assert "Nothing to do" in again.output  # it runs no job
+    assert "no job had to run" in again.output
     compared = ("compare", "null", "all_treatments", "--label", PREVALENCE)
     refused = call(*compared, "--by", "region")
     assert refused.exit_code == 2
@@ -206,7 +206,7 @@ def test_person_years_are_there_where_they_are_asked_for(folder: Path, tmp_path:
     call("run", "--countries", ",".join(COUNTRIES), "--scenarios", "null,all_treatments")
     result = call("compare", "null", "all_treatments", "--label", "Population", "--country", "KEN")
     assert result.stdout.startswith(
-        "Population: all_treatments against null · person-years · KEN · "
+        "Population: all_treatments against null · person-years · only KEN · 2025-2050 · "
     )
     words = Site(other / "validation_results.db").get("scenario_totals", label="Population").text
     assert "unit: person-years" in words

@@ -13,7 +13,7 @@ from ingest.database.labels import read_label
 from ingest.database.states import resolve_run
 from ingest.questions.catalogue import run_canned_query
 from ingest.questions.compare import DEFAULT_LABEL
-from ingest.questions.wording import years_text
+from ingest.questions.wording import over_years_text
 from ingest.study.label import Label
 from ingest.study.scenario_order import order_scenarios
 
@@ -67,7 +67,7 @@ class CountryPage:
     @property
     def years(self) -> str:
         """How the years were added up: summed over 2025 to 2050, in 2050."""
-        return years_text(self.meaning, self.totals[0].first_year, self.totals[0].last_year)
+        return over_years_text(self.meaning, self.totals[0].first_year, self.totals[0].last_year)
 
     @property
     def failures(self) -> list[CountryJob]:

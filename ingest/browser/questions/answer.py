@@ -16,11 +16,11 @@ from ingest.errors import ConfigError
 from ingest.questions.wording import (
     NO_LABEL,
     Wording,
-    countries_text,
     higher_text,
     joined,
     more_text,
-    years_text,
+    over_countries_text,
+    over_years_text,
 )
 from ingest.study.label import Label
 from ingest.text.numbers import count_text, percent_text, quantity_text, signed_quantity_text
@@ -86,10 +86,10 @@ def _functions(rows: Sequence[Row]) -> dict[str, Callable[..., Any]]:
 def _words(rows: Sequence[Row], names: Mapping[str, str], label: Label) -> dict[str, Any]:
     """What a template can ask of its label: how it adds up, and the words for its differences."""
     wording = Wording(label, names.get("scenario", ""), names.get("baseline", ""))
-    together = countries_text(label)
+    together = over_countries_text(label)
 
     def over_years(first: object = None, last: object = None, each: bool = False) -> str:
-        return f"in each year, {first} to {last}" if each else years_text(label, first, last)
+        return f"in each year, {first} to {last}" if each else over_years_text(label, first, last)
 
     def against(row: Row) -> str:
         if not row["difference"]:
