@@ -3,8 +3,9 @@
 title: What does a scenario change in each group of countries?
 description: >-
   One label under two scenarios, with difference and percent: summed over the years that both scenarios
-  have and over the countries of each group, or what the label has in place of a sum. Groups are a column of the countries table, "country",
-  "year", or nothing (all together); up to three of them nest. Countries that have both scenarios.
+  have and over the countries of each group, or what the label has in place of a sum. Groups are a column
+  of the countries table, "country", "year", or nothing (all together); up to three of them nest.
+  Countries that have both scenarios.
 topic: Compare
 unit: the label's own, over years
 answer: |-
@@ -23,6 +24,8 @@ answer: |-
   {{ scenario }}, against {{ baseline }}{{ over_countries }}.
   {{ (spread if by_year else extremes)(("group_1", "group_2", "group_3"), "difference") }}
   {%- endif %}
+  {%- if rows | map(attribute="group_1") | unique | list == ["(none)"] %} The {{ group_1 }} of no country is known: groups are
+  text fields of the countries file, or columns of a CSV file that study.groups names.{% endif %}
 empty: |-
   No country has {{ label }} under both {{ baseline }} and {{ scenario }} in this state. Choose another
   label or run, or look at the missing combinations.

@@ -1,55 +1,35 @@
-"""Causes: which inputs of a combination changed between two of its successes."""
+"""The causes of what moved: which inputs of a combination changed between two of its successes."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from collections.abc import Iterable, Iterator
+from functools import lru_cache, partial
 
 from ingest.database.read import read_input
-from ingest.planning.input_changes import (
-    InputChange,
-    InputKind,
-    code_changes,
-    describe_changes,
-    document_changes,
-    parameter_changes,
-)
+from ingest.planning.causes import Cause, ChangeFinder
+from ingest.planning.input_changes import InputChange, InputKind
 from ingest.planning.inputs import InputSet
+from ingest.study.settings import StudySettings
 
-_SHOWN_CHANGES = 3
 NONDETERMINISTIC = "none: the model is not deterministic"
 NOT_RECORDED = "inputs were not recorded"
 
 
-@dataclass(frozen=True)
-class Cause:
-    """All inputs that changed; text is one line for people."""
-
-    changes: tuple[InputChange, ...]
-    text: str
-
-    @property
-    def kinds(self) -> tuple[InputKind, ...]:
-        """The kinds of inputs that changed, each once."""
-        return tuple(dict.fromkeys(change.kind for change in self.changes))
-
-    @property
-    def is_nondeterministic(self) -> bool:
-        """Whether numbers changed although no input did."""
-        return self.kinds == (InputKind.NONE,)
-
-
 class CauseFinder:
-    """Finds causes by the stored inputs; equal questions are answered once."""
+    """Finds causes by the stored inputs; equal questions are answered once.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    ignore: JSONPaths of what is no input in a model document, as in study.ignore.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, ignore: Iterable[str] = StudySettings.ignore
+    ) -> None:
         self._connection = connection
+        content = partial(read_input, connection)
+        self._changes = ChangeFinder(content, content, ignore)
         self._causes = lru_cache(maxsize=None)(self._find)
         self._input_sets = lru_cache(maxsize=None)(self._read_input_set)
-        self._model_changes = lru_cache(maxsize=None)(self._find_model_changes)
 
     def cause(self, before_id: int | None, after_id: int | None, same_document: bool) -> Cause:
         """What changed between two input sets (their input_set_id, None where not recorded).
@@ -61,12 +41,10 @@ class CauseFinder:
     def _find(self, before_id: int | None, after_id: int | None, same_document: bool) -> Cause:
         before, after = self._input_sets(before_id), self._input_sets(after_id)
         if before is None or after is None:
-            return Cause((InputChange(InputKind.UNKNOWN, NOT_RECORDED, None, None),), NOT_RECORDED)
-        changes = tuple(self._changes(before, after, same_document))
-        if not changes:
-            none = InputChange(InputKind.NONE, NONDETERMINISTIC, None, None)
-            return Cause((none,), NONDETERMINISTIC)
-        return Cause(changes, _text(changes, after.scenario))
+            return Cause((InputChange(InputKind.UNKNOWN, NOT_RECORDED, None, None),))
+        changes = tuple(self._all_changes(before, after, same_document))
+        none = InputChange(InputKind.NONE, NONDETERMINISTIC, None, None)
+        return Cause(changes or (none,), after.scenario)
 
     def _read_input_set(self, set_id: int | None) -> InputSet | None:
         row = self._connection.execute(
@@ -76,38 +54,15 @@ class CauseFinder:
         ).fetchone()
         return InputSet(*row) if row else None
 
-    def _changes(
+    def _all_changes(
         self, before: InputSet, after: InputSet, same_document: bool
     ) -> Iterator[InputChange]:
-        if not same_document and before.model_digest != after.model_digest:
-            yield from self._model_changes(before.model_digest, after.model_digest)
-        if not same_document and before.scenario_digest != after.scenario_digest:
-            digests = before.scenario_digest, after.scenario_digest
-            yield from parameter_changes(*map(self._content, digests))
+        if not same_document:
+            yield from self._changes.of_documents(before, after).changes
         if before.code_digest != after.code_digest:
-            yield from code_changes(*map(self._content, (before.code_digest, after.code_digest)))
+            yield from self._changes.of_code(before.code_digest, after.code_digest).changes
         if before.environment != after.environment:
             kind = InputKind.ENVIRONMENT
             yield InputChange(kind, "environment", before.environment, after.environment)
         if before.query_digest != after.query_digest:
             yield InputChange(InputKind.QUERY, "analytics query", None, None)
-
-    def _find_model_changes(self, before: str, after: str) -> tuple[InputChange, ...]:
-        return tuple(document_changes(self._content(before), self._content(after)))
-
-    def _content(self, digest: str) -> Any:
-        return read_input(self._connection, digest)
-
-
-def _text(changes: tuple[InputChange, ...], scenario: str) -> str:
-    """One line: the inputs, each with its first few changes."""
-    heads = {
-        InputKind.MODEL: "model document: ",
-        InputKind.SCENARIO: f"{scenario}: ",
-        InputKind.CODE: "code: ",
-    }
-    parts = []
-    for kind in dict.fromkeys(change.kind for change in changes):
-        own = [change for change in changes if change.kind is kind]
-        parts.append(heads.get(kind, "") + describe_changes(own, _SHOWN_CHANGES))
-    return "; ".join(parts)

@@ -14,12 +14,15 @@ from ingest.commands.common.output import print_json, show_findings, table
 from ingest.errors import BackendError, ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
 from ingest.running.backend import Backend, choose_backend
-from ingest.study.compose import compose_scenarios, composition_findings
+from ingest.study.compose import UNMATCHED, compose_scenarios, composition_findings
+from ingest.study.json_paths import locations
 from ingest.study.label import Label
 from ingest.study.quality_rules import unknown_scenarios
 from ingest.study.settings import STUDY_FILE, read_settings_file
-from ingest.study.study import read_study
+from ingest.study.study import Model, Study, read_study
 from ingest.text.numbers import count_text
+
+_SHOWN_PATHS = 10
 
 
 @click.command()
@@ -40,9 +43,9 @@ def check(
 
     Reports all errors and warnings at once. It checks the JSON files, every path of every scenario,
     country slots that no path covers, ISO3 codes, duplicate names, the years, and whether the
-    executor could start. If all of that is right, it also asks the service that the executor needs:
-    credentials, names, network. Exit code 2 for an error in the study, 4 if only its backend cannot
-    be used, 0 otherwise.
+    executor could start, and shows what of the model document is no input (study.ignore). If all of
+    that is right, it also asks the service that the executor needs: credentials, names, network.
+    Exit code 2 for an error in the study, 4 if only its backend cannot be used, 0 otherwise.
 
     It shows what is known of each element label: whether its numbers add up over years and over
     countries, and which direction is good. What nobody says is guessed by unit and name; [labels]
@@ -67,7 +70,7 @@ def check(
         return
     if run_name is not None:
         raise ConfigError("--run chooses among stored results: ingest check --results --run NAME")
-    findings, summary, backend, labels = _check(choice)
+    findings, summary, backend, study = _check(choice)
     exit_code = StudyError.exit_code
     if backend is not None and not offline and not has_errors(findings):
         findings += backend.preflight()
@@ -75,12 +78,16 @@ def check(
     errors = [finding for finding in findings if finding.is_error]
     if as_json:
         listed = [finding.as_dict() for finding in findings]
-        meanings = [vars(label) for label in labels]
-        print_json({"ok": not errors, "findings": listed, "labels": meanings})
+        ignored = _ignored_places(study.model) if study else {}
+        labels = [vars(label) for label in study.labels] if study else []
+        answer = {"findings": listed, "ignored": ignored, "labels": labels}
+        print_json({"ok": not errors, **answer})
     else:
-        if labels:
-            click.echo(_label_table(labels))
-        show_findings(findings)
+        if study is not None:
+            click.echo(_label_table(study.labels))
+        _show(findings)
+        if study is not None and not errors:
+            _show_ignored(study.model)
         others = count_text(len(findings) - len(errors), "warning")
         click.echo(f"{summary}: {count_text(len(errors), 'error')}, {others}", err=True)
     if errors:
@@ -110,16 +117,39 @@ def _guessed(names: Sequence[str]) -> str:
     return "all of it" if len(names) == len(_SHOWN) else ", ".join(names)
 
 
+def _show(findings: Sequence[Finding]) -> None:
+    """All findings, but of paths that match nothing the first few and how many more there are."""
+    unmatched = [finding for finding in findings if finding.code == UNMATCHED]
+    hidden = unmatched[_SHOWN_PATHS:]
+    show_findings(finding for finding in findings if finding not in hidden)
+    if hidden:
+        more = count_text(len(hidden), "more path matches|more paths match")
+        click.echo(f"and {more} nothing; all of them: ingest check --json", err=True)
+
+
+def _ignored_places(model: Model) -> dict[str, int]:
+    """How many places of the model document each path of study.ignore finds."""
+    return {path: len(locations(path, model.document)) for path in model.ignore}
+
+
+def _show_ignored(model: Model) -> None:
+    found = _ignored_places(model)
+    texts = [f"{path} ({count_text(number, 'place')})" for path, number in found.items()]
+    click.echo(f"No input (study.ignore): {', '.join(texts) or 'nothing'}")
+
+
 def _check(
     choice: StudyChoice,
-) -> tuple[list[Finding], str, Backend | None, tuple[Label, ...]]:
-    """Findings of every kind, errors first; what was checked; the backend; the labels."""
+) -> tuple[list[Finding], str, Backend | None, Study | None]:
+    """Findings of every kind, errors first; what was checked; the backend; the study where it can
+    be used.
+    """
     backend = None
     try:
         settings, findings = choice.settings(read_settings_file)
         plugins = load_plugins_of(settings)
     except ConfigError as exc:
-        return [error("bad-value", "", str(exc))], STUDY_FILE, None, ()
+        return [error("bad-value", "", str(exc))], STUDY_FILE, None, None
     study, more = read_study(settings, plugins.hook)
     findings += more
     if study is not None and study.scenarios:
@@ -137,7 +167,7 @@ def _check(
         findings.append(error("bad-value", STUDY_FILE, str(exc)))
     findings.sort(key=lambda finding: not finding.is_error)
     if study is None or has_errors(findings):
-        return findings, settings.name, backend, ()
+        return findings, settings.name, backend, None
     countries = count_text(len(study.countries), "country|countries")
     size = f"{countries} x {count_text(len(study.scenarios), 'scenario')}"
-    return findings, f"{settings.name}, {size}", backend, study.labels
+    return findings, f"{settings.name}, {size}", backend, study

@@ -188,9 +188,10 @@ def _print(
     if as_json:
         print_json(_as_json(comparison, run, rows))
     elif as_csv:
+        click.echo(f"({_title(comparison, run)})", err=True)
         print_csv(comparison.columns, rows)
     else:
-        click.echo(_title(comparison, run))
+        click.echo(_title(comparison, run) + "\n")
         click.echo(_table(comparison, rows))
     if len(rows) < len(comparison.rows):
         message = f"(the first {len(rows):,} of {len(comparison.rows):,} rows"
@@ -258,7 +259,7 @@ def _title(comparison: Comparison, run: RunFacts) -> str:
     label = comparison.label
     unit = label.unit if "year" in request.by else label.unit_of_years
     parts = [head, *([unit] if unit else []), *comparison.conditions.parts]
-    return " · ".join([*parts, f"as of {run.words}"]) + "\n"
+    return " · ".join([*parts, f"as of {run.words}"])
 
 
 def _headers(comparison: Comparison) -> list[str]:

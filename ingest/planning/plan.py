@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ingest.planning.input_changes import (
-    code_changes,
-    describe_changes,
-    document_changes,
-    parameter_changes,
-)
+from ingest.planning.causes import Cause, ChangeFinder
 from ingest.planning.inputs import ContentLookup, Inputs, InputSet
 from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
@@ -40,11 +34,18 @@ class ReasonKind(StrEnum):
     FORCED = "forced"
 
 
-class Reason(NamedTuple):
-    """Why a combination runs: a kind, and words that name what changed."""
+@dataclass(frozen=True)
+class Reason:
+    """Why a combination runs: a kind, and words that name what changed; cause: all of it."""
 
     kind: ReasonKind
     text: str
+    cause: Cause | None = None
+
+    @classmethod
+    def of(cls, kind: ReasonKind, cause: Cause, scenarios: Sequence[str] = ()) -> Reason:
+        """The reason that a cause is, for all of these scenarios (its own where none is given)."""
+        return cls(kind, cause.reason(scenarios or [cause.scenario]), cause)
 
 
 class StoredSuccess(NamedTuple):
@@ -130,21 +131,39 @@ class Plan:
         return groups
 
     def by_reason(self) -> dict[Reason, list[Combination]]:
-        """The combinations to run, grouped by reason, the largest group first."""
-        groups: dict[Reason, list[Combination]] = {}
+        """The combinations to run, grouped by reason, the largest group first.
+
+        Scenarios that changed in the same way have one reason together.
+        """
+        groups: dict[tuple[ReasonKind, str], list[PlannedJob]] = {}
         for job in self.to_run:
-            groups.setdefault(job.reason, []).append(job.combination)
-        return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
+            cause = job.reason.cause
+            key = (job.reason.kind, cause.key if cause else job.reason.text)
+            groups.setdefault(key, []).append(job)
+        largest_first = sorted(groups.values(), key=lambda group: -len(group))
+        return {
+            _shared_reason(group): [job.combination for job in group] for group in largest_first
+        }
+
+
+def _shared_reason(jobs: Sequence[PlannedJob]) -> Reason:
+    first = jobs[0].reason
+    scenarios = list(dict.fromkeys(job.combination.scenario for job in jobs))
+    return Reason.of(first.kind, first.cause, scenarios) if first.cause else first
 
 
 @dataclass(frozen=True)
 class PlanRules:
-    """How strict a plan is: triggers as in run.rerun_triggers; commit is HEAD as it is now."""
+    """How strict a plan is.
+
+    triggers: as in run.rerun_triggers; commit: HEAD as it is now; ignore: as in study.ignore.
+    """
 
     triggers: frozenset[str] = frozenset({"input", "code", "environment"})
     commit: str = "unknown"
     force: bool = False
     only_failed: bool = False
+    ignore: tuple[str, ...] = ()
     reuse: bool = True
 
 
@@ -158,10 +177,10 @@ def make_plan(
 
     contents: content of an input as it is now, by digest, to name what changed.
     """
-    describe = _Describer(stored.content, contents)
+    changes = ChangeFinder(stored.content, contents, rules.ignore)
     to_run, up_to_date, restored = [], [], []
     for combination, inputs in wanted.items():
-        reason = _reason(combination, inputs, stored, rules, describe)
+        reason = _reason(combination, inputs, stored, rules, changes)
         earlier = _run_to_restore(combination, inputs, reason, stored, rules)
         if earlier is not None:
             restored.append(RestoredJob(combination, inputs, earlier))
@@ -201,7 +220,7 @@ def _is_of_another_model(success: StoredSuccess, inputs: Inputs) -> bool:
         return False
     old, new = success.inputs.shared, inputs.shared
     (_, *old_rest), (_, *new_rest) = old.model_version, new.model_version
-    is_same = (old.model_version, old.scenario_digest) == (new.model_version, new.scenario_digest)
+    is_same = old.has_model_of(new) and old.scenario_digest == new.scenario_digest
     return old_rest == new_rest and not is_same
 
 
@@ -210,7 +229,7 @@ def _reason(
     inputs: Inputs,
     stored: StoredState,
     rules: PlanRules,
-    describe: _Describer,
+    changes: ChangeFinder,
 ) -> Reason | None:
     """Why a combination has to run, or None when it is up to date."""
     failure = stored.failures.get(combination)
@@ -226,7 +245,7 @@ def _reason(
         return _failed(failure) if failure else Reason(ReasonKind.NEVER_RUN, "never run")
     if not success.has_metrics:
         return Reason(ReasonKind.NO_METRICS, f"success without metrics in run {success.run_id}")
-    return _changed(success, inputs, rules, describe)
+    return _changed(success, inputs, combination.country, rules, changes)
 
 
 def _failed(failure: StoredFailure) -> Reason:
@@ -236,7 +255,7 @@ def _failed(failure: StoredFailure) -> Reason:
 
 
 def _changed(
-    success: StoredSuccess, inputs: Inputs, rules: PlanRules, describe: _Describer
+    success: StoredSuccess, inputs: Inputs, country: str, rules: PlanRules, changes: ChangeFinder
 ) -> Reason | None:
     """Which of the inputs that count differ from those of the newest success."""
     old = success.inputs
@@ -244,12 +263,13 @@ def _changed(
         return Reason(ReasonKind.INPUT, f"inputs of run {success.run_id} were not recorded")
     before, now = old.shared, inputs.shared
     if "input" in rules.triggers:
-        if old.document_digest != inputs.document_digest:
-            return Reason(ReasonKind.INPUT, describe.document(before, now))
+        is_other = old.document_digest != inputs.document_digest
+        if is_other and not changes.is_same_input(before, now, country):
+            return _document_reason(changes.of_documents(before, now))
         if before.query_digest != now.query_digest:
             return Reason(ReasonKind.INPUT, "analytics query changed")
     if "code" in rules.triggers and before.code_digest != now.code_digest:
-        return Reason(ReasonKind.CODE, describe.code(before.code_digest, now.code_digest))
+        return Reason.of(ReasonKind.CODE, changes.of_code(before.code_digest, now.code_digest))
     if "environment" in rules.triggers and before.environment != now.environment:
         text = f"environment changed ({before.environment} -> {now.environment})"
         return Reason(ReasonKind.ENVIRONMENT, text)
@@ -259,34 +279,10 @@ def _changed(
     return None
 
 
-class _Describer:
-    """Words for what changed, each made once however many combinations share it."""
-
-    def __init__(self, old: ContentLookup, new: ContentLookup) -> None:
-        self._old, self._new = old, new
-        self.document = lru_cache(maxsize=None)(self._document)
-        self.code = lru_cache(maxsize=None)(self._code)
-
-    def _document(self, before: Any, now: Any) -> str:
-        causes = []
-        if before.model_digest != now.model_digest:
-            old, new = self._old(before.model_digest), self._new(now.model_digest)
-            details = describe_changes(document_changes(old, new), 2) if old is not None else ""
-            causes.append(_with_details("model document changed", details))
-        if before.scenario_digest != now.scenario_digest:
-            old, new = self._old(before.scenario_digest), self._new(now.scenario_digest)
-            details = describe_changes(parameter_changes(old, new), 2) if old is not None else ""
-            causes.append(_with_details(f"scenario {now.scenario} changed", details))
-        return " and ".join(causes) or "composition of the document changed"
-
-    def _code(self, before: str, now: str) -> str:
-        old, new = self._old(before), self._new(now)
-        details = describe_changes(code_changes(old, new), 3) if old is not None else ""
-        return _with_details("code changed", details)
-
-
-def _with_details(text: str, details: str) -> str:
-    return f"{text} ({details})" if details else text
+def _document_reason(cause: Cause) -> Reason:
+    if not cause.changes:
+        return Reason(ReasonKind.INPUT, "composition of the document changed")
+    return Reason.of(ReasonKind.INPUT, cause)
 
 
 def query_content(settings: AnalyticsSettings) -> str:
@@ -315,14 +311,16 @@ def wanted_inputs(
 def input_sets_of(study: Study) -> dict[str, InputSet]:
     """What the combinations of each scenario of a study share, by the scenario's name."""
     query_digest = sha256_text(query_content(study.settings.analytics))
+    model = study.model
     return {
         scenario.name: InputSet(
             scenario=scenario.name,
-            model_digest=study.model.digest,
+            model_digest=model.digest,
             scenario_digest=scenario.digest,
             code_digest=study.code.digest,
             environment=study.settings.study.environment,
             query_digest=query_digest,
+            model_identity="" if model.input_digest == model.digest else model.input_digest,
         )
         for scenario in study.scenarios
     }

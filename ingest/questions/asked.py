@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ingest.database.consistency import Consistency, read_consistency
 from ingest.database.labels import read_label
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
@@ -38,6 +39,7 @@ from ingest.questions.horizon import (
 from ingest.questions.marks import MARKS
 from ingest.questions.wording import NO_LABEL, adding_words
 from ingest.study.label import Label
+from ingest.text.numbers import count_text
 from ingest.text.suggest import did_you_mean_or_list
 
 _LONGEST_RUN_NUMBER = 15
@@ -87,6 +89,7 @@ class AskedQuestion:
     names: by parameter. scenarios: those that can be chosen. run: None where the question has no
     run, or the database none yet. label: the chosen one, NO_LABEL where none is.
     horizon: the years of a comparison that sums over years, None of any other question.
+    consistency: of the results of a question about one state, None of any other.
     """
 
     query: CannedQuery
@@ -97,6 +100,18 @@ class AskedQuestion:
     scenarios: frozenset[str] = frozenset()
     label: Label = NO_LABEL
     horizon: Horizon | None = None
+    consistency: Consistency | None = None
+
+    @property
+    def warning(self) -> str:
+        """What of the results does not belong together, or is left out for that; else empty."""
+        found = self.consistency
+        if found is None:
+            return ""
+        if self.values.get("consistent") and found.stale:
+            results = count_text(found.stale, "result|results")
+            return f"{results} of other inputs left out ({found.counts})"
+        return f"{found.warning} ({found.counts})" if found.warning else ""
 
     @property
     def unit(self) -> str:
@@ -114,15 +129,17 @@ class AskedQuestion:
         """What the numbers depend on, beside the names that every answer has."""
         countries = [c for c in self.choices if c.parameter.name == "countries"]
         only = [value for c in countries if not c.is_default for value in split_values(c.value)]
+        mixed = ("mixed inputs",) if self.consistency and self.consistency.is_mixed else ()
+        if self.values.get("consistent"):
+            mixed = ()
         if self.horizon is None:
             own = horizon_of_rows(columns, rows)
-            others = tuple(self._others(_NAMED))
+            others = (*self._others(_NAMED), *mixed)
             return Conditions(tuple(only), own, others=others, adding=self._adding(own))
         rate = sql_values(self.query, self.values).get("discount_rate", 0.0)
-        others = tuple(self._others(_NAMED | _SUMMING))
-        adding = self._adding(self.horizon)
         rate = rate if self.label.over_years == "sum" else 0.0
-        return Conditions(tuple(only), self.horizon, rate, others, adding)
+        others = (*self._others(_NAMED | _SUMMING), *mixed)
+        return Conditions(tuple(only), self.horizon, rate, others, self._adding(self.horizon))
 
     def _adding(self, horizon: Horizon) -> tuple[str, ...]:
         countries = "group_1" in self.values
@@ -271,7 +288,24 @@ def describe_question(
         scenarios=scenarios,
         label=read_label(connection, values["label"]) if values.get("label") else NO_LABEL,
         horizon=_horizon(connection, query, values, reader.memo),
+        consistency=_consistency(connection, query, values, reader.memo),
     )
+
+
+def _consistency(
+    connection: sqlite3.Connection, query: CannedQuery, values: Mapping[str, str], memo: Memo
+) -> Consistency | None:
+    """Whether the results of a question about one state belong together; None of another one."""
+    is_of_a_state = "metric_values" in query.sql and values.get("run") and "before" not in values
+    if not is_of_a_state or "run_id" in query.columns:
+        return None
+    scenarios = [values[name] for name in _SCENARIOS if values.get(name)]
+    countries = split_values(values.get("countries") or values.get("country") or "")
+    key = ("consistency", (values["run"], *scenarios, "", *countries))
+    if key not in memo:
+        memo[key] = read_consistency(connection, int(values["run"]), scenarios, countries)
+    found: Consistency = memo[key]
+    return found
 
 
 def _horizon(

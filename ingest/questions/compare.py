@@ -25,6 +25,7 @@ from ingest.text.suggest import did_you_mean, did_you_mean_or_list
 DEFAULT_LABEL = "Healthy Years Lived"
 DEEPEST_GROUPS = 3
 
+_CONSISTENT = "only results of the inputs at that run"
 _GROUPS_SOURCE = (
     "Groups are text fields of the countries file, or columns of a CSV file that study.groups "
     "names; the next ingest run stores them"
@@ -82,11 +83,12 @@ class Comparison:
     def conditions(self) -> Conditions:
         """What the numbers depend on, beside label, scenarios and run."""
         request = self.request
+        others = (_CONSISTENT,) if request.consistent else ()
         has_total = self.total is not None or COUNTRY not in request.by
         adding = adding_words(
             self.label, self.horizon.years, each_year=YEAR in request.by, countries=has_total
         )
-        return Conditions(request.countries, self.horizon, request.discount_rate, adding=adding)
+        return Conditions(request.countries, self.horizon, request.discount_rate, others, adding)
 
 
 def compare_scenarios(

@@ -12,6 +12,7 @@ from ingest.clock import Clock
 from ingest.database import ValidationDatabase, write
 from ingest.database.read import read_cut_off_jobs, read_open_run
 from ingest.database.records import CutOffJob, JobRecord, OpenRun, RunRecord, RunStatus
+from ingest.database.study_identity import claim
 from ingest.executors.base import EarlierJob, Executor, Submission
 from ingest.executors.job_name import name_job, new_ulid
 from ingest.planning.plan import (
@@ -120,9 +121,10 @@ class RunStarter:
         return run_id
 
     def keep_names(self) -> None:
-        """What the study calls its countries and scenarios, and what its labels mean."""
+        """What the study calls itself, its countries and scenarios, and what its labels mean."""
         study = self._study
         write.keep_study(self._database.db, study.countries, study.scenarios, study.labels)
+        claim(self._database.db, study.name, self._clock.timestamp(), "first run")
 
     def _cut_off_jobs(
         self, jobs: Sequence[PlannedJob], executor: Executor

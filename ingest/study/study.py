@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import pickle
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from ingest.study.code_version import CodeVersion, read_code_version
 from ingest.study.country import Country, parse_countries
 from ingest.study.country_groups import add_groups
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
+from ingest.study.json_paths import JsonPathError, locations, remove
 from ingest.study.label import Label, label_findings, read_labels
 from ingest.study.lists import Rows, study_rows
 from ingest.study.local_settings import LocalSettings
@@ -26,10 +28,14 @@ from ingest.study.settings import STUDY_FILE, Settings
 
 @dataclass(frozen=True)
 class Model:
-    """The model document; file is relative to the study's folder."""
+    """The model document; file is relative to the study's folder.
+
+    ignore: JSONPaths of what is no input in it (study.ignore).
+    """
 
     document: dict[str, Any]
     file: str
+    ignore: tuple[str, ...] = ()
 
     def copy_document(self) -> Any:
         """A copy of the document to change, several times faster than copy.deepcopy makes one."""
@@ -48,6 +54,11 @@ class Model:
     def digest(self) -> str:
         """SHA-256 of content."""
         return sha256_text(self.content)
+
+    @cached_property
+    def input_digest(self) -> str:
+        """SHA-256 of the document as canonical JSON, without what is no input."""
+        return sha256_text(canonical_json(remove(self.copy_document(), self.ignore)))
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,24 @@ def _read_model(settings: Settings) -> tuple[Model | None, list[Finding]]:
         entries = document.get(key, [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             findings.append(error("bad-model", file, f'"{key}" must be a list of objects'))
-    return (None if findings else Model(document, file)), findings
+    if findings:
+        return None, findings
+    ignore = settings.study.ignore
+    findings = [
+        error("bad-value", STUDY_FILE, f"study.ignore: {problem}")
+        for problem in (_path_problem(path, document) for path in ignore)
+        if problem
+    ]
+    return Model(document, file, ignore), findings
+
+
+def _path_problem(path: str, document: Any) -> str:
+    """What is wrong with a path of study.ignore; empty where it is right."""
+    try:
+        found = locations(path, document)
+    except JsonPathError as exc:
+        return str(exc)
+    return f"{path} names the whole model document" if () in found else ""
 
 
 def _read_scenarios(settings: Settings, hooks: Any) -> tuple[list[Scenario], list[Finding]]:
@@ -205,6 +233,19 @@ def _read_countries(settings: Settings, hooks: Any) -> tuple[list[Country], list
         return countries, findings
     countries, more = add_groups(countries, settings.root / groups, groups)
     return countries, [*findings, *more]
+
+
+def study_files(settings: Settings) -> list[Path]:
+    """The files that the settings name: model, scenarios, countries, code and plugins."""
+    study = settings.study
+    patterns = (*study.code, *([f"{study.plugins}/*.py"] if study.plugins else []))
+    found = [settings.root / study.model, settings.root / study.countries]
+    with suppress(ConfigError):  # what is wrong with a study is for `ingest check` to say
+        found += find_scenario_files(settings)
+    for pattern in patterns:
+        with suppress(ValueError, NotImplementedError):
+            found += settings.root.glob(pattern)
+    return found
 
 
 def find_scenario_files(settings: Settings) -> list[Path]:

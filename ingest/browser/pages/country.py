@@ -13,6 +13,7 @@ from ingest.database.labels import read_label
 from ingest.database.states import resolve_run
 from ingest.questions.catalogue import run_canned_query
 from ingest.questions.compare import DEFAULT_LABEL
+from ingest.questions.horizon import Horizon, horizon_of_rows
 from ingest.questions.wording import over_years_text
 from ingest.study.label import Label
 from ingest.study.scenario_order import order_scenarios
@@ -65,9 +66,15 @@ class CountryPage:
     """Small multiples with one scale each; None where there is nothing to draw."""
 
     @property
+    def horizon(self) -> Horizon:
+        """The years that the totals are over."""
+        rows = [(total.scenario, total.first_year, total.last_year) for total in self.totals]
+        return horizon_of_rows(("scenario", "first_year", "last_year"), rows)
+
+    @property
     def years(self) -> str:
         """How the years were added up: summed over 2025 to 2050, in 2050."""
-        return over_years_text(self.meaning, self.totals[0].first_year, self.totals[0].last_year)
+        return over_years_text(self.meaning, *(self.horizon.years or ()))
 
     @property
     def failures(self) -> list[CountryJob]:
