@@ -121,7 +121,7 @@ class RunStarter:
         return run_id
 
     def keep_names(self) -> None:
-        """What the study calls itself, its countries and scenarios, and the units of its labels."""
+        """What the study calls itself, its countries and scenarios, and what its labels mean."""
         study = self._study
         write.keep_study(self._database.db, study.countries, study.scenarios, study.labels)
         claim(self._database.db, study.name, self._clock.timestamp(), "first run")

@@ -18,7 +18,7 @@ from ingest.study.country import Country, parse_countries
 from ingest.study.country_groups import add_groups
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
 from ingest.study.json_paths import JsonPathError, locations, remove
-from ingest.study.label import Label, read_labels
+from ingest.study.label import Label, label_findings, read_labels
 from ingest.study.lists import Rows, study_rows
 from ingest.study.local_settings import LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
@@ -94,8 +94,8 @@ class Study:
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        """The element labels whose unit or meaning the model document or [units] tells."""
-        return read_labels(self.model.document, self.settings.units)
+        """The element labels that the model document, [units] and [labels] name."""
+        return read_labels(self.model.document, self.settings.units, self.settings.labels)
 
 
 def load_study(settings: Settings, hooks: Any) -> tuple[Study, list[Finding]]:
@@ -129,6 +129,7 @@ def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Findi
     files += [settings.study.groups] if settings.study.groups else []
     files += [part for part in code.parts if (settings.root / part).is_file()]
     study = Study(settings, model, tuple(scenarios), tuple(countries), code, tuple(files))
+    findings += label_findings(model.document, study.labels, settings.labels, STUDY_FILE)
     return study, findings
 
 
