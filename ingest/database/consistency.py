@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,10 +37,15 @@ class Source:
     git_commit: str
     is_current: bool
 
-    def __str__(self) -> str:
+    @property
+    def origin(self) -> str:
+        """Run 7 (commit 4f2c9e1)."""
         first, last = self.runs
         runs = f"run {last}" if first == last else f"runs {first} to {last}"
-        return f"{self.scenario} of {runs} (commit {self.git_commit[:7]})"
+        return f"{runs} (commit {self.git_commit[:7]})"
+
+    def __str__(self) -> str:
+        return f"{self.scenario} of {self.origin}"
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,8 @@ class Consistency:
         """What a reader has to know before using the numbers; empty where there is nothing."""
         parts = []
         if self.is_mixed:
-            sources = at_most(self.sources, 4, "; ")
-            parts.append(f"mixed inputs: {', '.join(self.differing)} differ: {sources}")
+            verb = "differs" if len(self.differing) == 1 else "differ"
+            parts.append(f"mixed inputs: {', '.join(self.differing)} {verb}: {self._origins}")
         elif self.stale:
             results = count_text(self.stale, "result is|results are")
             parts.append(f"{results} of other inputs than the study had at run {self.run_id}")
@@ -99,6 +105,16 @@ class Consistency:
         if self.retired:
             parts.append(f"{count_text(self.retired, 'combination')} no longer in the study")
         return "; ".join(parts)
+
+    @property
+    def _origins(self) -> str:
+        """Where the results are from: each scenario of a pair, or how many are of which run."""
+        if len({source.scenario for source in self.sources}) <= 2:
+            return "; ".join(map(str, self.sources))
+        sizes = Counter[str]()
+        for source in self.sources:
+            sizes[source.origin] += source.combinations
+        return at_most([f"{size:,} of {origin}" for origin, size in sizes.most_common()], 4, "; ")
 
     def as_json(self) -> dict[str, object]:
         """For machines: mixed (null, or what differs and where the results are from), counts."""
@@ -116,7 +132,7 @@ _SOURCES = """
 WITH scope (country, scenario) AS MATERIALIZED (
     SELECT c.value, s.value FROM json_each(?2) AS c, json_each(?3) AS s
 ),
-newest AS (
+newest AS MATERIALIZED (
     SELECT scope.country, scope.scenario,
            (SELECT run_id FROM job_results AS j
              WHERE j.country = scope.country AND j.scenario = scope.scenario

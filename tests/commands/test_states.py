@@ -156,7 +156,7 @@ def half_run(study: StudyFolder, ingest: Ingest) -> None:
 
 
 MIXED = (
-    "Warning: mixed inputs: the model document differ: null of run 1 (commit unknown); "
+    "Warning: mixed inputs: the model document differs: null of run 1 (commit unknown); "
     "scale_up of run 2 (commit unknown) (1 current, 1 stale)\n"
 )
 
@@ -181,7 +181,7 @@ def test_a_total_over_two_models_is_told(study: StudyFolder, ingest: Ingest) -> 
     set_end_year(study, 2031)
     ingest("run", "--countries", "KEN,UGA")
     result = ingest("compare", "null", "scale_up", "--by", "total")
-    assert "mixed inputs: the model document differ: null of run 1" in result.stderr
+    assert "mixed inputs: the model document differs: null of run 1" in result.stderr
     assert "(4 current, 4 stale)" in result.stderr
 
 
@@ -229,7 +229,7 @@ def test_an_export_of_several_models_says_which_run_each_number_is_of(
 ) -> None:
     half_run(study, ingest)
     result = ingest("export", "-o", "mixed.csv")
-    assert "Warning: mixed inputs: the model document differ" in result.stderr
+    assert "Warning: mixed inputs: the model document differs" in result.stderr
     lines = (study.root / "mixed.csv").read_text().splitlines()
     assert lines[0] == "country,scenario,element_label,timestamp_year,value,run_id"
     runs = {(line.split(",")[0], line.split(",")[1], line.split(",")[-1]) for line in lines[1:]}

@@ -70,7 +70,7 @@ def test_state_holds_the_numbers_of_the_metrics_view(
 
 
 def test_mixed_inputs_are_warned_of(results: ResultsQuery) -> None:
-    words = r"mixed inputs: scenario scale_up differ: .*scale_up of run 1 .*scale_up of run 2"
+    words = r"mixed inputs: scenario scale_up differs: .*scale_up of run 1 .*scale_up of run 2"
     with pytest.warns(UserWarning, match=words):
         results.state()
     with pytest.warns(UserWarning, match=words):

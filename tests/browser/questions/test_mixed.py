@@ -10,7 +10,7 @@ ASKED = "/validation_results/scenario_impact{}?scenario=scale_up&run={}"
 
 def test_the_page_has_a_box_with_what_differs(site: Site) -> None:
     page = site.get(ASKED.format("", 2)).text
-    assert "Mixed inputs: scenario scale_up differ" in page
+    assert "Mixed inputs: scenario scale_up differs" in page
     box = page.partition("mixed-inputs")[2].partition("</p>")[0]
     assert "consistent=yes" in box
     assert "mixed inputs" in page.partition('class="conditions"')[2].partition("</small>")[0]
