@@ -236,10 +236,11 @@ def _read_countries(settings: Settings, hooks: Any) -> tuple[list[Country], list
 
 
 def study_files(settings: Settings) -> list[Path]:
-    """The files that the settings name: model, scenarios, countries, code and plugins."""
+    """The files that the settings name: model, scenarios, countries, groups, code and plugins."""
     study = settings.study
     patterns = (*study.code, *([f"{study.plugins}/*.py"] if study.plugins else []))
-    found = [settings.root / study.model, settings.root / study.countries]
+    named = (study.model, study.countries, study.groups)
+    found = [settings.root / name for name in named if name]
     with suppress(ConfigError):  # what is wrong with a study is for `ingest check` to say
         found += find_scenario_files(settings)
     for pattern in patterns:

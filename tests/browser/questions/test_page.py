@@ -18,7 +18,6 @@ import pytest
 from ingest.browser.links import Links
 from ingest.browser.questions.answer import answer_text
 from ingest.browser.questions.page import QuestionPage, build_question_page
-from ingest.changes.diff import Tolerances
 from ingest.database import ValidationDatabase
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunStatus
 from ingest.database.references import replace_reference
@@ -33,6 +32,7 @@ from ingest.questions.files import parse_canned_query
 from ingest.running.closing import store_run_changes
 from ingest.study.combination import Combination
 from ingest.study.country import Country
+from ingest.study.settings import Settings
 from tests.conftest import PROJECT
 from tests.questions.test_canned_queries import HEAD, LABEL, NOW, RECORD, store_run, store_two_runs
 
@@ -590,7 +590,7 @@ def test_years_that_came_or_went_are_told_on_the_page_of_changes(tmp_path: Path)
     with ValidationDatabase(path).writing() as database:
         for years in ((1.0, 1.0, 1.0), (1.0,)):
             run_id = store_run(database, {("KEN", "null"): years})
-        store_run_changes(database, run_id, Tolerances())
+        store_run_changes(database, run_id, Settings(tmp_path))
     text = Site(path).get(Links("results").changes(2)).text
     assert text.count("2 years from 2026 removed") == 2
     assert "from zero" not in text
