@@ -15,12 +15,12 @@ _PLAIN_COSTS = ("cost", "costs", "total cost", "total costs")
 _SIGNS = {"lower": -1, "higher": 1}
 
 
-def over_years_text(label: Label, first: object = None, last: object = None) -> str:
-    """How the years were added up: summed over 2025 to 2050, in 2050, by 2050, mean over ...
+def over_years_text(label: Label, first: int | None = None, last: int | None = None) -> str:
+    """How the years were added up: summed over 2025-2050, in 2050, by 2050, mean over 2025-2050.
 
     Without years: summed over the years, in the last year.
     """
-    span = f"{first} to {last}" if first and first != last else str(last or "the years")
+    span = years_text(range(first, last + 1)) if first and last else "the years"
     if label.over_years in ("last", "none"):
         by = "by" if label.kind == "cumulative" else "in"
         return f"{by} {last or 'the last year'}"

@@ -241,15 +241,15 @@ def test_only_sums_are_discounted(ask: Call) -> None:
     ("label", "words"),
     [
         ("DALYs", "all_treatments averts 7.918 million DALYs against null (−32.6 %) in 3 "
-         "countries, summed over 2025 to 2050. Germany averts most (3.472 million), Uganda least "
+         "countries, summed over 2025-2050. Germany averts most (3.472 million), Uganda least "
          "(2.129 million)."),
         ("Cost", "all_treatments costs 61.04 billion US$ more than null in 3 countries, summed "
-         "over 2025 to 2050. Germany costs most (41.63 billion), Kenya least (9.444 billion)."),
+         "over 2025-2050. Germany costs most (41.63 billion), Kenya least (9.444 billion)."),
         ("Healthy Years Lived", "all_treatments gains 5.302 million Healthy Years Lived against "
-         "null (+0.0949 %) in 3 countries, summed over 2025 to 2050. Germany gains most "
+         "null (+0.0949 %) in 3 countries, summed over 2025-2050. Germany gains most "
          "(2.994 million), Uganda least (1.148 million)."),
         ("Births", "all_treatments gives 7,094 more Births than null (+0.00713 %) in 3 countries, "
-         "summed over 2025 to 2050. Largest increase: Kenya (+3,504), smallest: Germany (+475.2)."),
+         "summed over 2025-2050. Largest increase: Kenya (+3,504), smallest: Germany (+475.2)."),
     ],
 )  # fmt: skip
 def test_an_answer_says_what_is_good(site: Site, label: str, words: str) -> None:

@@ -73,7 +73,7 @@ class CountryPage:
 
     @property
     def years(self) -> str:
-        """How the years were added up: summed over 2025 to 2050, in 2050."""
+        """How the years were added up: summed over 2025-2050, in 2050."""
         return over_years_text(self.meaning, *(self.horizon.years or ()))
 
     @property

@@ -23,7 +23,13 @@ from ingest.questions.wording import (
     over_years_text,
 )
 from ingest.study.label import Label
-from ingest.text.numbers import count_text, percent_text, quantity_text, signed_quantity_text
+from ingest.text.numbers import (
+    count_text,
+    percent_text,
+    quantity_text,
+    signed_quantity_text,
+    years_text,
+)
 from ingest.text.times import duration_text, moment_text
 
 Row = Mapping[str, Any]
@@ -88,8 +94,10 @@ def _words(rows: Sequence[Row], names: Mapping[str, str], label: Label) -> dict[
     wording = Wording(label, names.get("scenario", ""), names.get("baseline", ""))
     together = over_countries_text(label)
 
-    def over_years(first: object = None, last: object = None, each: bool = False) -> str:
-        return f"in each year, {first} to {last}" if each else over_years_text(label, first, last)
+    def over_years(first: int | None = None, last: int | None = None, each: bool = False) -> str:
+        if each and first and last:
+            return f"in each year, {years_text(range(first, last + 1))},"
+        return over_years_text(label, first, last)
 
     def against(row: Row) -> str:
         if not row["difference"]:

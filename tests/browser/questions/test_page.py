@@ -384,16 +384,16 @@ def test_a_publication_keeps_countries_that_the_results_lack(tmp_path: Path) -> 
 
 def test_the_answer_is_a_sentence_with_the_numbers(site: Site) -> None:
     assert site.get("compare_scenarios", country="KEN").words == (
-        f"In Kenya, up gains 12.5 {LABEL} against null (+20.6 %), summed over 2025 to 2027."
+        f"In Kenya, up gains 12.5 {LABEL} against null (+20.6 %), summed over 2025-2027."
     )
     assert site.get("compare_scenarios", baseline="up", scenario="null").words == (
-        f"In Kenya, null loses 12.5 {LABEL} against up (−17.1 %), summed over 2025 to 2027."
+        f"In Kenya, null loses 12.5 {LABEL} against up (−17.1 %), summed over 2025-2027."
     )
     assert site.get("compare_scenarios", baseline="up", scenario="up").words == (
-        f"In Kenya, up gives neither more nor less {LABEL} than up (0 %), summed over 2025 to 2027."
+        f"In Kenya, up gives neither more nor less {LABEL} than up (0 %), summed over 2025-2027."
     )
     assert site.get("scenario_impact").words == (
-        f"up gains 16.8 {LABEL} against null (+25.0 %) in 3 countries, summed over 2025 to 2027. "
+        f"up gains 16.8 {LABEL} against null (+25.0 %) in 3 countries, summed over 2025-2027. "
         "Kenya gains most (12.5), Uganda least (1.3)."
     )
     assert site.get("failed_jobs").words == (
