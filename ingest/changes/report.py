@@ -42,7 +42,8 @@ class Report:
 
     headline: one sentence. warning: empty unless the model is not deterministic. patterns: one
     line each, the largest share of changes first. horizons: years that only one state has, the
-    most series first. causes, labels: the most combinations or series first.
+    most series first. causes, labels: the most combinations or series first. mixed: of each state
+    whose results are of several models, what differs.
     """
 
     diff: StateDiff
@@ -52,9 +53,12 @@ class Report:
     horizons: Sequence[str]
     causes: Sequence[CausePattern]
     labels: Sequence[LabelSummary]
+    mixed: Sequence[str] = ()
 
     @classmethod
-    def of(cls, diff: StateDiff, study_countries: int | None = None) -> Report:
+    def of(
+        cls, diff: StateDiff, study_countries: int | None = None, mixed: Sequence[str] = ()
+    ) -> Report:
         """The report; study_countries lets a pattern say "all 187 countries"."""
         return cls(
             diff,
@@ -64,6 +68,7 @@ class Report:
             horizon_texts(diff),
             summarise_causes(diff),
             summarise_labels(diff),
+            mixed,
         )
 
     @property

@@ -78,6 +78,8 @@ def _text(text: str) -> str:
 
 def _summary(report: Report) -> Iterator[str]:
     """Warning, patterns, causes, labels and largest changes, each where there are any."""
+    for text in report.mixed:
+        yield f'<p class="warning">{escape(text)}.</p>'
     if report.warning:
         yield f'<p class="warning"><strong>Warning</strong>: {escape(report.warning)}.</p>'
     if report.patterns:

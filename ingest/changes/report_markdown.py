@@ -39,6 +39,7 @@ def markdown_report(report: Report, *, limit: int = 10, chart: str | None = None
         f"Rule: {escape(diff.rule)}",
         "",
     ]
+    lines += [line for text in report.mixed for line in (f"> ⚠️ {escape(text)}", "")]
     if report.warning:
         lines += [f"> ⚠️ **Warning**: {escape(report.warning)}", ""]
     if report.patterns:

@@ -29,6 +29,7 @@ from ingest.commands.common.output import (
     print_json,
     table,
 )
+from ingest.database.consistency import read_consistency
 from ingest.database.states import RunRef, resolve_run
 from ingest.exchange.whole_file import OutputFile
 from ingest.study.combination import select_names
@@ -98,17 +99,31 @@ def diff(
         known = {
             column: [row[0] for row in connection.execute(sql)] for column, sql in _NAMES.items()
         }
+        chosen = [
+            select_names(names, known[column], column) if names else []
+            for names, column in (
+                (countries, "country"),
+                (scenarios, "scenario"),
+                (labels, "label"),
+            )
+        ]
+        runs = resolve_run(connection, before), resolve_run(connection, after)
         found = diff_states(
             connection,
-            resolve_run(connection, before),
-            resolve_run(connection, after),
+            *runs,
             tolerances,
-            countries=select_names(countries, known["country"], "country") if countries else (),
-            scenarios=select_names(scenarios, known["scenario"], "scenario") if scenarios else (),
-            labels=select_names(labels, known["label"], "label") if labels else (),
+            countries=chosen[0],
+            scenarios=chosen[1],
+            labels=chosen[2],
             ignore=choice.ignored,
         )
-    report = Report.of(found, study_countries=len(known["country"]))
+        states = [read_consistency(connection, run.run_id, chosen[1], chosen[0]) for run in runs]
+    mixed = [
+        f"The state as of run {state.run_id} has {state.warning}"
+        for state in states
+        if state.is_mixed
+    ]
+    report = Report.of(found, study_countries=len(known["country"]), mixed=mixed)
     _write_files(report, html, chart)
     if form == "json":
         print_json(_as_json(report))
@@ -120,6 +135,8 @@ def diff(
         click.echo(markdown_report(report, chart=chart_file), nl=False)
     else:
         _show(report, show_all)
+    for text in mixed:
+        click.echo(f"Warning: {text}", err=True)
     if fail_on_change and found.has_changes:
         raise SystemExit(CHANGES_FOUND)
 
@@ -166,6 +183,7 @@ def _as_json(report: Report) -> dict[str, Any]:
         "rule": found.rule,
         "has_changes": found.has_changes,
         "headline": report.headline,
+        "mixed": list(report.mixed),
         "changed": len(found.changed),
         "equal": found.equal,
         "within_tolerance": len(found.within),

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ingest.browser.states import state_word
+from ingest.database.read import read_lists
 from ingest.study.scenario_order import order_scenarios
 from ingest.text.times import age_text
 
@@ -23,8 +24,9 @@ class Cell(NamedTuple):
     """A combination. kind decides the shade; run_id is the newest job's, None where it never ran.
 
     kind: fresh (succeeded in the newest run), recent (at most 30 days before), older, stale (the
-    newest job did not succeed; older numbers hold), failed, timeout, cancelled (it never
-    succeeded), submitted, running, missing.
+    newest job did not succeed; older numbers hold), outdated (it succeeded with other
+    inputs than the study has), failed, timeout, cancelled (it never succeeded), submitted,
+    running, missing.
     """
 
     scenario: str
@@ -48,6 +50,7 @@ class MatrixRow:
         return sum(cell.kind in FAILED_KINDS for cell in self.cells)
 
 
+WITH_NUMBERS = ("fresh", "recent", "older", "outdated", "stale")
 FAILED_KINDS = ("stale", "failed", "timeout", "cancelled")
 
 
@@ -78,7 +81,7 @@ class Matrix:
     @property
     def with_numbers(self) -> int:
         """How many combinations succeeded once."""
-        return sum(self.counts[kind] for kind in ("fresh", "recent", "older", "stale"))
+        return sum(self.counts[kind] for kind in WITH_NUMBERS)
 
     @property
     def without_success(self) -> int:
@@ -94,16 +97,22 @@ class _Job(NamedTuple):
     submitted_at: str | None
     completed_at: str | None
     success_run_id: int | None
+    is_current: int | None
 
 
 def read_matrix(connection: sqlite3.Connection, now: datetime | None = None) -> Matrix:
-    """The state as of now of every country and scenario that the study or a job names."""
+    """The state as of now of every country and scenario of the study."""
     found = connection.execute(_JOBS)
     jobs = {(country, scenario): _Job(*rest) for country, scenario, *rest in found}
     newest = connection.execute("SELECT max(run_id) FROM validation_runs").fetchone()[0]
     labels = dict(connection.execute("SELECT name, coalesce(label, '') FROM scenarios"))
-    scenarios = order_scenarios({*labels, *(scenario for _, scenario in jobs)})
-    countries = read_countries(connection, {country for country, _ in jobs})
+    listed = read_lists(connection)  # without lists: every name that is known
+    present = {name for (name,) in connection.execute("SELECT scenario FROM present_scenarios")}
+    scenarios = order_scenarios(present if listed else {*labels, *present})
+    present = {name for (name,) in connection.execute("SELECT country FROM present_countries")}
+    countries = read_countries(connection, present)
+    if listed:
+        countries = [country for country in countries if country[0] in present]
     moment = now or datetime.now(UTC)
     rows = tuple(
         MatrixRow(iso3, name, region, tuple(
@@ -153,7 +162,9 @@ SELECT newest.country, newest.scenario, newest.run_id, job.job_status, job.submi
        (SELECT success.run_id FROM job_results AS success
          WHERE success.country = newest.country AND success.scenario = newest.scenario
            AND success.job_status = 'success'
-         ORDER BY success.run_id DESC LIMIT 1)
+         ORDER BY success.run_id DESC LIMIT 1),
+       job.input_set_id IN (SELECT input_set_id FROM current_inputs
+                             WHERE run_id = (SELECT max(run_id) FROM validation_runs))
   FROM (SELECT country, scenario,
                (SELECT max(j.run_id) FROM job_results AS j
                  WHERE j.country = combination.country AND j.scenario = combination.scenario)
@@ -170,6 +181,9 @@ def _cell(country: str, scenario: str, job: _Job | None, newest_run_id: int, now
     age = age_text(job.completed_at or job.submitted_at, now)
     words = f"{country}, {scenario}: {state_word(job.job_status)} in run {job.run_id}"
     words += f", {age}" if age else ""
+    if job.job_status == "success" and job.is_current == 0:
+        words += ", with other inputs than the study has now"
+        return Cell(scenario, "outdated", job.run_id, words)
     if job.job_status == "success":
         return Cell(scenario, _shade(job, newest_run_id, now), job.run_id, words)
     if job.success_run_id is not None and job.job_status not in ("submitted", "running"):
