@@ -14,8 +14,11 @@ from ingest.running.backend import Backend, choose_backend
 from ingest.study.compose import compose_scenarios, composition_findings
 from ingest.study.quality_rules import unknown_scenarios
 from ingest.study.settings import STUDY_FILE, read_settings_file
-from ingest.study.study import read_study
+from ingest.study.study import Study, read_study
+from ingest.study.study_files import is_code
 from ingest.text.numbers import count_text
+
+_SHOWN_FILES = 20
 
 
 @click.command()
@@ -59,7 +62,7 @@ def check(
         return
     if run_name is not None:
         raise ConfigError("--run chooses among stored results: ingest check --results --run NAME")
-    findings, summary, backend = _check(choice)
+    findings, summary, backend, files = _check(choice)
     exit_code = StudyError.exit_code
     if backend is not None and not offline and not has_errors(findings):
         findings += backend.preflight()
@@ -67,23 +70,28 @@ def check(
     errors = [finding for finding in findings if finding.is_error]
     if as_json:
         listed = [finding.as_dict() for finding in findings]
-        print_json({"ok": not errors, "findings": listed})
+        print_json({"ok": not errors, "findings": listed, **files})
     else:
         show_findings(findings)
+        if not errors:
+            _show_files(files)
         others = count_text(len(findings) - len(errors), "warning")
         click.echo(f"{summary}: {count_text(len(errors), 'error')}, {others}", err=True)
     if errors:
         raise SystemExit(exit_code)
 
 
-def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None]:
-    """Findings of every kind, errors first; a line that says what was checked; the backend."""
+Files = dict[str, list[str]]
+
+
+def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None, Files]:
+    """Findings of every kind, errors first; what was checked, in a line; the backend; files."""
     backend = None
     try:
         settings, findings = choice.settings(read_settings_file)
         plugins = load_plugins_of(settings)
     except ConfigError as exc:
-        return [error("bad-value", "", str(exc))], STUDY_FILE, None
+        return [error("bad-value", "", str(exc))], STUDY_FILE, None, {}
     study, more = read_study(settings, plugins.hook)
     findings += more
     if study is not None and study.scenarios:
@@ -101,7 +109,23 @@ def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None]:
         findings.append(error("bad-value", STUDY_FILE, str(exc)))
     findings.sort(key=lambda finding: not finding.is_error)
     if study is None or has_errors(findings):
-        return findings, settings.name, backend
+        return findings, settings.name, backend, {} if study is None else _files(study)
     countries = count_text(len(study.countries), "country|countries")
     size = f"{countries} x {count_text(len(study.scenarios), 'scenario')}"
-    return findings, f"{settings.name}, {size}", backend
+    return findings, f"{settings.name}, {size}", backend, _files(study)
+
+
+def _files(study: Study) -> Files:
+    """What counts as code, what as data, and whose rows are inputs of single countries."""
+    code = [name for name in study.code.files if is_code(name)]
+    data = [name for name in study.code.files if not is_code(name)]
+    rows = [f"{file.name} ({file.key})" for file in study.country_data.files]
+    return {"code": code, "data": data, "country_data": rows}
+
+
+def _show_files(files: Files) -> None:
+    for kind, names in files.items():
+        if names:
+            more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
+            head = f"{kind.replace('_', ' ')}:"
+            click.echo(f"{head:<13} {', '.join(names[:_SHOWN_FILES])}{more}")

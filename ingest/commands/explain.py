@@ -87,6 +87,7 @@ _HISTORY = """
 SELECT j.run_id, r.timestamp, r.git_commit, j.job_status, coalesce(j.reason, '') AS reason,
        j.error, coalesce(j.input_digest, '') AS input_digest, s.digest AS result_digest,
        j.input_set_id, j.document_digest,
+       coalesce(j.country_data_digest, '') AS country_data_digest, j.country,
        (SELECT count(*) FROM series_changes AS c WHERE c.run_id = j.run_id
            AND c.country = j.country AND c.scenario = j.scenario) AS changed_labels,
        c.element_label AS largest_label, c.relative_change AS largest_relative_change
@@ -103,14 +104,20 @@ SELECT j.run_id, r.timestamp, r.git_commit, j.job_status, coalesce(j.reason, '')
 """
 
 
+_NOT_SHOWN = {"input_set_id", "document_digest", "country_data_digest", "country"}
+
+
 def _entry(job: dict[str, Any], before: dict[str, Any] | None, finder: CauseFinder) -> HistoryEntry:
     cause, same = None, None
     if before is not None:
         same = before["result_digest"] == job["result_digest"]
         if before["input_digest"] != job["input_digest"] or not same:
             documents = before["document_digest"] == job["document_digest"]
-            cause = finder.cause(before["input_set_id"], job["input_set_id"], documents).text
-    kept = {name: job[name] for name in job.keys() - {"input_set_id", "document_digest"}}
+            rows = (before["country_data_digest"], job["country_data_digest"])
+            data = (job["country"], *rows) if rows[0] != rows[1] else None
+            sets = before["input_set_id"], job["input_set_id"]
+            cause = finder.cause(*sets, documents, data).text
+    kept = {name: job[name] for name in job.keys() - _NOT_SHOWN}
     return HistoryEntry(**kept, cause=cause, same_results=same)
 
 

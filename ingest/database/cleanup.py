@@ -43,6 +43,7 @@ class Cleanup:
     elements: int
     input_sets: int
     inputs: int
+    files: int
     series_changes: int
     quality_findings: int
     size_bytes: int
@@ -135,7 +136,8 @@ _CHOICES = {
                           AND n.run_id > j.run_id AND n.job_status = 'success'),
                       r.run_id + 1)))""",
     "gc_kept_jobs": """
-        SELECT run_id, country, scenario, result_set_id, input_set_id FROM job_results AS j
+        SELECT run_id, country, scenario, result_set_id, input_set_id, country_data_digest
+          FROM job_results AS j
          WHERE NOT EXISTS (SELECT 1 FROM gc_jobs AS g WHERE g.run_id = j.run_id
                               AND g.country = j.country AND g.scenario = j.scenario)""",
     "gc_empty_runs": """
@@ -151,12 +153,29 @@ _CHOICES = {
     "gc_input_sets": """
         SELECT input_set_id FROM input_sets WHERE input_set_id NOT IN
             (SELECT input_set_id FROM gc_kept_jobs WHERE input_set_id IS NOT NULL)""",
+    # code versions of jobs that stay, and what these were taken for, one after the other
+    "gc_kept_code": """
+        WITH RECURSIVE code(digest) AS (
+            SELECT code_digest FROM input_sets
+             WHERE input_set_id NOT IN (SELECT input_set_id FROM gc_input_sets)
+             UNION SELECT b.digest FROM code_baselines AS b
+                     JOIN code ON b.code_digest = code.digest WHERE b.file = '')
+        SELECT digest FROM code""",
     "gc_inputs": """
         WITH kept AS (SELECT * FROM input_sets
                        WHERE input_set_id NOT IN (SELECT input_set_id FROM gc_input_sets))
         SELECT digest, length(content) AS size FROM inputs WHERE digest NOT IN (
             SELECT model_digest FROM kept UNION SELECT scenario_digest FROM kept
-             UNION SELECT code_digest FROM kept UNION SELECT query_digest FROM kept)""",
+             UNION SELECT digest FROM gc_kept_code UNION SELECT query_digest FROM kept
+             UNION SELECT country_data_digest FROM gc_kept_jobs
+                    WHERE country_data_digest IS NOT NULL)""",
+    "gc_files": """
+        SELECT digest, coalesce(length(content), 0) AS size FROM file_contents
+         WHERE digest NOT IN (
+            SELECT part.value FROM gc_kept_code
+              JOIN inputs USING (digest), json_each(inputs.content) AS part
+             UNION SELECT digest FROM code_baselines
+                    WHERE code_digest IN (SELECT digest FROM gc_kept_code))""",
 }
 
 _OF_GONE_JOBS = """
@@ -176,6 +195,8 @@ _DELETIONS = (
     "DELETE FROM elements WHERE element_id IN (SELECT element_id FROM gc_elements)",
     "DELETE FROM input_sets WHERE input_set_id IN (SELECT input_set_id FROM gc_input_sets)",
     "DELETE FROM inputs WHERE digest IN (SELECT digest FROM gc_inputs)",
+    "DELETE FROM file_contents WHERE digest IN (SELECT digest FROM gc_files)",
+    "DELETE FROM code_baselines WHERE code_digest NOT IN (SELECT digest FROM gc_kept_code)",
 )
 
 _COUNTS = {
@@ -185,6 +206,7 @@ _COUNTS = {
     "elements": "SELECT count(*) FROM gc_elements",
     "input_sets": "SELECT count(*) FROM gc_input_sets",
     "inputs": "SELECT count(*) FROM gc_inputs",
+    "files": "SELECT count(*) FROM gc_files",
     "series_changes": f"SELECT count(*) FROM series_changes WHERE {_OF_GONE_JOBS}",
     "quality_findings": f"SELECT count(*) FROM quality_findings WHERE {_OF_GONE_JOBS}",
 }
@@ -208,7 +230,8 @@ _INDEXED = {"gc_jobs": ("run_id", "country", "scenario"), "gc_kept_jobs": ("run_
 
 def _count(connection: sqlite3.Connection) -> Cleanup:
     numbers = {name: int(connection.execute(sql).fetchone()[0]) for name, sql in _COUNTS.items()}
-    contents = connection.execute("SELECT coalesce(sum(size), 0) FROM gc_inputs").fetchone()[0]
+    sizes = "SELECT size FROM gc_inputs UNION ALL SELECT size FROM gc_files"
+    contents = connection.execute(f"SELECT coalesce(sum(size), 0) FROM ({sizes})").fetchone()[0]
     size = int(contents) + sum(numbers[name] * bytes_ for name, bytes_ in _ROW_BYTES.items())
     trimmed = """SELECT DISTINCT run_id FROM gc_jobs
                   WHERE run_id NOT IN (SELECT run_id FROM gc_empty_runs) ORDER BY run_id"""

@@ -11,6 +11,7 @@ from queue import Empty, Full, LifoQueue
 from typing import Any
 
 from ingest.database.files import open_for_reading
+from ingest.database.kept_files import read_baselines
 from ingest.database.records import (
     CUT_OFF,
     HAS_FAILED,
@@ -22,6 +23,7 @@ from ingest.database.records import (
 )
 from ingest.database.rows import first_value, read_dicts
 from ingest.metrics import Metric, ResultSet
+from ingest.planning.code_history import FileLookup, no_file
 from ingest.planning.inputs import ContentLookup, Inputs, InputSet
 from ingest.planning.plan import StoredFailure, StoredState, StoredSuccess, UnfinishedJob
 from ingest.study.combination import Combination
@@ -58,10 +60,12 @@ class ReadConnections:
             self._idle.get_nowait().close()
 
 
-def read_stored_state(connection: sqlite3.Connection, content: ContentLookup) -> StoredState:
+def read_stored_state(
+    connection: sqlite3.Connection, content: ContentLookup, file: FileLookup = no_file
+) -> StoredState:
     """What planning needs: newest success, newest failure and unfinished job of combinations.
 
-    content: looks up an input that was kept, for as long as the state is used.
+    content, file: look up an input or a file that was kept, for as long as the state is used.
     """
     input_sets = {
         set_id: InputSet(*rest)
@@ -75,6 +79,8 @@ def read_stored_state(connection: sqlite3.Connection, content: ContentLookup) ->
         failures=_read_failures(connection),
         unfinished=_read_unfinished(connection),
         content=content,
+        file=file,
+        baselines=read_baselines(connection),
     )
 
 
@@ -83,12 +89,15 @@ def _read_successes(
 ) -> dict[Combination, StoredSuccess]:
     rows = connection.execute(
         """SELECT country, scenario, run_id, git_commit,
-                  result_set_id IS NOT NULL, input_set_id, document_digest
+                  result_set_id IS NOT NULL, input_set_id, document_digest,
+                  coalesce(country_data_digest, '')
              FROM latest_results JOIN validation_runs USING (run_id)"""
     )
     successes = {}
-    for country, scenario, run_id, commit, has_metrics, set_id, document_digest in rows:
-        inputs = Inputs(input_sets[set_id], document_digest) if set_id and document_digest else None
+    for country, scenario, run_id, commit, has_metrics, set_id, document_digest, data in rows:
+        inputs = None
+        if set_id and document_digest:
+            inputs = Inputs(input_sets[set_id], document_digest, data)
         success = StoredSuccess(run_id, commit, bool(has_metrics), inputs)
         successes[Combination(country, scenario)] = success
     return successes

@@ -16,7 +16,7 @@ from ingest.database.views import refresh_views
 TABLES = (
     "validation_runs", "job_results", "input_sets", "inputs", "result_sets", "elements",
     "metric_values", "countries", "scenarios", "labels", "series_changes", "quality_findings",
-    "run_tags", "reference_values",
+    "run_tags", "reference_values", "file_contents", "code_baselines",
 )  # fmt: skip
 """Every table of ours; ingest.database.views has the names of the views."""
 
@@ -230,6 +230,32 @@ def _m007_counts_of_changes(db: Database) -> None:
     db.execute(RECOUNT)
     for column in ("first_year", "last_year"):
         db.execute(f"CREATE INDEX result_sets_{column} ON result_sets ({column})")
+
+
+@migrations(name="m009_contents_of_files")
+def _m009_contents_of_files(db: Database) -> None:
+    """Code and data files by digest, and what code versions of before were taken for."""
+    # XXX until m008 has it
+    if "country_data_digest" not in {
+        row[1] for row in db.execute("PRAGMA table_info(job_results)")
+    }:
+        db.execute("ALTER TABLE job_results ADD COLUMN country_data_digest TEXT")
+    db.execute(
+        """CREATE TABLE file_contents (
+            digest TEXT PRIMARY KEY,
+            content BLOB,
+            not_kept TEXT,
+            CHECK ((content IS NULL) <> (not_kept IS NULL))
+        ) WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE code_baselines (
+            code_digest TEXT NOT NULL,
+            file TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            PRIMARY KEY (code_digest, file)
+        ) WITHOUT ROWID"""
+    )
 
 
 def update_schema(connection: sqlite3.Connection) -> None:

@@ -46,7 +46,9 @@ _RUN_TABLES = ("series_changes", "quality_findings")
 # What a study calls things, by key.
 _NAMES = {"countries": "iso3", "scenarios": "name", "labels": "element_label"}
 _INPUT_DIGESTS = ("model_digest", "scenario_digest", "code_digest", "query_digest")
-_COUNTED = tuple(table for table in TABLES if table != "reference_values")
+# Contents of files stay where they are: a bundle is of results, not of a study's code.
+_STAYING = {"reference_values", "file_contents", "code_baselines"}
+_COUNTED = tuple(table for table in TABLES if table not in _STAYING)
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -117,7 +119,7 @@ def _excerpt_parts(run_ids: Sequence[int]) -> dict[str, str]:
     )
     return {
         "validation_runs": of_runs,
-        "inputs": f"digest IN ({digests})",
+        "inputs": f"digest IN ({digests} UNION SELECT country_data_digest {jobs})",
         "input_sets": input_sets,
         "result_sets": result_sets,
         "elements": f"element_id IN (SELECT element_id FROM metric_values WHERE {result_sets})",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.database import read, write
 from ingest.database.connection import Database
 from ingest.database.files import open_for_writing, writer_lock
+from ingest.database.kept_files import read_file
 from ingest.database.records import JobOutcome, JobRecord, RunRecord, RunStatus, StoredResult
 from ingest.errors import DatabaseError
 from ingest.planning.plan import EMPTY_STATE, StoredState
@@ -98,11 +99,15 @@ class ValidationDatabase:
         if not self.path.exists() or self.path.stat().st_size == 0:
             return EMPTY_STATE
         with self.reading() as connection:
-            return read.read_stored_state(connection, self._input_content)
+            return read.read_stored_state(connection, self._input_content, self._file_content)
 
     def _input_content(self, digest: str) -> Any:
         with self.reading() as connection:
             return read.read_input(connection, digest)
+
+    def _file_content(self, digest: str) -> bytes | str | None:
+        with self.reading() as connection:
+            return read_file(connection, digest)
 
     def get_failed_jobs(self, run_id: int) -> list[dict[str, Any]]:
         """The jobs of a run that did not succeed, with error_kind and error."""

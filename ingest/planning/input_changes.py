@@ -6,7 +6,7 @@ Values are compared as digests are, by canonical JSON: 1, 1.0 and true are three
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -21,6 +21,7 @@ class InputKind(StrEnum):
 
     MODEL = "model"
     SCENARIO = "scenario"
+    COUNTRY_DATA = "country data"
     CODE = "code"
     ENVIRONMENT = "environment"
     QUERY = "query"
@@ -70,15 +71,6 @@ def _parameter_change(name: str, old: Any, new: Any) -> InputChange:
         return InputChange(InputKind.SCENARIO, f"{name}: other paths", None, None)
     before, after = _texts(old[1:] if old else (), new[1:] if new else ())
     return InputChange(InputKind.SCENARIO, name, before, after)
-
-
-def code_changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[InputChange]:
-    """The parts of two code versions that differ, by name alone: digests say nothing to people."""
-    return [
-        InputChange(InputKind.CODE, part, None, None)
-        for part in dict.fromkeys([*new, *old])
-        if old.get(part) != new.get(part)
-    ]
 
 
 def document_changes(old: Any, new: Any) -> list[InputChange]:

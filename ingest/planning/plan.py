@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ingest.planning.code_history import Baselines, CodeHistory, FileLookup, no_file
+from ingest.planning.country_rows import country_changes
 from ingest.planning.input_changes import (
-    code_changes,
     describe_changes,
     document_changes,
     parameter_changes,
@@ -72,12 +74,18 @@ class UnfinishedJob(NamedTuple):
 
 @dataclass(frozen=True)
 class StoredState:
-    """What the database knows about combinations; content gives an input's content by digest."""
+    """What the database knows about combinations.
+
+    content: an input's content by digest. file: the content of a code or data file by digest.
+    baselines: what earlier code versions were taken for, see ingest.planning.code_history.
+    """
 
     successes: Mapping[Combination, StoredSuccess]
     failures: Mapping[Combination, StoredFailure]
     unfinished: Mapping[Combination, UnfinishedJob]
     content: ContentLookup
+    file: FileLookup = no_file
+    baselines: Baselines = field(default_factory=dict)
 
 
 EMPTY_STATE = StoredState({}, {}, {}, lambda digest: None)
@@ -97,10 +105,14 @@ class Plan:
     """to_run in the order of submission; up_to_date: combinations that need nothing.
 
     A plan of failed jobs alone has nothing up to date: the other combinations are not looked at.
+    baselines: what stored code versions are taken for from now on; a run keeps them. newly_covered:
+    files that those versions did not record.
     """
 
     to_run: tuple[PlannedJob, ...]
     up_to_date: tuple[Combination, ...]
+    baselines: Baselines = field(default_factory=dict)
+    newly_covered: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -130,12 +142,15 @@ def make_plan(
     stored: StoredState,
     rules: PlanRules,
     contents: ContentLookup,
+    files: FileLookup = no_file,
+    row_files: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """The plan for the wanted combinations, in their order.
 
-    contents: content of an input as it is now, by digest, to name what changed.
+    contents, files: content of an input or a file as it is now, by digest, to name what changed.
+    row_files: digests of the files of country data as they are now.
     """
-    describe = _Describer(stored.content, contents)
+    describe = _Describer(stored, contents, files, row_files)
     to_run, up_to_date = [], []
     for combination, inputs in wanted.items():
         reason = _reason(combination, inputs, stored, rules, describe)
@@ -143,7 +158,8 @@ def make_plan(
             to_run.append(PlannedJob(combination, inputs, reason))
         elif not rules.only_failed:
             up_to_date.append(combination)
-    return Plan(tuple(to_run), tuple(up_to_date))
+    taken = describe.taken
+    return Plan(tuple(to_run), tuple(up_to_date), taken, describe.newly_covered(taken))
 
 
 def _reason(
@@ -167,7 +183,7 @@ def _reason(
         return _failed(failure) if failure else Reason(ReasonKind.NEVER_RUN, "never run")
     if not success.has_metrics:
         return Reason(ReasonKind.NO_METRICS, f"success without metrics in run {success.run_id}")
-    return _changed(success, inputs, rules, describe)
+    return _changed(success, inputs, combination.country, rules, describe)
 
 
 def _failed(failure: StoredFailure) -> Reason:
@@ -177,7 +193,7 @@ def _failed(failure: StoredFailure) -> Reason:
 
 
 def _changed(
-    success: StoredSuccess, inputs: Inputs, rules: PlanRules, describe: _Describer
+    success: StoredSuccess, inputs: Inputs, iso3: str, rules: PlanRules, describe: _Describer
 ) -> Reason | None:
     """Which of the inputs that count differ from those of the newest success."""
     old = success.inputs
@@ -189,8 +205,16 @@ def _changed(
             return Reason(ReasonKind.INPUT, describe.document(before, now))
         if before.query_digest != now.query_digest:
             return Reason(ReasonKind.INPUT, "analytics query changed")
+        if old.country_data_digest != inputs.country_data_digest:
+            text = describe.country_data(
+                iso3, before.code_digest, old.country_data_digest, inputs.country_data_digest
+            )
+            if text:
+                return Reason(ReasonKind.INPUT, text)
     if "code" in rules.triggers and before.code_digest != now.code_digest:
-        return Reason(ReasonKind.CODE, describe.code(before.code_digest, now.code_digest))
+        text = describe.code(before.code_digest, now.code_digest)
+        if text:
+            return Reason(ReasonKind.CODE, text)
     if "environment" in rules.triggers and before.environment != now.environment:
         text = f"environment changed ({before.environment} -> {now.environment})"
         return Reason(ReasonKind.ENVIRONMENT, text)
@@ -201,12 +225,26 @@ def _changed(
 
 
 class _Describer:
-    """Words for what changed, each made once however many combinations share it."""
+    """Words for what changed, each made once however many combinations share it.
 
-    def __init__(self, old: ContentLookup, new: ContentLookup) -> None:
-        self._old, self._new = old, new
+    taken: baselines found on the way, for code versions that are no change although they differ.
+    """
+
+    def __init__(
+        self,
+        stored: StoredState,
+        new: ContentLookup,
+        files: FileLookup,
+        row_files: Mapping[str, str],
+    ) -> None:
+        self._old, self._new = stored.content, new
+        self._files = files
+        self._row_files = row_files
+        self._history = CodeHistory(stored.content, stored.file, stored.baselines)
+        self.taken: dict[tuple[str, str], str] = {}
         self.document = lru_cache(maxsize=None)(self._document)
         self.code = lru_cache(maxsize=None)(self._code)
+        self.country_data = lru_cache(maxsize=None)(self._country_data)
 
     def _document(self, before: Any, now: Any) -> str:
         causes = []
@@ -221,9 +259,34 @@ class _Describer:
         return " and ".join(causes) or "composition of the document changed"
 
     def _code(self, before: str, now: str) -> str:
-        old, new = self._old(before), self._new(now)
-        details = describe_changes(code_changes(old, new), 3) if old is not None else ""
-        return _with_details("code changed", details)
+        """Empty where the versions are the same as far as both cover the same files."""
+        changes = self._history.changes(before, now, self._new, self._files)
+        if not changes:
+            links = self._history.links(before)
+            if now not in links:
+                self.taken[links[-1], ""] = now
+            return ""
+        return _with_details("code changed", describe_changes(changes, 3))
+
+    def _country_data(self, iso3: str, code: str, before: str, now: str) -> str:
+        """Empty where the rows are the same as far as it is known."""
+        old = self._old(before) if before else {}
+        if old is None:
+            return "country data changed"
+        new = self._new(now) if now else {}
+        changes, taken = country_changes(iso3, old, new, code, self._row_files, self._history)
+        self.taken |= taken
+        return describe_changes(changes, 3)
+
+    def newly_covered(self, taken: Baselines) -> tuple[str, ...]:
+        """The files that these baselines cover and the code versions themselves did not record."""
+        names: set[str] = set()
+        for (code, file), now in taken.items():
+            if not file:
+                names.update(self._history.newly_covered(code, self._new(now)))
+            elif self._history.known_file(code, file) is None:
+                names.add(file)
+        return tuple(sorted(names))
 
 
 def _with_details(text: str, details: str) -> str:
@@ -246,6 +309,7 @@ def wanted_inputs(
     """
     iso3_codes = list(countries)
     query_digest = sha256_text(query_content(study.settings.analytics))
+    rows = {iso3: study.country_data.digest(iso3) for iso3 in iso3_codes}
     wanted = {}
     for name, scenario in composed.items():
         shared = InputSet(
@@ -257,7 +321,8 @@ def wanted_inputs(
             query_digest=query_digest,
         )
         for iso3 in iso3_codes:
-            wanted[Combination(iso3, name)] = Inputs(shared, scenario.document_digest(iso3))
+            inputs = Inputs(shared, scenario.document_digest(iso3), rows[iso3])
+            wanted[Combination(iso3, name)] = inputs
     return wanted
 
 
@@ -271,6 +336,10 @@ def study_contents(study: Study) -> dict[str, tuple[str, str]]:
     }
     for scenario in study.scenarios:
         contents[scenario.digest] = ("scenario", scenario.content)
+    if study.country_data.files:
+        for country in study.countries:
+            rows = study.country_data.content(country.iso3)
+            contents[sha256_text(rows)] = ("country data", rows)
     return contents
 
 

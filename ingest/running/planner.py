@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ingest.database import ValidationDatabase
 from ingest.errors import StudyError
-from ingest.findings import Finding, has_errors
+from ingest.findings import Finding, has_errors, warning
 from ingest.planning.inputs import Inputs
 from ingest.planning.plan import (
     Plan,
@@ -21,9 +21,13 @@ from ingest.planning.plan import (
 from ingest.study.combination import Combination, select_names
 from ingest.study.compose import ComposedScenario, compose_scenarios, composition_findings
 from ingest.study.country import Country
+from ingest.study.file_contents import FileContents
 from ingest.study.git import GitState
 from ingest.study.scenario import Scenario
 from ingest.study.study import Study
+from ingest.text.numbers import count_text
+
+_SHOWN_FILES = 5
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,12 @@ class RunPlanner:
             only_failed=self.selection.only_failed,
         )
         contents = content_lookup(study_contents(self.study))
-        return make_plan(combinations, stored, rules, contents)
+        row_files = {file.name: file.digest for file in self.study.country_data.files}
+        files = FileContents(self.study).read
+        plan = make_plan(combinations, stored, rules, contents, files, row_files)
+        if plan.newly_covered:
+            self.findings.append(_taken_for_granted(plan))
+        return plan
 
     def plan(self) -> Plan:
         """All planning steps: what would run now, and why."""
@@ -102,3 +111,14 @@ class RunPlanner:
     def compose_document(self, combination: Combination) -> bytes:
         """The model document of a combination that was generated, as UTF-8 JSON."""
         return self._composed[combination.scenario].document(combination.country)
+
+
+def _taken_for_granted(plan: Plan) -> Finding:
+    files = plan.newly_covered
+    more = [f"{len(files) - _SHOWN_FILES} more"] if len(files) > _SHOWN_FILES else []
+    message = (
+        f"{count_text(len(files), 'file')} that earlier runs did not record: "
+        f"{', '.join([*files[:_SHOWN_FILES], *more])}. Results so far are taken to be of these "
+        "files as they are now. If one has changed since, run: ingest run --force"
+    )
+    return warning("taken-for-granted", "", message)

@@ -123,8 +123,8 @@ class ValidationRunner(RunPlanner):
         return self._finish(interrupted=interrupted)
 
     def tidy(self, plan: Plan) -> None:
-        """With nothing to run: update what the study calls things, and leave no run open."""
-        self._starter.keep_names()
+        """With nothing to run: keep what the study consists of now, and leave no run open."""
+        self._starter.keep_study(plan)
         self._close_leftovers(plan)
 
     def _close_leftovers(self, plan: Plan) -> None:

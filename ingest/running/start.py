@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ingest import __version__
 from ingest.clock import Clock
 from ingest.database import ValidationDatabase, write
+from ingest.database.kept_files import keep_baselines, keep_files
 from ingest.database.read import read_cut_off_jobs, read_open_run
 from ingest.database.records import CutOffJob, JobRecord, OpenRun, RunRecord, RunStatus
 from ingest.executors.base import EarlierJob, Executor, Submission
@@ -17,6 +18,7 @@ from ingest.executors.job_name import name_job, new_ulid
 from ingest.planning.plan import Plan, PlannedJob, ReasonKind, study_contents
 from ingest.running.scheduler import Limits, Scheduler, parse_rate
 from ingest.study.combination import Combination
+from ingest.study.file_contents import FileContents
 from ingest.study.git import GitState
 from ingest.study.study import Study
 
@@ -85,7 +87,7 @@ class RunStarter:
         if open_run is not None:
             jobs = [job for job in jobs if job.combination in open_run.unfinished]
         cut_off = self._cut_off_jobs(jobs, executor)
-        self.keep_names()
+        self.keep_study(plan)
         if open_run is not None:
             run_id = open_run.run_id
             names = self._resume_run(run_id, jobs, cut_off)
@@ -103,10 +105,15 @@ class RunStarter:
             adopted=tuple(adopted),
         )
 
-    def keep_names(self) -> None:
-        """What the study calls its countries and scenarios, and the units of its labels."""
-        study = self._study
-        write.keep_study(self._database.db, study.countries, study.scenarios, study.labels)
+    def keep_study(self, plan: Plan) -> None:
+        """What the study calls things, its files, and what the plan took for granted."""
+        study, db = self._study, self._database.db
+        write.keep_study(db, study.countries, study.scenarios, study.labels)
+        contents = FileContents(study)
+        keep_files(db, {*contents.code, *plan.baselines.values()}, contents.read)
+        if plan.baselines:
+            write.keep_inputs(db, study_contents(study))
+            keep_baselines(db, plan.baselines)
 
     def _cut_off_jobs(
         self, jobs: Sequence[PlannedJob], executor: Executor

@@ -12,14 +12,15 @@ from typing import Any
 
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
-from ingest.study.code_version import CodeVersion, read_code_version
+from ingest.study.code_version import CodeSettings, CodeVersion, read_code_version
 from ingest.study.country import Country, parse_countries
+from ingest.study.country_data import NO_COUNTRY_DATA, CountryData, read_country_data
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
 from ingest.study.label import Label, read_labels
 from ingest.study.local_settings import LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
-from ingest.study.setting_fields import input_names
-from ingest.study.settings import STUDY_FILE, Settings
+from ingest.study.setting_fields import input_names, read_section
+from ingest.study.settings import STUDY_FILE, Settings, StudySettings
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Study:
     countries: tuple[Country, ...]
     code: CodeVersion
     input_files: tuple[str, ...]
+    country_data: CountryData = NO_COUNTRY_DATA
 
     @property
     def name(self) -> str:
@@ -93,19 +95,59 @@ def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Findi
     findings += more
     countries, more = _read_countries(settings, hooks)
     findings += more
-    code, more = read_code_version(
-        settings.root,
-        settings.study.code,
-        settings.study.code_version,
-        how_it_runs(settings, hooks),
+    data, more = read_country_data(
+        settings.root, settings.study.country_data, [country.iso3 for country in countries]
     )
+    findings += more
+    code, more = _read_code(settings, hooks, (scenario.file for scenario in scenarios))
     findings += more
     if model is None:
         return None, findings
     files = [model.file, settings.study.countries, STUDY_FILE, *(s.file for s in scenarios)]
-    files += [part for part in code.parts if (settings.root / part).is_file()]
-    study = Study(settings, model, tuple(scenarios), tuple(countries), code, tuple(files))
+    files += [*code.files, *data.names]
+    study = Study(settings, model, tuple(scenarios), tuple(countries), code, tuple(files), data)
     return study, findings
+
+
+def _read_code(
+    settings: Settings, hooks: Any, scenario_files: Iterable[str]
+) -> tuple[CodeVersion, list[Finding]]:
+    local, _ = read_section(
+        LocalSettings, settings.executors.get("local", {}), "executors.local", STUDY_FILE
+    )
+    chosen = code_settings(
+        settings.root,
+        settings.study,
+        settings.name,
+        scenario_files,
+        model_is_here=bool(local.command or local.entry_point),
+    )
+    return read_code_version(settings.root, chosen, local, how_it_runs(settings, hooks))
+
+
+def code_settings(
+    root: Path,
+    study: StudySettings,
+    name: str = "",
+    scenario_files: Iterable[str] = (),
+    *,
+    model_is_here: bool = False,
+) -> CodeSettings:
+    """What [study] says of code; the files and folders it names are inputs of another kind."""
+    others = {*scenario_files, study.model, study.countries}
+    others |= {value for key in ("groups", "plugins") if (value := getattr(study, key, None))}
+    for entry in study.scenarios:
+        found = _matches(root, entry) if glob.has_magic(entry) else [root / entry]
+        others |= {_relative(path, root) for path in found}
+    return CodeSettings(
+        name=name,
+        patterns=study.code,
+        version=study.code_version,
+        ignored=study.ignore_files,
+        others=frozenset(others),
+        row_files=tuple(entry.file for entry in study.country_data),
+        model_is_here=model_is_here,
+    )
 
 
 def how_it_runs(settings: Settings, hooks: Any) -> dict[str, str]:

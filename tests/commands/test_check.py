@@ -14,7 +14,7 @@ from tests.conftest import BUNDLED_STUDY, COUNTRY_PATHS, MODEL, Ingest, StudyFol
 def test_good_study_has_no_finding(ingest: Ingest) -> None:
     result = ingest("check")
     assert result.exit_code == 0
-    assert result.stdout == ""
+    assert result.stdout == "code:         model.py\n"
     assert result.stderr == "tiny, 4 countries x 2 scenarios: 0 errors, 0 warnings\n"
 
 
@@ -250,7 +250,7 @@ def test_check_as_json_tells_everything_on_stdout(broken: StudyFolder, ingest: I
     assert result.exit_code == 2
     assert result.stderr == ""
     answer = json.loads(result.stdout)
-    assert list(answer) == ["ok", "findings"]
+    assert list(answer) == ["ok", "findings", "code", "data", "country_data"]
     assert answer["ok"] is False
     found = [(f["severity"], f["code"], f["where"]) for f in answer["findings"]]
     assert found == EVERYTHING_BROKEN
@@ -262,7 +262,13 @@ def test_check_as_json_tells_everything_on_stdout(broken: StudyFolder, ingest: I
 def test_check_of_a_good_study_as_json(ingest: Ingest) -> None:
     result = ingest("check", "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == {"ok": True, "findings": []}
+    assert json.loads(result.stdout) == {
+        "ok": True,
+        "findings": [],
+        "code": ["model.py"],
+        "data": [],
+        "country_data": [],
+    }
 
 
 def test_wrong_settings_are_told_with_everything_else_that_is_wrong(
@@ -357,6 +363,7 @@ def test_real_study_loads_as_it_is_and_its_two_uncovered_slots_are_told(
         for file in (real_study / folder).glob("*.json"):
             shutil.copyfile(file, copy / folder / file.name)
     (copy / "ingest.toml").write_text(REAL_SETTINGS)
+    (copy / "model.py").touch()
     result = ingest("check", "--study", str(copy))
     assert result.stderr == (
         "Warning: model.json: 2 country slots not covered by the Country parameter of every"

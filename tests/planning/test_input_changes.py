@@ -6,7 +6,6 @@ import pytest
 
 from ingest.planning.input_changes import (
     InputKind,
-    code_changes,
     describe_changes,
     document_changes,
     parameter_changes,
@@ -54,18 +53,6 @@ def entry(name: str, value: Any, *paths: str) -> list[Any]:
 )
 def test_changed_parameters_are_told_with_old_and_new_value(old: Any, new: Any, text: str) -> None:
     assert describe_changes(parameter_changes(old, new), 2) == text
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "text"),
-    [
-        ({"model.py": "1"}, {"model.py": "2"}, "model.py"),
-        ({"a.py": "1"}, {"b.py": "1"}, "b.py, a.py"),
-        ({}, dict.fromkeys("abcde", "1"), "a, b, c, 2 more"),
-    ],
-)
-def test_changed_code_is_told_by_its_files(old: Any, new: Any, text: str) -> None:
-    assert describe_changes(code_changes(old, new), 3) == text
 
 
 def node(name: str, **parameters: Any) -> dict[str, Any]:

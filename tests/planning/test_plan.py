@@ -291,7 +291,7 @@ def test_changed_code_runs_everything_and_names_the_files() -> None:
 def test_code_whose_old_parts_were_not_kept_is_told_without_files() -> None:
     stored = dataclasses.replace(succeeded(study_of()), content=lambda digest: None)
     made = plan(study_of(code={"model.py": "2"}), stored)
-    assert reasons(made) == {("code", "code changed"): 6}
+    assert reasons(made) == {("code", "code changed (its files were not recorded)"): 6}
 
 
 def test_changed_environment_runs_everything_and_names_both() -> None:
