@@ -16,7 +16,7 @@ from ingest.study.quality_rules import unknown_scenarios
 from ingest.study.settings import STUDY_FILE, read_settings_file
 from ingest.study.study import Study, read_study
 from ingest.study.study_files import is_code
-from ingest.text.numbers import count_text
+from ingest.text.numbers import at_most, count_text
 
 _SHOWN_FILES = 20
 
@@ -126,6 +126,5 @@ def _files(study: Study) -> Files:
 def _show_files(files: Files) -> None:
     for kind, names in files.items():
         if names:
-            more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
             head = f"{kind.replace('_', ' ')}:"
-            click.echo(f"{head:<13} {', '.join(names[:_SHOWN_FILES])}{more}")
+            click.echo(f"{head:<13} {at_most(names, _SHOWN_FILES)}")

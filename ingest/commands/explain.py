@@ -13,6 +13,7 @@ from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import json_option
 from ingest.commands.common.output import code_words, local_time, print_json
 from ingest.database.rows import read_dicts
+from ingest.errors import ConfigError
 from ingest.study.combination import select_names
 from ingest.text.numbers import count_text, percent_text
 
@@ -44,18 +45,48 @@ class HistoryEntry:
 @click.argument("country")
 @click.argument("scenario")
 @study_options
+@click.option(
+    "--attribute",
+    is_flag=True,
+    help="Run each input of the last change alone, and show its share of the change",
+)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    help="With --attribute: element label, may be repeated; default: Healthy Years Lived, else the "
+    "first",
+)
 @json_option
-def explain(country: str, scenario: str, choice: StudyChoice, as_json: bool) -> None:
+def explain(
+    country: str,
+    scenario: str,
+    choice: StudyChoice,
+    attribute: bool,
+    labels: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Show the history of one combination: runs, reasons, inputs, results.
+
+    With --attribute: where several inputs changed at once, each is run alone on this machine, with
+    the others as they were before, and its share of the change of a label's sum over the years is
+    shown. What the inputs moved together beyond that is the interaction. Nothing is stored.
 
     \b
     Examples:
       ingest explain KEN baseline
       ingest explain KEN baseline --json
+      ingest explain KEN baseline --attribute --label Deaths
     """
+    if attribute:
+        from ingest.commands.attribution import show_attribution
+
+        show_attribution(choice, country, scenario, labels, as_json)
+        return
+    if labels:
+        raise ConfigError("--label goes with --attribute")
     with choice.reading() as connection:
-        country = _known(connection, "country", country)
-        scenario = _known(connection, "scenario", scenario)
+        country, scenario = known_combination(connection, country, scenario)
         history = read_history(connection, country, scenario)
     if as_json:
         print_json([vars(entry) for entry in history])
@@ -63,6 +94,13 @@ def explain(country: str, scenario: str, choice: StudyChoice, as_json: bool) -> 
     click.echo(f"{country} / {scenario}")
     for entry in history:
         _show(entry)
+
+
+def known_combination(
+    connection: sqlite3.Connection, country: str, scenario: str
+) -> tuple[str, str]:
+    """The first country and scenario of the results that names or globs choose."""
+    return _known(connection, "country", country), _known(connection, "scenario", scenario)
 
 
 def _known(connection: sqlite3.Connection, column: str, name: str) -> str:

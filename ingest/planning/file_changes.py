@@ -51,11 +51,18 @@ def _comparer(name: str) -> Any:
 
 
 def _change(name: str, before: str | None = None, after: str | None = None) -> InputChange:
-    return InputChange(InputKind.CODE, name, _shortened(before), _shortened(after))
+    start = 0
+    if before and after and max(len(before), len(after)) > _LONGEST:
+        start = max(0, _common(before, after) - _LONGEST // 2)
+    return InputChange(InputKind.CODE, name, _shortened(before, start), _shortened(after, start))
 
 
-def _shortened(text: str | None) -> str | None:
-    return text if text is None or len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+def _shortened(text: str | None, start: int = 0) -> str | None:
+    """The text from a place on, where both sides of a change still are the same, cut at its end."""
+    if text is None or (not start and len(text) <= _LONGEST):
+        return text
+    shown = text[start : start + _LONGEST]
+    return ("..." if start else "") + shown + ("..." if text[start + _LONGEST :] else "")
 
 
 def _json_changes(name: str, old: bytes, new: bytes) -> list[InputChange]:
@@ -131,7 +138,7 @@ def _line_changes(name: str, old: bytes, new: bytes) -> list[InputChange]:
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many lines two texts begin with alike."""
+    """How many lines or letters two texts begin with alike."""
     pairs = zip(one, other, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 

@@ -25,7 +25,7 @@ from ingest.study.file_contents import FileContents
 from ingest.study.git import GitState
 from ingest.study.scenario import Scenario
 from ingest.study.study import Study
-from ingest.text.numbers import count_text
+from ingest.text.numbers import at_most, count_text
 
 _SHOWN_FILES = 5
 
@@ -115,10 +115,9 @@ class RunPlanner:
 
 def _taken_for_granted(plan: Plan) -> Finding:
     files = plan.newly_covered
-    more = [f"{len(files) - _SHOWN_FILES} more"] if len(files) > _SHOWN_FILES else []
     message = (
         f"{count_text(len(files), 'file')} that earlier runs did not record: "
-        f"{', '.join([*files[:_SHOWN_FILES], *more])}. Results so far are taken to be of these "
+        f"{at_most(files, _SHOWN_FILES)}. Results so far are taken to be of these "
         "files as they are now. If one has changed since, run: ingest run --force"
     )
     return warning("taken-for-granted", "", message)

@@ -192,7 +192,7 @@ def differing_parts(old: Parts, new: Parts) -> list[str]:
 
     So neither a wider default of a later ingest nor a change of study.ignore_files is a change.
     """
-    if VERSION in new and VERSION not in old and not any(map(_is_file, old)):
+    if VERSION in new and VERSION not in old and not any(map(is_file, old)):
         new = {name: value for name, value in new.items() if name != VERSION}
     return [
         name
@@ -206,16 +206,17 @@ def differing_parts(old: Parts, new: Parts) -> list[str]:
 
 def newly_covered(old: Parts, new: Parts) -> list[str]:
     """The files of a version that an older one would not have covered had they been there."""
-    return [n for n in new if _is_file(n) and n not in old and not _would_cover(old, n, new)]
+    return [n for n in new if is_file(n) and n not in old and not _would_cover(old, n, new)]
 
 
-def _is_file(name: str) -> bool:
+def is_file(name: str) -> bool:
+    """Whether a part of a version is a file."""
     return name != VERSION and name not in _COVERAGE and not name.startswith(_SETTINGS)
 
 
 def _would_cover(version: Parts, name: str, other: Parts) -> bool:
     """Whether a version that has no part of this name looked for it, so that it was not there."""
-    if not _is_file(name):
+    if not is_file(name):
         return True
     if name in json.loads(version.get(ROW_FILES, "[]")):
         return False

@@ -14,7 +14,7 @@ from ingest.study.code_version import file_digest
 from ingest.study.json_files import canonical_json, sha256_text
 from ingest.study.settings import CountryDataFile
 from ingest.text.csv_rows import parse_csv
-from ingest.text.numbers import count_text
+from ingest.text.numbers import at_most, count_text
 
 Row = Mapping[str, str]
 _SHOWN = 5
@@ -105,22 +105,17 @@ def _row_findings(
     several = [code for code, count in counts.items() if count > 1]
     if several:
         message = (
-            f"{_sample(several)}: several rows in column {entry.key}; a file of study.country_data "
-            "has one row for each country"
+            f"{at_most(several, _SHOWN)}: several rows in column {entry.key}; a file of "
+            "study.country_data has one row for each country"
         )
         yield error("several-rows", entry.file, message)
     missing = [iso3 for iso3 in countries if iso3 not in counts]
     if missing:
         count = count_text(len(missing), "country|countries")
-        yield warning("no-row", entry.file, f"no row for {count}: {_sample(missing)}")
+        yield warning("no-row", entry.file, f"no row for {count}: {at_most(missing, _SHOWN)}")
     known = set(countries)
     others = [code for code in counts if code not in known]
     if others and known:
         rows = count_text(len(others), "row")
-        message = f"{rows} of no country of the study, so no input: {_sample(others)}"
+        message = f"{rows} of no country of the study, so no input: {at_most(others, _SHOWN)}"
         yield warning("unknown-row", entry.file, message)
-
-
-def _sample(codes: Sequence[str]) -> str:
-    more = [f"{len(codes) - _SHOWN} more"] if len(codes) > _SHOWN else []
-    return ", ".join([*(code or "(empty)" for code in codes[:_SHOWN]), *more])

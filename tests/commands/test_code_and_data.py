@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import MODEL_CODE, Ingest, StudyFolder
+from tests.conftest import MODEL_CODE, Ingest, StudyFolder, scenario
 
 FACTS = "iso3,name,life_expectancy,income\nKEN,Kenya,66.63,low\nUGA,Uganda,62.2,low\n"
 R_MODEL = "rate <- 0.1\nwrite_results(rate)\n"
@@ -413,3 +413,90 @@ def test_gc_removes_contents_that_no_run_needs(facts_study: StudyFolder, ingest:
     assert len(kept(facts_study)) == 2
     replace(facts_study, "country_facts.csv", "67.63", "68.63")
     assert "country_facts.csv, KEN, life_expectancy 67.63 -> 68.63" in plan(ingest)[0]
+
+
+# --- shares of several causes --------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_causes(facts_study: StudyFolder, ingest: Ingest) -> StudyFolder:
+    """After a run with another factor in the code and another life expectancy of Kenya."""
+    facts_study.write_settings(study=COUNTRY_DATA)
+    run(ingest)
+    replace(facts_study, "country_facts.csv", "66.63", "76.63")
+    replace(facts_study, "model.py", "(year - 2000)\n", "(year - 2000) * 2\n")
+    run(ingest)
+    return facts_study
+
+
+def population(years: float, factor: float = 1) -> float:
+    """The sum of Kenya's Population, as FACTS_MODEL computes it."""
+    people = sum(map(ord, "KEN")) / 7 + years
+    return factor * sum(people * (year - 2000) for year in (2025, 2026, 2027))
+
+
+def test_each_cause_gets_its_share(two_causes: StudyFolder, ingest: Ingest) -> None:
+    before = two_causes.database.read_bytes()
+    result = ingest("explain", "KEN", "null", "--attribute", "--label", "Population", "--json")
+    assert result.exit_code == 0, result.output
+    assert [line.partition(":")[0] for line in result.stderr.splitlines()] == [
+        "1 of 4", "2 of 4", "3 of 4", "4 of 4"
+    ]  # fmt: skip
+    answer = json.loads(result.stdout)
+    assert (answer["before_run"], answer["after_run"], answer["notes"]) == (1, 2, [])
+    (label,) = answer["labels"]
+    old, new = population(66.63), population(76.63, 2)
+    row, code = population(76.63) - old, population(66.63, 2) - old
+    assert [label["before"], label["after"]] == pytest.approx([old, new])
+    assert [cause["cause"].partition(",")[0] for cause in label["causes"]] == [
+        "country_facts.csv", "model.py"
+    ]  # fmt: skip
+    assert [cause["change"] for cause in label["causes"]] == pytest.approx([row, code])
+    shares = [cause["share"] for cause in (*label["causes"], label["interaction"])]
+    assert sum(shares) == pytest.approx(1)
+    assert shares[0] == pytest.approx(row / (new - old))
+    assert two_causes.database.read_bytes() == before
+
+
+def test_shares_are_shown_as_a_table(two_causes: StudyFolder, ingest: Ingest) -> None:
+    lines = ingest("explain", "KEN", "null", "--attribute").stdout.splitlines()
+    assert lines[0] == "KEN / null, run 1 -> run 2, sums over the years"
+    assert lines[2].startswith("Healthy Years Lived  ")
+    first, second, third = lines[5:]
+    assert first.startswith("country_facts.csv, KEN, life_expectancy 66.63 -> 76.63 ")
+    assert second.startswith('model.py, line 16: yield "Population", year')
+    assert third.startswith("interaction ")
+
+
+def test_what_was_not_kept_is_not_put_back(two_causes: StudyFolder, ingest: Ingest) -> None:
+    two_causes.write_json("scenarios/null.json", scenario(0.5))
+    replace(two_causes, "country_facts.csv", "76.63", "66.63")
+    replace(two_causes, "model.py", "* 2\n", "* 3\n")
+    run(ingest)
+    with closing(sqlite3.connect(two_causes.database)) as connection, connection:
+        connection.execute("DELETE FROM file_contents")
+    result = ingest("explain", "KEN", "null", "--attribute")
+    assert "Note: not put back: model.py (its content was not kept)\n" in result.stderr
+    assert "scenario null: Coverage 0.0 -> 0.5" in result.stdout
+
+
+def test_cause_that_fails_alone_is_told(facts_study: StudyFolder, ingest: Ingest) -> None:
+    run(ingest)
+    replace(facts_study, "country_facts.csv", "iso3,name,life_expectancy", "iso3,name,years")
+    replace(facts_study, "country_facts.csv", "66.63", "67.63")
+    replace(facts_study, "model.py", 'row["life_expectancy"]', 'row["years"]')
+    run(ingest)
+    answer = json.loads(ingest("explain", "KEN", "null", "--attribute", "--json").stdout)
+    errors = [cause["error"] for cause in answer["labels"][0]["causes"]]
+    assert any(error and "KeyError" in error for error in errors)
+    assert answer["labels"][0]["interaction"] is None
+
+
+def test_single_cause_has_no_shares(facts_study: StudyFolder, ingest: Ingest) -> None:
+    run(ingest)
+    assert ingest("explain", "KEN", "null", "--attribute").exit_code == 2
+    replace(facts_study, "model.py", "/ 7", "/ 8")
+    run(ingest)
+    result = ingest("explain", "KEN", "null", "--attribute")
+    assert result.exit_code == 2
+    assert "one input that can be put back is the whole change" in result.stderr
