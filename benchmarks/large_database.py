@@ -38,7 +38,14 @@ from ingest.database.tags import store_tag
 from ingest.findings import Severity
 from ingest.metrics import Metric, ResultSet
 from ingest.planning.inputs import Inputs
-from ingest.planning.plan import Reason, ReasonKind, study_contents, wanted_inputs
+from ingest.planning.plan import (
+    Reason,
+    ReasonKind,
+    input_sets_of,
+    list_digests,
+    study_contents,
+    wanted_inputs,
+)
 from ingest.plugins.manager import load_plugins
 from ingest.running.closing import store_run_changes
 from ingest.study.combination import Combination
@@ -146,7 +153,13 @@ class LargeDatabase:
         database, jobs = self._database, self._jobs(run)
         study = self._study
         write.keep_study(database.db, study.countries, study.scenarios, study.labels)
-        run_id = database.start_validation_run(self._record(run, jobs), jobs, self._contents(run))
+        input_sets = [
+            replace(shared, code_digest=sha256_text(_code(run.number)))
+            for shared in input_sets_of(study).values()
+        ]
+        run_id = database.start_validation_run(
+            self._record(run, jobs), jobs, self._contents(run), input_sets=input_sets
+        )
         accepted = [
             AcceptedJob(job.combination, job.ulid, job.job_name, None, run.moment(i * 0.05), 1)
             for i, job in enumerate(jobs)
@@ -175,6 +188,7 @@ class LargeDatabase:
             executor="local",
             ingest_version="0.1.0",
             up_to_date_jobs=len(self._inputs) - len(jobs),
+            **{f"{kind}_digest": digest for kind, digest in list_digests(self._study).items()},
         )
 
     def _jobs(self, run: RunPlan) -> list[JobRecord]:

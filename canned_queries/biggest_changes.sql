@@ -3,7 +3,8 @@
 title: What changed most in a run?
 description: >-
   The series (country, scenario, label) that a run moved against the state before it, the largest
-  relative change first, with its cause. A series that began at zero comes before all others.
+  relative change first, with its cause. A series that began at zero, or of which only years came or went,
+  comes before all others.
 topic: Changes
 unit: each label's own; percent of the value before
 answer: |-
@@ -13,7 +14,7 @@ answer: |-
   {{ (top[0].percent / 100) | percent }} in {{ top[0].largest_year }}, from {{ top[0].before_value | quantity }} to
   {{ top[0].after_value | quantity }}.
   {%- else -%}
-  {{ rows | length | count("series|series") }} came, went or began at zero in {{ run }}.
+  {{ rows | length | count("series|series") }} came, went, began at zero or have other years in {{ run }}.
   {%- endif %}
   {%- if rows[0].cause %} Cause: {{ rows[0].cause }}.{% endif %}
 empty: |-

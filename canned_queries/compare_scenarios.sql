@@ -22,6 +22,7 @@ parameters:
   until:
   discount_rate:
   base_year:
+  consistent:
 columns:
   timestamp_year: calendar year
   baseline_value: the label's value under the baseline scenario
@@ -45,16 +46,21 @@ charts:
 */
 WITH RECURSIVE
 -- include: chosen,
+current AS MATERIALIZED (
+    SELECT input_set_id FROM current_inputs WHERE run_id = (SELECT run_id FROM chosen)
+),
 -- the newest success of both scenarios by that run
 pairs AS MATERIALIZED (
     SELECT country,
            (SELECT result_set_id FROM job_results
              WHERE country = known.country AND scenario = :baseline AND job_status = 'success'
                AND run_id <= (SELECT run_id FROM chosen)
+               AND (coalesce(:consistent, '') = '' OR input_set_id IN current)
              ORDER BY run_id DESC LIMIT 1) AS baseline_set,
            (SELECT result_set_id FROM job_results
              WHERE country = known.country AND scenario = :scenario AND job_status = 'success'
                AND run_id <= (SELECT run_id FROM chosen)
+               AND (coalesce(:consistent, '') = '' OR input_set_id IN current)
              ORDER BY run_id DESC LIMIT 1) AS scenario_set
       FROM (SELECT :country AS country) AS known
 ),

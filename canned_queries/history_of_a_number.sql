@@ -48,6 +48,8 @@ columns:
   value: the number in the state as of that run
   change: value - value as of the run before
   percent: change as a percentage of |value before|; null where that is 0
+  first_year: first year of the number
+  last_year: last year of the number
 chart:
   mark: line
   x: run_id
@@ -65,7 +67,8 @@ WITH states AS (
 ),
 -- each result set is read once, however many runs have it
 summed AS (
-    SELECT result_set_id, sum(value) AS value
+    SELECT result_set_id, sum(value) AS value, min(timestamp_year) AS first_year,
+           max(timestamp_year) AS last_year
       FROM (SELECT element_id FROM elements WHERE element_label = :label) AS chosen
      CROSS JOIN (SELECT DISTINCT result_set_id FROM states WHERE result_set_id IS NOT NULL)
      CROSS JOIN metric_values USING (result_set_id, element_id)
@@ -73,7 +76,8 @@ summed AS (
      GROUP BY result_set_id
 )
 SELECT run_id, timestamp, git_commit, value, value - lag(value) OVER runs AS change,
-       100 * (value - lag(value) OVER runs) / nullif(abs(lag(value) OVER runs), 0) AS percent
+       100 * (value - lag(value) OVER runs) / nullif(abs(lag(value) OVER runs), 0) AS percent,
+       first_year, last_year
   FROM states JOIN summed USING (result_set_id)
 WINDOW runs AS (ORDER BY run_id)
  ORDER BY run_id

@@ -30,7 +30,8 @@ parameters:
                    WHERE country = known.country AND scenario = :scenario
                      AND job_status = 'success' AND run_id <= CAST(:run AS INTEGER)
                    ORDER BY run_id DESC LIMIT 1) AS result_set_id
-            FROM (SELECT DISTINCT country FROM job_results) AS known
+            FROM (SELECT DISTINCT country FROM study_countries
+                   WHERE run_id = CAST(:run AS INTEGER)) AS known
       )
       SELECT group_concat(country) FROM (
           SELECT country FROM state CROSS JOIN metric_values USING (result_set_id)

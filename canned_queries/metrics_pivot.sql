@@ -39,7 +39,9 @@ WITH state AS (
     SELECT country, scenario, result_set_id, max(run_id) AS run_id
       FROM job_results
      WHERE job_status = 'success' AND country = :country AND run_id <= CAST(:run AS INTEGER)
-       AND (:scenario = '' OR scenario = :scenario)
+       AND CASE :scenario WHEN '' THEN scenario IN (
+               SELECT scenario FROM study_scenarios WHERE run_id = CAST(:run AS INTEGER))
+           ELSE scenario = :scenario END
      GROUP BY country, scenario
 )
 SELECT country, scenario, element_label,

@@ -33,12 +33,10 @@ chart:
 ---
 */
 WITH every_country AS (
-    SELECT iso3 AS country FROM countries UNION SELECT DISTINCT country FROM job_results
+    SELECT DISTINCT country FROM study_countries WHERE run_id = CAST(:run AS INTEGER)
 ),
--- the pairs come from an index; to collect the names out of all jobs takes twice as long
 every_scenario AS (
-    SELECT name AS scenario FROM scenarios
-    UNION SELECT scenario FROM (SELECT DISTINCT country, scenario FROM job_results)
+    SELECT DISTINCT scenario FROM study_scenarios WHERE run_id = CAST(:run AS INTEGER)
 ),
 missing AS (
     SELECT country, scenario,

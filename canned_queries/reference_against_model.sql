@@ -3,14 +3,24 @@
 title: How does the model compare with published figures?
 description: >-
   The impact of a scenario (its difference to the baseline, summed over the years that both have) in
-  each country, beside the figure of a loaded reference table. Countries that have both.
+  each country, beside the figure of a loaded reference table. Every country of the table: one that the
+  results lack has no model value.
 topic: Compare
 unit: the label's own
 answer: |-
-  In the {{ rows | length | count("country|countries") }} that both have, the model gives
-  {{ total("model_value") | quantity }} {{ label }} where {{ reference }} has
-  {{ total("reference_value") | quantity }}: {{ share(total("model_value"), total("reference_value")) | times }}
-  as much.
+  {% set both = rows | rejectattr("model_value", "none") | list -%}
+  {% set published = both | sum(attribute="reference_value") -%}
+  {% if both -%}
+  In {{ both | length | thousands }} of the {{ rows | length | count("country|countries") }} of
+  {{ reference }}, the model gives {{ total("model_value") | quantity }} {{ label }} where {{ reference }} has
+  {{ published | quantity }}: {{ share(total("model_value"), published) | times }} as much.
+  {%- if both | length < rows | length %} The results have no
+  {% for row in rows if row.model_value is none %}{{ row.name }}{{ ", " if not loop.last }}{% endfor %}.
+  {%- endif %}
+  {%- else -%}
+  {{ reference }} and the results of {{ scenario }} have no country in common for {{ label }}. Choose
+  another scenario or label.
+  {%- endif %}
 empty: |-
   {% if reference -%}
   {{ reference }} and the results of {{ scenario }} have no country in common for {{ label }}. Choose
@@ -43,11 +53,15 @@ parameters:
   discount_rate:
   base_year:
 columns:
-  country: ISO3 code
+  country: ISO3 code of each country that the publication has
   name: name of the country
-  model_value: difference between scenario and baseline in the model, summed over the years
+  model_value: >-
+    difference between scenario and baseline in the model, summed over the years; null where the results
+    lack the country
   reference_value: the published figure
   ratio: model_value / reference_value
+  first_year: first year of the sum
+  last_year: last year of the sum
 charts:
   Chart:
     mark: point
@@ -64,16 +78,19 @@ charts:
 WITH RECURSIVE
 -- include: chosen, pairs, yearly,
 summed AS (
-    SELECT country, sum(scenario_value) - sum(baseline_value) AS model_value
+    SELECT country, sum(scenario_value) - sum(baseline_value) AS model_value,
+           min(timestamp_year) AS first_year, max(timestamp_year) AS last_year
       FROM (SELECT * FROM yearly ORDER BY country, timestamp_year)
      GROUP BY country
 )
-SELECT summed.country, coalesce(countries.name, summed.country) AS name, model_value,
-       reference_values.value AS reference_value,
-       model_value / nullif(reference_values.value, 0) AS ratio
-  FROM summed
-  JOIN reference_values
-    ON reference_values.reference = :reference AND reference_values.country = summed.country
-   AND reference_values.scenario = :scenario AND reference_values.element_label = :label
-  LEFT JOIN countries ON countries.iso3 = summed.country
- ORDER BY summed.country
+SELECT published.country, coalesce(countries.name, published.country) AS name, model_value,
+       published.value AS reference_value,
+       model_value / nullif(published.value, 0) AS ratio,
+       first_year, last_year
+  FROM reference_values AS published
+  LEFT JOIN summed ON summed.country = published.country
+  LEFT JOIN countries ON countries.iso3 = published.country
+ WHERE reference = :reference AND scenario = :scenario AND element_label = :label
+   AND (coalesce(:countries, '') = ''
+        OR instr(',' || replace(:countries, ' ', '') || ',', ',' || published.country || ',') > 0)
+ ORDER BY published.country

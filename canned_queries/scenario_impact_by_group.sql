@@ -48,6 +48,8 @@ columns:
   scenario_value: the same under the scenario
   difference: scenario_value - baseline_value
   percent: difference as a percentage of |baseline_value|; null where that is 0
+  first_year: first year of the sums
+  last_year: last year of the sums
 chart:
   mark: bar
   x: difference
@@ -57,12 +59,20 @@ chart:
 */
 WITH RECURSIVE
 -- include: chosen, pairs, yearly,
--- every grouping of the countries table; `ingest` fills in the columns that a study adds
+-- the groups that countries had at that run; those of now where it did not keep them
+listed AS MATERIALIZED (
+    SELECT country, details FROM study_countries
+     WHERE run_id = (SELECT run_id FROM chosen) AND details IS NOT NULL
+),
 memberships (country, grouping, value) AS (
+    SELECT country, fact.key, nullif(fact.value, '') FROM listed, json_each(details) AS fact
+     UNION ALL SELECT * FROM (
+    -- `ingest` fills in the columns that a study adds
     /* groups */
-    SELECT iso3, 'region', "region" FROM countries
+    SELECT iso3 AS country, 'region', "region" FROM countries
     UNION ALL SELECT iso3, 'income_group', "income_group" FROM countries
     /* end groups */
+    ) WHERE country NOT IN (SELECT country FROM listed)
 ),
 grouped AS (
     SELECT
@@ -75,7 +85,7 @@ grouped AS (
            CASE :group_3 WHEN '' THEN NULL WHEN 'year' THEN timestamp_year
                WHEN 'country' THEN yearly.country ELSE coalesce(groups_3.value, '(none)') END
                AS group_3,
-           yearly.country, baseline_value, scenario_value
+           yearly.country, timestamp_year, baseline_value, scenario_value
       FROM (SELECT * FROM yearly ORDER BY country, timestamp_year) AS yearly
       LEFT JOIN memberships AS groups_1
         ON groups_1.country = yearly.country AND groups_1.grouping = :group_1
@@ -86,12 +96,14 @@ grouped AS (
 ),
 summed AS (
     SELECT group_1, group_2, group_3, count(DISTINCT country) AS countries,
-           sum(baseline_value) AS baseline_value, sum(scenario_value) AS scenario_value
+           sum(baseline_value) AS baseline_value, sum(scenario_value) AS scenario_value,
+           min(timestamp_year) AS first_year, max(timestamp_year) AS last_year
       FROM grouped
      GROUP BY group_1, group_2, group_3
 )
 SELECT group_1, group_2, group_3, countries, baseline_value, scenario_value,
        scenario_value - baseline_value AS difference,
-       100 * (scenario_value - baseline_value) / nullif(abs(baseline_value), 0) AS percent
+       100 * (scenario_value - baseline_value) / nullif(abs(baseline_value), 0) AS percent,
+       first_year, last_year
   FROM summed
  ORDER BY group_1, group_2, group_3

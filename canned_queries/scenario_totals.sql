@@ -44,6 +44,7 @@ WITH state AS (
     SELECT scenario, result_set_id, max(run_id) AS run_id
       FROM job_results
      WHERE job_status = 'success' AND country = :country AND run_id <= CAST(:run AS INTEGER)
+       AND scenario IN (SELECT scenario FROM study_scenarios WHERE run_id = CAST(:run AS INTEGER))
      GROUP BY scenario
 ),
 summed AS (

@@ -49,8 +49,9 @@ charts:
 ---
 */
 WITH known AS (
-    SELECT DISTINCT country, scenario FROM job_results
-     WHERE (:scenario = '' OR scenario = :scenario)
+    SELECT DISTINCT country, scenario
+      FROM study_countries AS c JOIN study_scenarios AS s USING (run_id)
+     WHERE run_id = CAST(:run AS INTEGER) AND (:scenario = '' OR scenario = :scenario)
 ),
 -- the newest success of each combination by that run
 state AS MATERIALIZED (

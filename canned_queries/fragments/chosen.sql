@@ -3,6 +3,6 @@ chosen AS (
     SELECT CAST(coalesce(nullif(:run, ''), (SELECT max(run_id) FROM validation_runs)) AS INTEGER)
                AS run_id,
            CAST(coalesce(nullif(:until, ''), 9999) AS INTEGER) AS until_year,
-           1 + CAST(coalesce(:discount_rate, 0) AS REAL) / 100 AS growth,
+           1 + CAST(coalesce(:discount_rate, 0) AS REAL) AS growth,
            (SELECT element_id FROM elements WHERE element_label = :label) AS element_id
 )

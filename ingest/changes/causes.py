@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from ingest.database.kept_files import read_baselines, read_file
+from ingest.database.kept_files import read_file
 from ingest.database.read import read_input
 from ingest.planning.code_history import CodeHistory
 from ingest.planning.country_rows import country_changes
@@ -20,6 +20,7 @@ from ingest.planning.input_changes import (
     parameter_changes,
 )
 from ingest.planning.inputs import InputSet
+from ingest.text.numbers import at_most
 
 # ISO3 code, and the digests of the country's rows before and after; empty where it had none.
 CountryDataPair = tuple[str, str, str]
@@ -59,7 +60,7 @@ class CauseFinder:
 
     @cached_property
     def _code(self) -> CodeHistory:
-        return CodeHistory(self._content, self._file, read_baselines(self._connection))
+        return CodeHistory(self._content, self._file)
 
     def cause(
         self,
@@ -86,6 +87,7 @@ class CauseFinder:
         if before is None or after is None:
             return Cause((InputChange(InputKind.UNKNOWN, NOT_RECORDED, None, None),), NOT_RECORDED)
         changes = tuple(self._changes(before, after, same_document, country_data))
+        changes = changes or tuple(self._not_recorded(before, after, country_data))
         if not changes:
             none = InputChange(InputKind.NONE, NONDETERMINISTIC, None, None)
             return Cause((none,), NONDETERMINISTIC)
@@ -114,13 +116,24 @@ class CauseFinder:
         if country_data is not None:
             iso3, old_rows, new_rows = country_data
             old, new = (self._content(rows) or {} if rows else {} for rows in (old_rows, new_rows))
-            yield from country_changes(iso3, old, new, before.code_digest, {}, self._code)[0]
+            yield from country_changes(iso3, old, new, before.code_digest, {}, self._code)
         yield from self._code_changes(before.code_digest, after.code_digest)
         if before.environment != after.environment:
             kind = InputKind.ENVIRONMENT
             yield InputChange(kind, "environment", before.environment, after.environment)
         if before.query_digest != after.query_digest:
             yield InputChange(InputKind.QUERY, "analytics query", None, None)
+
+    def _not_recorded(
+        self, before: InputSet, after: InputSet, country_data: CountryDataPair | None
+    ) -> Iterator[InputChange]:
+        """The files that only the later state recorded: whether they changed is not known."""
+        files = self._code.newly_covered(before.code_digest, self._content(after.code_digest) or {})
+        if country_data is not None and not country_data[1]:
+            files += self._content(country_data[2]) or {}
+        if files:
+            name = f"files that were not recorded before: {at_most(files)}"
+            yield InputChange(InputKind.UNKNOWN, name, None, None)
 
     def _find_model_changes(self, before: str, after: str) -> tuple[InputChange, ...]:
         return tuple(document_changes(self._content(before), self._content(after)))

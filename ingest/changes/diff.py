@@ -13,7 +13,7 @@ from ingest.changes.causes import Cause, CauseFinder, CountryDataPair
 from ingest.database.states import RunRef, make_state_table
 from ingest.study.combination import Combination
 from ingest.study.settings import Settings, ToleranceSettings
-from ingest.text.numbers import count_text
+from ingest.text.numbers import count_text, years_text
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class SeriesChange(NamedTuple):
 
     kind: changed, added (not there before) or removed. changed_years: years beyond the tolerance.
     largest_year with before and after: where |after - before| is largest. relative: (after -
-    before) / |before|, None where before is 0 or missing. sums are over all years.
+    before) / |before|, None where before is 0 or missing. sums are over all years. years_added,
+    years_removed: those that only one state has of a series in both, as 2036-2050; else empty.
     """
 
     country: str
@@ -54,6 +55,8 @@ class SeriesChange(NamedTuple):
     after: float | None
     before_sum: float | None
     after_sum: float | None
+    years_added: str = ""
+    years_removed: str = ""
 
     @property
     def absolute(self) -> float | None:
@@ -61,6 +64,17 @@ class SeriesChange(NamedTuple):
         if self.before is None or self.after is None:
             return None
         return self.after - self.before
+
+    @property
+    def other_years(self) -> str:
+        """2036-2050 removed: the years that only one state has; empty where there are none."""
+        kinds = (("added", self.years_added), ("removed", self.years_removed))
+        return ", ".join(f"{years} {word}" for word, years in kinds if years)
+
+    @property
+    def has_common_change(self) -> bool:
+        """Whether it moved in a year that both states have."""
+        return self.before is not None and self.after is not None
 
     @property
     def relative(self) -> float | None:
@@ -87,6 +101,9 @@ class StateDiff:
     equal: int
     added: tuple[Combination, ...]
     removed: tuple[Combination, ...]
+    added_numbers: int = 0
+    """How many numbers the added combinations have."""
+    removed_numbers: int = 0
 
     @property
     def has_changes(self) -> bool:
@@ -129,6 +146,8 @@ def diff_states(
         for combination, inputs in pairs.items()
         if combination in moved
     }
+    added, added_numbers = _only_in(connection, "state_after", "state_before")
+    removed, removed_numbers = _only_in(connection, "state_before", "state_after")
     return StateDiff(
         before=before,
         after=after,
@@ -137,8 +156,10 @@ def diff_states(
         changed=changed,
         within=tuple(combination for combination in pairs if combination not in moved),
         equal=_count_equal(connection),
-        added=_only_in(connection, "state_after", "state_before"),
-        removed=_only_in(connection, "state_before", "state_after"),
+        added=added,
+        removed=removed,
+        added_numbers=added_numbers,
+        removed_numbers=removed_numbers,
     )
 
 
@@ -195,12 +216,19 @@ def _count_equal(connection: sqlite3.Connection) -> int:
     return int(row[0])
 
 
-def _only_in(connection: sqlite3.Connection, there: str, elsewhere: str) -> tuple[Combination, ...]:
+def _only_in(
+    connection: sqlite3.Connection, there: str, elsewhere: str
+) -> tuple[tuple[Combination, ...], int]:
+    """The combinations that only one state has, and how many numbers they have."""
     rows = connection.execute(
-        f"""SELECT country, scenario FROM {there}
-            EXCEPT SELECT country, scenario FROM {elsewhere} ORDER BY 1, 2"""
-    )
-    return tuple(Combination(*row) for row in rows)
+        f"""SELECT country, scenario, coalesce(row_count, 0)
+              FROM {there} LEFT JOIN result_sets USING (result_set_id)
+             WHERE NOT EXISTS (SELECT 1 FROM {elsewhere} AS other
+                                WHERE other.country = {there}.country
+                                  AND other.scenario = {there}.scenario)
+             ORDER BY 1, 2"""
+    ).fetchall()
+    return tuple(Combination(*row[:2]) for row in rows), sum(row[2] for row in rows)
 
 
 # The years that both states have. Series within the tolerance are left out by the caller.
@@ -220,6 +248,7 @@ SELECT p.rowid, a.element_id, count(*),
 # The years of one result set that the other one lacks.
 _LONE_ROWS = """
 SELECT a.element_id, count(*), min(a.timestamp_year), a.value, sum(a.value),
+       group_concat(a.timestamp_year),
        EXISTS (SELECT 1 FROM metric_values AS c
                 WHERE c.result_set_id = :other AND c.element_id = a.element_id)
   FROM metric_values AS a
@@ -293,19 +322,28 @@ def _read_pairs(connection: sqlite3.Connection) -> dict[int, _Pair]:
 def _add_lone_rows(
     series: dict[tuple[str, str, str], SeriesChange],
     pair: _Pair,
-    rows: Iterable[tuple[int, int, int, float, float, int]],
+    rows: Iterable[tuple[int, int, int, float, float, str, int]],
     names: Mapping[int, str],
     kind: str,
 ) -> None:
     """Count years that only one state has; a series in only one was added or removed."""
-    for element, years, year, value, total, is_in_both in rows:
+    for element, number, year, value, total, years, is_in_both in rows:
         key = (pair.country, pair.scenario, names[element])
         known = series.get(key)
-        if known is not None:
-            series[key] = known._replace(changed_years=known.changed_years + years)
-            continue
-        ends = (value, None, total, None) if kind == "removed" else (None, value, None, total)
-        series[key] = SeriesChange(*key, "changed" if is_in_both else kind, years, year, *ends)
+        if known is None:
+            ends = (value, None, total, None) if kind == "removed" else (None, value, None, total)
+            what = "changed" if is_in_both else kind
+            known = SeriesChange(*key, what, number, year, *ends)
+        else:
+            known = known._replace(changed_years=known.changed_years + number)
+        if is_in_both:
+            spans = years_text(map(int, years.split(",")))
+            known = (
+                known._replace(years_removed=spans)
+                if kind == "removed"
+                else known._replace(years_added=spans)
+            )
+        series[key] = known
 
 
 def _chosen_elements(names: Mapping[int, str], labels: Sequence[str]) -> str:

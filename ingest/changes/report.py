@@ -10,7 +10,9 @@ from ingest.changes.diff import SeriesChange, StateDiff
 from ingest.changes.summary import (
     CausePattern,
     LabelSummary,
+    change_text,
     headline,
+    horizon_texts,
     largest,
     nondeterministic_warning,
     summarise_causes,
@@ -18,11 +20,11 @@ from ingest.changes.summary import (
     summarise_patterns,
 )
 from ingest.study.combination import Combination
-from ingest.text.numbers import count_text, percent_text, quantity_text, signed_quantity_text
+from ingest.text.numbers import count_text, quantity_text, signed_quantity_text
 
 
 class SeriesCells(NamedTuple):
-    """One series as cells of a table. change: in percent, or the word added or removed."""
+    """One series as cells of a table. change: in percent; years or the series added or removed."""
 
     country: str
     scenario: str
@@ -39,14 +41,15 @@ class Report:
     """A difference summed up once. Its texts are plain: each output escapes them its own way.
 
     headline: one sentence. warning: empty unless the model is not deterministic. patterns: one
-    line each, the largest share of changes first. causes, labels: the most combinations or series
-    first.
+    line each, the largest share of changes first. horizons: years that only one state has, the
+    most series first. causes, labels: the most combinations or series first.
     """
 
     diff: StateDiff
     headline: str
     warning: str
     patterns: Sequence[str]
+    horizons: Sequence[str]
     causes: Sequence[CausePattern]
     labels: Sequence[LabelSummary]
 
@@ -58,6 +61,7 @@ class Report:
             headline(diff),
             nondeterministic_warning(diff),
             [pattern.text(study_countries) for pattern in summarise_patterns(diff)],
+            horizon_texts(diff),
             summarise_causes(diff),
             summarise_labels(diff),
         )
@@ -89,14 +93,14 @@ class Report:
 
 
 def series_cells(series: SeriesChange) -> SeriesCells:
-    """A series as every report shows it; blank or n/a where there is no year or number."""
+    """A series as every report shows it; blank where a state has no such year or number."""
     return SeriesCells(
         series.country,
         series.scenario,
         series.element_label,
         "" if series.largest_year is None else str(series.largest_year),
-        quantity_text(series.before),
-        quantity_text(series.after),
-        signed_quantity_text(series.absolute),
-        percent_text(series.relative) if series.kind == "changed" else series.kind,
+        "" if series.before is None else quantity_text(series.before),
+        "" if series.after is None else quantity_text(series.after),
+        "" if series.absolute is None else signed_quantity_text(series.absolute),
+        change_text(series),
     )

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from ingest.changes.report import Report, SeriesCells
-from ingest.changes.summary import SERIES, Direction, LabelSummary
+from ingest.changes.summary import SERIES, Direction, LabelSummary, median_text
 from ingest.database.states import RunRef
 from ingest.study.combination import Combination
-from ingest.text.numbers import count_text, percent_text
+from ingest.text.numbers import at_most, count_text, percent_text
 
 _LARGEST = 10
 _ALL_SERIES = 2_000
@@ -86,6 +86,8 @@ def _summary(report: Report) -> Iterator[str]:
     more = len(report.patterns) - _PATTERNS
     if more > 0:
         yield f'<p class="soft">… and {count_text(more, "more pattern")}</p>'
+    if report.horizons:
+        yield f"<p>Years {escape(at_most(report.horizons, _PATTERNS, '; '))}.</p>"
     if report.causes:
         yield f"<h2>Why</h2>\n{_causes_table(report)}"
     if report.labels:
@@ -114,7 +116,7 @@ def _labels_table(labels: Sequence[LabelSummary]) -> str:
             _text(label.element_label),
             f"{label.series:,}",
             label.range_text,
-            percent_text(label.median),
+            median_text(label),
             f"{label.not_available:,}" if label.not_available else "",
             bar,
         )

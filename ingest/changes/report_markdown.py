@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 from ingest.changes.report import Report
-from ingest.changes.summary import COUNTRIES, SERIES, CausePattern, LabelSummary
+from ingest.changes.summary import COUNTRIES, SERIES, CausePattern, LabelSummary, median_text
 from ingest.database.states import RunRef
 from ingest.study.combination import Combination
-from ingest.text.numbers import count_text, percent_text
+from ingest.text.numbers import at_most, count_text
 
 _CAUSES = 5
 _LABELS = 9
@@ -44,6 +44,8 @@ def markdown_report(report: Report, *, limit: int = 10, chart: str | None = None
     if report.patterns:
         lines += [f"- {escape(text)}" for text in report.patterns[:_PATTERNS]]
         lines += [*_more(len(report.patterns) - _PATTERNS, "pattern", "- "), ""]
+    if report.horizons:
+        lines += [f"- Years {escape(at_most(report.horizons, _PATTERNS, '; '))}", ""]
     if chart:
         lines += [f"![Relative change by label]({quote(chart, safe='/:?=&%.-_~')})", ""]
     if report.causes:
@@ -82,7 +84,7 @@ def _labels(labels: Sequence[LabelSummary]) -> list[str]:
             escape(label.element_label),
             f"{label.series:,}{_comings(label)}",
             label.range_text,
-            percent_text(label.median) + _without_baseline(label),
+            median_text(label) + _without_baseline(label),
         )
         for label in labels[:_LABELS]
     )
@@ -93,7 +95,11 @@ def _labels(labels: Sequence[LabelSummary]) -> list[str]:
 def _comings(label: LabelSummary) -> str:
     parts = [
         f"{number:,} {word}"
-        for number, word in ((label.added, "added"), (label.removed, "removed"))
+        for number, word in (
+            (label.added, "added"),
+            (label.removed, "removed"),
+            (label.other_years, "with other years"),
+        )
         if number
     ]
     return f" ({', '.join(parts)})" if parts else ""

@@ -6,6 +6,7 @@ Every relative change is that of a series in its largest year, the year in which
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,11 +15,18 @@ from statistics import median
 
 from ingest.changes.diff import SeriesChange, StateDiff
 from ingest.study.combination import Combination
-from ingest.text.numbers import NOT_AVAILABLE, count_text, factor_text, percent_text
+from ingest.text.numbers import (
+    NOT_AVAILABLE,
+    at_most,
+    count_text,
+    factor_text,
+    percent_text,
+)
 
 # A factor stands for all series when it is off by no more than this share of the change itself.
 _FACTOR_SPREAD = 0.02
 _NAMED = 3
+OTHER_YEARS = "other years"
 SERIES = "series|series"
 COUNTRIES = "country|countries"
 
@@ -40,7 +48,8 @@ class LabelSummary:
     the difference, 0 to 1. smallest, median, largest: relative changes with their signs; smallest
     and largest by size where all went one way (−0.4 % to −2.1 %), the lowest and the highest where
     they went both ways; None where no series has a relative change. not_available: changed series
-    without one, because before is zero or missing. largest_series: the one with the largest size.
+    without one, because before is zero. other_years: series of which only one state has some
+    years. largest_series: the one with the largest size.
     """
 
     element_label: str
@@ -54,11 +63,22 @@ class LabelSummary:
     added: int
     removed: int
     largest_series: SeriesChange | None
+    other_years: int = 0
 
     @property
     def range_text(self) -> str:
-        """−0.40 % to −2.10 %; one number where they are the same; n/a where there is none."""
+        """−0.40 % to −2.10 %; one number where they are the same; n/a where there is none.
+
+        "other years" where only the years of the series are others.
+        """
+        if self.smallest is None and self.other_years and not self.not_available:
+            return OTHER_YEARS
         return range_text(self.smallest, self.largest)
+
+
+def median_text(label: LabelSummary) -> str:
+    """The median change, n/a where there is none; empty where only years are others."""
+    return "" if label.range_text == OTHER_YEARS else percent_text(label.median)
 
 
 @dataclass(frozen=True)
@@ -78,7 +98,7 @@ class Pattern:
 
     share_of_changes: their series as a share of all series of the difference, 0 to 1. factor:
     after / before, where it is nearly the same for all series; else None. smallest, largest: the
-    range as in LabelSummary.
+    range as in LabelSummary. only_other_years: all that moved is that years came or went.
     """
 
     labels: tuple[str, ...]
@@ -89,6 +109,7 @@ class Pattern:
     factor: float | None
     smallest: float | None
     largest: float | None
+    only_other_years: bool = False
 
     def text(self, study_countries: int | None = None) -> str:
         """One line: "93 % of changes: Healthy Years Lived, all 187 countries, asthma_cr1, ×1.02".
@@ -99,6 +120,8 @@ class Pattern:
         size = (
             factor_text(self.factor)
             if self.factor is not None
+            else OTHER_YEARS
+            if self.only_other_years
             else range_text(self.smallest, self.largest)
         )
         countries = _names(self.countries, COUNTRIES)
@@ -195,14 +218,34 @@ def headline(diff: StateDiff) -> str:
     top = next(iter(largest(diff, 1)), None)
     most = f"; largest {describe_series(top)}" if top else ""
     changed = f"{len(diff.changed):,} of {count_text(total, 'combination')}"
-    return f"{changed} changed {between}: {scope}{most}" + (f"; {gone}." if gone else ".")
+    years = at_most(horizon_texts(diff), 1)
+    also = "".join(f"; {text}" for text in (f"years {years}" if years else "", gone) if text)
+    return f"{changed} changed {between}: {scope}{most}{also}."
 
 
 def describe_series(series: SeriesChange) -> str:
     """Label, country / scenario, relative change in year."""
     year = f" in {series.largest_year}" if series.largest_year is not None else ""
     place = f"{series.element_label}, {series.country} / {series.scenario}"
-    return f"{place}, {percent_text(series.relative)}{year}"
+    size = f"{percent_text(series.relative)}{year}"
+    return f"{place}, {size if series.has_common_change else change_text(series)}"
+
+
+def change_text(series: SeriesChange) -> str:
+    """+1.34 %; 2036-2050 removed; both; or added or removed for a whole series."""
+    if series.kind != "changed":
+        return series.kind
+    size = percent_text(series.relative) if series.has_common_change else ""
+    return "; ".join(filter(None, [size, series.other_years])) or NOT_AVAILABLE
+
+
+def horizon_texts(diff: StateDiff) -> list[str]:
+    """The years that only one state has, the most series first: 2036-2050 removed in 24 series."""
+    moved = [series for series in diff.series if series.other_years]
+    return [
+        f"{years} in {count_text(number, SERIES)}"
+        for years, number in Counter(series.other_years for series in moved).most_common()
+    ]
 
 
 def nondeterministic_warning(diff: StateDiff) -> str:
@@ -219,7 +262,11 @@ def nondeterministic_warning(diff: StateDiff) -> str:
 def _came_and_went(diff: StateDiff) -> str:
     parts = [
         f"{count_text(len(combinations), 'combination')} {word}"
-        for combinations, word in ((diff.added, "added"), (diff.removed, "removed"))
+        + (f" ({count_text(numbers, what)})" if numbers else "")
+        for combinations, word, numbers, what in (
+            (diff.added, "added", diff.added_numbers, "number is new|numbers are new"),
+            (diff.removed, "removed", diff.removed_numbers, "number|numbers"),
+        )
         if combinations
     ]
     return ", ".join(parts)
@@ -236,10 +283,11 @@ def _summarise(label: str, group: Sequence[SeriesChange], all_series: int) -> La
         smallest=spread.smallest,
         median=median(spread.values) if spread.values else None,
         largest=spread.largest,
-        not_available=len(changed) - len(spread.values),
+        not_available=sum(s.has_common_change and s.relative is None for s in changed),
         added=sum(series.kind == "added" for series in group),
         removed=sum(series.kind == "removed" for series in group),
         largest_series=min(changed, key=_size_order, default=None),
+        other_years=sum(bool(series.other_years) for series in changed),
     )
 
 
@@ -285,6 +333,7 @@ def _pattern(group: Sequence[SeriesChange], all_series: int) -> Pattern:
         factor=_common_factor(group),
         smallest=spread.smallest,
         largest=spread.largest,
+        only_other_years=all(s.other_years and not s.has_common_change for s in group),
     )
 
 

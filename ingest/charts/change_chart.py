@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingest.changes.diff import StateDiff
-from ingest.changes.summary import Direction, headline, summarise_labels
+from ingest.changes.summary import Direction, headline, horizon_texts, summarise_labels
 from ingest.charts.style import (
     DOWN,
     LINE,
@@ -48,7 +48,10 @@ def change_chart(diff: StateDiff) -> Spec:
     if not values:
         return message_chart(title, headline(diff))
     cut = f"; the {_LABELS} largest of {len(labels)} labels" if len(labels) > _LABELS else ""
-    subtitle = f"Relative change of each series; bar: range, tick: median{cut}"
+    commits = f"commit {diff.before.git_commit[:7]} to {diff.after.git_commit[:7]}"
+    bars = f"Relative change of each series; bar: range, tick: median{cut}"
+    years = [f"years {text}" for text in horizon_texts(diff)[:1]]
+    subtitle = " · ".join([bars, diff.rule, *years, commits])
     size = {"width": WIDTH, "height": {"step": STEP}}
     return styled(title, subtitle, {**size, "data": {"values": values}, "layer": _layers()})
 

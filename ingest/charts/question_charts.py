@@ -59,7 +59,7 @@ def question_chart(
     shapes: Spec | None = None,
 ) -> Spec:
     """A chart of a question as it was asked, the same in a terminal, on a page and as a picture."""
-    subtitle = chart_subtitle(asked, chart, rows)
+    subtitle = chart_subtitle(asked, chart, columns, rows)
     names, colours = asked.series_names, _series_colours(asked)
     return draw_chart(asked.query.title, chart, columns, rows, subtitle, names, colours, shapes)
 
@@ -86,11 +86,6 @@ def standalone_chart(
 
 
 def source_text(asked: AskedQuestion) -> str:
-    """Run 7, commit 4f2c9e1 and files not committed, 24 Nov 2026, 09:14."""
+    """Run 7, commit 4f2c9e1 and files that were not committed, 24 Nov 2026, 09:14."""
     run = asked.run
-    if run is None:
-        return ""
-    commit = "no commit" if run.git_commit == "unknown" else f"commit {run.git_commit[:7]}"
-    dirty = " and files that were not committed" if run.dirty else ""
-    still = " (going on)" if run.status == "running" else ""
-    return f"run {run.run_id}{still}, {commit}{dirty}, {moment_text(run.timestamp)}"
+    return "" if run is None else f"{run.words}, {moment_text(run.timestamp)}"

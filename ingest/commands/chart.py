@@ -16,6 +16,7 @@ from ingest.commands.common.output import write_file
 from ingest.errors import ConfigError
 from ingest.questions.asked import describe_question, resolve_values
 from ingest.questions.catalogue import load_canned_queries, run_canned_query
+from ingest.questions.discount import Bare
 from ingest.questions.files import CannedQuery
 from ingest.text.numbers import count_text
 from ingest.text.suggest import did_you_mean
@@ -104,7 +105,7 @@ def _draw(choice: StudyChoice, query: CannedQuery, values: Mapping[str, str]) ->
     if query.chart is None:
         raise ConfigError(f"canned query {query.name} has no chart")
     with choice.reading() as connection:
-        resolved = resolve_values(connection, query, values)
+        resolved = resolve_values(connection, query, values, bare=Bare.FRACTION)
         asked = describe_question(connection, query, resolved)
         columns, rows = run_canned_query(connection, query, resolved)
     return standalone_chart(asked, query.chart, columns, rows), len(rows)

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from ingest.commands.common.consistency import (
+    only_consistent,
+    refuse_inconsistent,
+    show_consistency,
+)
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import csv_option, json_option, run_option
+from ingest.commands.common.options import (
+    consistent_option,
+    csv_option,
+    json_option,
+    require_consistent_option,
+    run_option,
+)
 from ingest.commands.common.output import print_csv, print_json, table
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
+from ingest.questions.caption import RunFacts, read_run_facts
 from ingest.questions.catalogue import load_canned_queries
 from ingest.questions.compare import (
+    REFERENCE_COLUMNS,
     CompareRequest,
     Comparison,
     compare_scenarios,
@@ -26,6 +38,7 @@ from ingest.questions.compare import (
     reference_label,
     sort_rows,
 )
+from ingest.questions.discount import Bare, parse_rate, percent_of
 from ingest.text.numbers import at_most
 
 _YEARS = range(1900, 2301)
@@ -53,12 +66,14 @@ _YEARS = range(1900, 2301)
     "countries; several are nested",
 )
 @click.option("--until", "until_year", type=int, metavar="YEAR", help="Sum up to this year")
-@click.option("--discount", metavar="RATE", help="Discount at a rate a year, such as 3%")
+@click.option("--discount", metavar="RATE", help="Discount at a rate a year: 3% or 0.03")
 @click.option(
     "--base-year", type=int, metavar="YEAR", help="Discount to this year; default: the first"
 )
 @click.option("--reference", metavar="NAME", help="Show the figures of a loaded reference too")
 @run_option
+@consistent_option
+@require_consistent_option
 @click.option(
     "--sort",
     metavar="COLUMN",
@@ -80,6 +95,8 @@ def compare(
     base_year: int | None,
     reference: str | None,
     run_name: str | None,
+    consistent: bool,
+    require_consistent: bool,
     sort: str | None,
     limit: int | None,
     as_csv: bool,
@@ -111,17 +128,20 @@ def compare(
             by=_names(by) or ("country",),
             countries=_countries(connection, countries, where),
             until_year=_year("--until", until_year),
-            discount_rate=parse_rate(discount),
+            discount_rate=parse_rate(discount or "0", "--discount", Bare.FRACTION),
             base_year=_base_year(base_year, discount),
             reference=reference,
+            consistent=consistent or only_consistent(choice),
         )
         comparison = compare_scenarios(connection, load_canned_queries(), request)
+        run = read_run_facts(connection, request.run_id)
     if sort is not None:
         comparison = sort_rows(comparison, sort)
-    if comparison.left_out:
-        message = "(left out, because they have only one of the two scenarios: "
-        click.echo(f"{message}{at_most(comparison.left_out, 5)})", err=True)
-    _print(comparison, limit, as_csv, as_json)
+    _tell(comparison)
+    show_consistency(comparison.consistency, comparison.request.consistent)
+    assert run is not None, "it was found by its name"
+    _print(comparison, run, limit, as_csv, as_json)
+    refuse_inconsistent(comparison.consistency, require_consistent)
 
 
 def _countries(
@@ -136,21 +156,6 @@ def _countries(
     if not both:
         raise ConfigError("no country of --country meets --where")
     return both
-
-
-def parse_rate(text: str | None) -> float:
-    """Percent a year in '3%', '3 %' or '3'; 0 for None. Raises ConfigError."""
-    if text is None:
-        return 0.0
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%?)\s*", text)
-    if found is None or float(found[1]) >= 100:
-        raise ConfigError(f"--discount {text}: write a rate a year from 0% to below 100%, as 3%")
-    rate = float(found[1])
-    if 0 < rate < 1 and not found[2]:
-        raise ConfigError(
-            f"--discount {text} could be {rate * 100:g}% or {rate:g}%: write the percent sign"
-        )
-    return rate
 
 
 def _names(given: Sequence[str]) -> tuple[str, ...]:
@@ -173,52 +178,80 @@ def _base_year(year: int | None, discount: str | None) -> int | None:
 # --- printing ------------------------------------------------------------------------------------
 
 
-def _print(comparison: Comparison, limit: int | None, as_csv: bool, as_json: bool) -> None:
+def _print(
+    comparison: Comparison, run: RunFacts, limit: int | None, as_csv: bool, as_json: bool
+) -> None:
     rows = comparison.rows[:limit]
     if as_json:
-        print_json(_as_json(comparison, rows))
+        print_json(_as_json(comparison, run, rows))
     elif as_csv:
         print_csv(comparison.columns, rows)
     else:
-        click.echo(_title(comparison.request))
+        click.echo(_title(comparison, run))
         click.echo(_table(comparison, rows))
     if len(rows) < len(comparison.rows):
         message = f"(the first {len(rows):,} of {len(comparison.rows):,} rows"
         click.echo(f"{message}; totals are over all)", err=True)
 
 
-def _as_json(comparison: Comparison, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    request, columns = comparison.request, comparison.columns
+def _tell(comparison: Comparison) -> None:
+    """What a reader of the numbers has to know, on stderr."""
+    lacking = comparison.lacking
+    left_out = [country for country in comparison.left_out if country not in lacking]
+    if left_out:
+        message = "(left out, because they have only one of the two scenarios: "
+        click.echo(f"{message}{at_most(left_out, 5)})", err=True)
+    if lacking:
+        message = f"(not in the total, because only {comparison.request.reference} has figures: "
+        click.echo(f"{message}{at_most(lacking, 5)})", err=True)
+    for note in comparison.horizon.notes:
+        click.echo(f"(years: {note})", err=True)
+
+
+def _as_json(
+    comparison: Comparison, run: RunFacts, rows: Sequence[Sequence[Any]]
+) -> dict[str, Any]:
+    request, columns, horizon = comparison.request, comparison.columns, comparison.horizon
     total = dict(zip(columns, comparison.total or (), strict=False))
     return {
         "baseline": request.baseline,
         "scenario": request.scenario,
         "element_label": request.label,
         "run_id": request.run_id,
+        "git_commit": run.git_commit,
         "by": list(request.by),
         "countries": list(request.countries),
         "until_year": request.until_year,
-        "discount_rate_percent": request.discount_rate,
-        "base_year": request.base_year,
+        "first_year": horizon.years.first if horizon.years else None,
+        "last_year": horizon.years.last if horizon.years else None,
+        "horizon_notes": list(horizon.notes),
+        "discount_rate_percent": percent_of(request.discount_rate),
+        "base_year": horizon.base_year if request.discount_rate else None,
         "reference": request.reference,
         "left_out": list(comparison.left_out),
+        **comparison.consistency.as_json(),
+        "no_results": list(comparison.lacking),
         "rows": [dict(zip(columns, row, strict=True)) for row in rows],
-        "total": {name: value for name, value in total.items() if is_number(name)},
+        "total": {name: value for name, value in total.items() if is_number(name)}
+        | _counted(comparison),
     }
 
 
-def _title(request: CompareRequest) -> str:
-    parts = [f"{request.label}: {request.scenario} against {request.baseline}"]
+def _counted(comparison: Comparison) -> dict[str, int]:
+    """How many of a reference's countries the total is over."""
+    if comparison.request.reference is None:
+        return {}
+    countries = len(comparison.rows)
+    lacking = len(comparison.lacking)
+    return {"countries": countries - lacking, "reference_countries": countries}
+
+
+def _title(comparison: Comparison, run: RunFacts) -> str:
+    request = comparison.request
+    head = f"{request.label}: {request.scenario} against {request.baseline}"
     if request.reference is not None:
-        parts[0] += f", beside {request.reference}"
-    if request.countries:
-        parts.append(at_most(request.countries, 6))
-    if request.until_year is not None:
-        parts.append(f"until {request.until_year}")
-    if request.discount_rate:
-        base = f"to {request.base_year}" if request.base_year is not None else "to the first year"
-        parts.append(f"discounted at {request.discount_rate:g} % {base}")
-    return " · ".join([*parts, f"as of run {request.run_id}"]) + "\n"
+        head += f", beside {request.reference}"
+    return " · ".join([head, *comparison.conditions.parts, f"as of {run.words}"]) + "\n"
 
 
 def _headers(comparison: Comparison) -> list[str]:
@@ -261,4 +294,5 @@ def _column(name: str, values: Sequence[Any]) -> list[str]:
     if name == "countries":
         return ["" if value is None else f"{value:,}" for value in values]
     places = _RATIO_PLACES if name == "ratio" else decimals(values, 3 if name == "percent" else 6)
-    return ["n/a" if value is None else f"{value:z,.{places}f}" for value in values]
+    missing = "" if name in REFERENCE_COLUMNS else "n/a"
+    return [missing if value is None else f"{value:z,.{places}f}" for value in values]

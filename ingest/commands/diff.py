@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from ingest.changes.diff import Tolerances, diff_states
 from ingest.changes.report import Report
 from ingest.changes.report_html import html_report
 from ingest.changes.report_markdown import markdown_report
-from ingest.changes.summary import COUNTRIES, SERIES
+from ingest.changes.summary import COUNTRIES, OTHER_YEARS, SERIES, LabelSummary
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
     all_option,
@@ -38,7 +39,8 @@ CHANGES_FOUND = 3
 _SHOWN = 10
 _COLUMNS = (
     "country", "scenario", "element_label", "kind", "changed_years", "largest_year",
-    "before", "after", "absolute", "relative", "before_sum", "after_sum",
+    "before", "after", "absolute", "relative", "before_sum", "after_sum", "years_added",
+    "years_removed",
 )  # fmt: skip
 
 
@@ -203,6 +205,8 @@ def _show(report: Report, show_all: bool) -> None:
     for word, combinations in (("added", found.added), ("removed", found.removed)):
         if combinations:
             click.echo(f"  {word}: {at_most(combinations, 5)}")
+    if report.horizons:
+        click.echo(f"  years: {at_most(report.horizons, 5, '; ')}")
     if not found.changed:
         click.echo(report.headline)
         return
@@ -227,16 +231,16 @@ def _run_words(run: RunRef) -> str:
 
 
 def _labels_table(report: Report) -> str:
-    rows = [
-        (
-            label.element_label,
-            f"{label.series:,}",
-            *map(percent_text, (label.smallest, label.median, label.largest)),
-        )
-        for label in report.labels
-    ]
+    rows = [(label.element_label, f"{label.series:,}", *_sizes(label)) for label in report.labels]
     headers = ("label", "series", "from", "median", "to")
     return table(rows, headers, right=headers[1:])
+
+
+def _sizes(label: LabelSummary) -> Sequence[str]:
+    """The smallest, the median and the largest relative change."""
+    if label.range_text == OTHER_YEARS:
+        return (OTHER_YEARS, "", "")
+    return [percent_text(size) for size in (label.smallest, label.median, label.largest)]
 
 
 def _show_series(report: Report, show_all: bool) -> None:

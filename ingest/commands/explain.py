@@ -154,7 +154,8 @@ def _entry(job: dict[str, Any], before: dict[str, Any] | None, finder: CauseFind
             rows = (before["country_data_digest"], job["country_data_digest"])
             data = (job["country"], *rows) if rows[0] != rows[1] else None
             sets = before["input_set_id"], job["input_set_id"]
-            cause = finder.cause(*sets, documents, data).text
+            found = finder.cause(*sets, documents, data)
+            cause = None if same and found.is_nondeterministic else found.text
     kept = {name: job[name] for name in job.keys() - _NOT_SHOWN}
     return HistoryEntry(**kept, cause=cause, same_results=same)
 

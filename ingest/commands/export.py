@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from ingest.commands.common.consistency import (
+    only_consistent,
+    refuse_inconsistent,
+    show_consistency,
+)
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
     all_option,
+    consistent_option,
     countries_option,
     json_option,
     labels_option,
+    require_consistent_option,
     run_option,
     scenarios_option,
 )
 from ingest.commands.export_check import run_check
-from ingest.database.choice import Chosen, NameChoice, choose_results
+from ingest.database.choice import Chosen, NameChoice, StatePart, choose_results
+from ingest.database.consistency import read_consistency
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.exchange.export import FORMATS, format_of
@@ -45,6 +54,9 @@ _FORMATS_HELP = "\b\nFormats:\n" + "\n".join(
 @scenarios_option
 @labels_option
 @click.option("--only-run", is_flag=True, help="Only what RUN itself executed, not the state")
+@click.option("--all-history", is_flag=True, help="With what is no longer in the study")
+@consistent_option
+@require_consistent_option
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists")
 @click.option("--check", is_flag=True, help="Compare CSV files, named in place of RUN, with --run")
 @run_option
@@ -59,6 +71,9 @@ def export(
     scenarios: tuple[str, ...],
     labels: tuple[str, ...],
     only_run: bool,
+    all_history: bool,
+    consistent: bool,
+    require_consistent: bool,
     force: bool,
     check: bool,
     run_name: str | None,
@@ -81,9 +96,11 @@ def export(
     """
     wanted = NameChoice(countries, scenarios, labels)
     if check:
-        if format_ or output != _STDOUT or only_run or force:
+        others = (format_, only_run, all_history, consistent, require_consistent, force)
+        if any(others) or output != _STDOUT:
             raise ConfigError(
-                "--check writes no file: leave out --format, --output, --only-run, --force"
+                "--check writes no file: leave out --format, --output, --force and what chooses a "
+                "part of the state"
             )
         run_check(choice, names, run_name or "latest", wanted, show_all, as_json)
         return
@@ -92,18 +109,23 @@ def export(
     form = FORMATS[format_] if format_ else format_of(path)
     if path is None and form.needs_file:
         raise ConfigError(f"--format {form.name} needs a file: -o FILE")
-    if form.is_whole_run and (countries or scenarios or labels or only_run):
+    part = StatePart(only_run, all_history, consistent)
+    if form.is_whole_run and (countries or scenarios or labels or part != StatePart()):
         raise ConfigError(
-            f"a {form.name} holds a whole run: leave out --countries, --scenarios, --labels, "
-            "--only-run"
+            f"a {form.name} holds a whole run: leave out --countries, --scenarios, --labels and "
+            "what chooses a part of the state"
         )
+    part = replace(part, consistent=consistent or only_consistent(choice))
     with choice.reading() as connection:
         connection.execute("BEGIN")  # so that everything written is of one moment
         chosen_run = resolve_run(connection, run)
         if form.is_whole_run:
             results = Chosen(chosen_run, ())
         else:
-            results = choose_results(connection, chosen_run, wanted, only_run=only_run)
+            results = choose_results(connection, chosen_run, wanted, part)
+        found = read_consistency(connection, chosen_run.run_id, *results.names)
+        show_consistency(found, part.consistent)
+        refuse_inconsistent(found, require_consistent)
         written = form.write(connection, results, path, force=force)
     if path is not None:
         click.echo(f"Run {chosen_run.run_id} in {path}: {written}", err=True)

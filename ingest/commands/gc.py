@@ -25,6 +25,9 @@ _DAYS = {"d": 1, "w": 7, "y": 365}
 @study_options
 @click.option("--older-than", metavar="AGE", help="Runs started longer ago: 90d, 12w, 1y")
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="All but the newest N runs")
+@click.option(
+    "--retired", is_flag=True, help="Every job of what is no longer in the study, in all runs"
+)
 @click.option("--dry-run", is_flag=True, help="Only show what would be removed (the default)")
 @click.option("--yes", "-y", is_flag=True, help="Remove it")
 @json_option
@@ -32,6 +35,7 @@ def gc(
     choice: StudyChoice,
     older_than: str | None,
     keep: int | None,
+    retired: bool,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -41,6 +45,7 @@ def gc(
     Always kept: the newest success of every combination, the whole state as of a run that stays,
     tagged runs, the newest run, and runs in progress. With both --older-than and --keep, a run is
     removed if both choose it; with neither, only numbers and inputs that no run refers to.
+    With --retired, what is no longer in the study goes too, if no tagged run may show it.
 
     \b
     Examples:
@@ -50,7 +55,7 @@ def gc(
     if dry_run and yes:
         raise ConfigError("--dry-run shows and --yes removes; give one of them")
     path = choice.database_path()
-    rule = CleanupRule(keep, _moment(older_than) if older_than else None)
+    rule = CleanupRule(keep, _moment(older_than) if older_than else None, retired)
     size_before = _size(path)
     if yes:
         removed = _remove(choice, rule)
@@ -74,6 +79,7 @@ def gc(
     options = choice.as_options()
     options += f" --older-than {older_than}" if older_than else ""
     options += f" --keep {keep}" if keep else ""
+    options += " --retired" if retired else ""
     click.echo(f"Nothing was removed. Do it with: ingest gc{options} --yes")
 
 

@@ -26,11 +26,16 @@ WORK_FOUND = 3
 selection_options = gathered(
     "selection",
     Selection,
-    ("countries", "scenarios", "force", "only_failed"),
+    ("countries", "scenarios", "force", "only_failed", "reuse"),
     countries_option,
     scenarios_option,
     click.option("--force", is_flag=True, help="Run them whether anything changed or not"),
     click.option("--only-failed", is_flag=True, help="Only those whose newest job did not succeed"),
+    click.option(
+        "--reuse/--no-reuse",
+        default=True,
+        help="Take results that were computed before for the same inputs (default), or run again",
+    ),
     setting_option(
         "--rerun-triggers",
         "run.rerun_triggers",
@@ -65,7 +70,7 @@ def plan(
     context = choice.context()
     planner = RunPlanner(context.study, context.database, context.git, selection)
     made = show_dry_run(planner, context, as_json)
-    if detailed_exitcode and made.to_run:
+    if detailed_exitcode and (made.to_run or made.restored):
         raise SystemExit(WORK_FOUND)
 
 
@@ -73,24 +78,40 @@ def show_dry_run(planner: RunPlanner, context: StudyContext, as_json: bool) -> P
     """The plan, after printing it; closes the database."""
     with closing(context.database):
         plan = planner.plan()
+        changes = planner.study_changes()
     show_findings([*context.findings, *planner.findings])
     if as_json:
-        print_json(_as_json(plan, context))
+        print_json(_as_json(plan, changes, context))
     else:
-        _show(plan, context)
+        _show(plan, changes, context)
     return plan
 
 
-def _show(plan: Plan, context: StudyContext) -> None:
-    if not plan.to_run:
+def _show(plan: Plan, changes: list[str], context: StudyContext) -> None:
+    if not (plan.to_run or plan.restored):
         click.echo(nothing_to_do(plan, context))
+        _show_changes(changes)
         return
     combinations = count_text(plan.total, "combination")
     click.echo(f"{len(plan.to_run):,} of {combinations} to run ({code_line(context.git)})")
-    for reason, group in plan.by_reason().items():
-        click.echo(f"{len(group):>7,}  {reason.text}: {sample(group)}")
+    for words, group in plan_groups(plan):
+        click.echo(f"{len(group):>7,}  {words}: {sample(group)}")
     if plan.up_to_date:
         click.echo(f"{len(plan.up_to_date):>7,}  up to date")
+    _show_changes(changes)
+
+
+def _show_changes(changes: list[str]) -> None:
+    for line in changes:
+        click.echo(f"Study: {line}")
+
+
+def plan_groups(plan: Plan) -> list[tuple[str, list[Combination]]]:
+    """What runs and why, and what is restored from where: words and combinations of each group."""
+    return [
+        *((reason.text, group) for reason, group in plan.by_reason().items()),
+        *((f"restored from run {run}", group) for run, group in plan.restored_by_run().items()),
+    ]
 
 
 def sample(group: list[Combination]) -> str:
@@ -109,7 +130,7 @@ def nothing_to_do(plan: Plan, context: StudyContext) -> str:
     return f"Nothing to do: {total} {verb} up to date (commit {context.git.short_commit})."
 
 
-def _as_json(plan: Plan, context: StudyContext) -> dict[str, object]:
+def _as_json(plan: Plan, changes: list[str], context: StudyContext) -> dict[str, object]:
     return {
         "study": context.settings.name,
         "git_commit": context.git.commit,
@@ -117,6 +138,10 @@ def _as_json(plan: Plan, context: StudyContext) -> dict[str, object]:
         "total": plan.total,
         "to_run": len(plan.to_run),
         "up_to_date": len(plan.up_to_date),
+        "restored": [
+            {"run_id": run, "count": len(group)} for run, group in plan.restored_by_run().items()
+        ],
+        "study_changes": changes,
         "reasons": [
             {"kind": reason.kind.value, "reason": reason.text, "count": len(group)}
             for reason, group in plan.by_reason().items()

@@ -13,13 +13,14 @@ from ingest.commands.common.options import executor_option, json_option, quiet_o
 from ingest.commands.common.output import code_line, show_findings
 from ingest.commands.common.progress import progress_display
 from ingest.commands.common.stopping import STOPPING, stopping
-from ingest.commands.plan import sample, selection_options, show_dry_run
+from ingest.commands.plan import plan_groups, sample, selection_options, show_dry_run
 from ingest.commands.run_report import show_nothing, show_report
 from ingest.errors import ConfigError
 from ingest.planning.plan import Plan
 from ingest.running.backend import Backend, choose_backend
 from ingest.running.planner import Selection
 from ingest.running.runner import ValidationRunner
+from ingest.running.session import RunReport
 from ingest.text.numbers import count_text
 
 
@@ -80,8 +81,8 @@ def run(
         plan = runner.plan()
         show_findings([*context.findings, *runner.findings])
         if not quiet:
-            _show_head(context, plan)
-        report = None
+            _show_head(context, plan, runner.study_changes())
+        report: RunReport | None
         if plan.to_run:
             with (
                 stopping(runner.request_stop, _stop_message(backend, cancel_on_interrupt)),
@@ -91,7 +92,7 @@ def run(
                     plan, backend, show_progress, cancel_on_interrupt=cancel_on_interrupt
                 )
         else:
-            runner.tidy(plan)
+            report = runner.record(plan)
     if report is None:
         show_nothing(plan, context, as_json, quiet)
     else:
@@ -134,18 +135,22 @@ def _show_migration(context: StudyContext) -> None:
         click.echo(f"The database's schema was brought up to date; before it: {copy}", err=True)
 
 
-def _show_head(context: StudyContext, plan: Plan) -> None:
-    """Print study, code and plan, one line each."""
+def _show_head(context: StudyContext, plan: Plan, changes: list[str]) -> None:
+    """Print study, what changed of it, code and plan, one line each."""
     study, settings = context.study, context.settings
     size = f"{len(study.countries):,} countries x {count_text(len(study.scenarios), 'scenario')}"
     total = len(study.countries) * len(study.scenarios)
     click.echo(f"Study  {settings.name} · {size} = {total:,} · {settings.run.executor}", err=True)
+    for line in changes:
+        click.echo(f"       {line}", err=True)
     click.echo(f"Code   {code_line(context.git)}", err=True)
-    if not plan.to_run:
+    if not (plan.to_run or plan.restored):
         return
-    for number, (reason, group) in enumerate(plan.by_reason().items()):
+    reasons = len(plan.by_reason())
+    for number, (words, group) in enumerate(plan_groups(plan)):
         head = "Plan  " if number == 0 else "      "
-        click.echo(f"{head} {len(group):,} to run: {reason.text} · {sample(group)}", err=True)
+        what = words if number >= reasons else f"to run: {words}"
+        click.echo(f"{head} {len(group):,} {what} · {sample(group)}", err=True)
     if plan.up_to_date:
         click.echo(f"       {len(plan.up_to_date):,} up to date", err=True)
 

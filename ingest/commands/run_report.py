@@ -69,10 +69,15 @@ def show_report(
 
 
 def _show_summary(report: RunReport, causes: list[dict[str, Any]], where: str) -> None:
+    if report.total_jobs == 0:
+        click.echo(f"Run {report.run_id} keeps what the study consists of now: no job had to run")
+        return
     seen = f"{report.known_result_sets:,} seen before"
+    restored = f"{report.restored_jobs:,} restored, " if report.restored_jobs else ""
     click.echo(
         f"Run {report.run_id} {_ending(report)} in {duration_text(report.elapsed_s)}: "
-        f"{report.successful_jobs:,} succeeded, {report.failed_jobs:,} failed, "
+        f"{restored}{report.successful_jobs - report.restored_jobs:,} succeeded, "
+        f"{report.failed_jobs:,} failed, "
         f"{count_text(report.values, 'value')} "
         f"({count_text(report.new_result_sets, 'new result set')}, {seen})"
     )

@@ -20,11 +20,13 @@ from ingest.errors import DatabaseError
 class CleanupRule:
     """Which runs may go: those beyond the newest `keep` and begun before `before` (UTC, ISO 8601).
 
-    Both where both are given; no run where neither is.
+    Both where both are given; no run where neither is. retired: also every job of a country or
+    scenario that is no longer in the study, but for those that a tagged run may show.
     """
 
     keep: int | None = None
     before: str | None = None
+    retired: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,12 @@ _CHOICES = {
                       (SELECT min(n.run_id) FROM job_results AS n
                         WHERE n.country = j.country AND n.scenario = j.scenario
                           AND n.run_id > j.run_id AND n.job_status = 'success'),
-                      r.run_id + 1)))""",
+                      r.run_id + 1)))
+         UNION
+        SELECT run_id, country, scenario FROM job_results
+         WHERE :retired AND run_id > (SELECT coalesce(max(run_id), 0) FROM run_tags)
+           AND (country NOT IN present_countries OR scenario NOT IN present_scenarios)
+           AND run_id NOT IN (SELECT run_id FROM validation_runs WHERE status = 'running')""",
     "gc_kept_jobs": """
         SELECT run_id, country, scenario, result_set_id, input_set_id, country_data_digest
           FROM job_results AS j
@@ -152,30 +159,26 @@ _CHOICES = {
              WHERE s.result_set_id NOT IN (SELECT result_set_id FROM gc_result_sets))""",
     "gc_input_sets": """
         SELECT input_set_id FROM input_sets WHERE input_set_id NOT IN
-            (SELECT input_set_id FROM gc_kept_jobs WHERE input_set_id IS NOT NULL)""",
-    # code versions of jobs that stay, and what these were taken for, one after the other
-    "gc_kept_code": """
-        WITH RECURSIVE code(digest) AS (
-            SELECT code_digest FROM input_sets
-             WHERE input_set_id NOT IN (SELECT input_set_id FROM gc_input_sets)
-             UNION SELECT b.digest FROM code_baselines AS b
-                     JOIN code ON b.code_digest = code.digest WHERE b.file = '')
-        SELECT digest FROM code""",
+            (SELECT input_set_id FROM gc_kept_jobs WHERE input_set_id IS NOT NULL
+              UNION SELECT input_set_id FROM run_inputs
+                     WHERE run_id NOT IN (SELECT run_id FROM gc_empty_runs))""",
     "gc_inputs": """
         WITH kept AS (SELECT * FROM input_sets
                        WHERE input_set_id NOT IN (SELECT input_set_id FROM gc_input_sets))
         SELECT digest, length(content) AS size FROM inputs WHERE digest NOT IN (
             SELECT model_digest FROM kept UNION SELECT scenario_digest FROM kept
-             UNION SELECT digest FROM gc_kept_code UNION SELECT query_digest FROM kept
+             UNION SELECT code_digest FROM kept UNION SELECT query_digest FROM kept
              UNION SELECT country_data_digest FROM gc_kept_jobs
-                    WHERE country_data_digest IS NOT NULL)""",
+                    WHERE country_data_digest IS NOT NULL
+             UNION SELECT value FROM validation_runs AS run,
+                   json_each(json_array(countries_digest, scenarios_digest, labels_digest))
+                    WHERE value IS NOT NULL
+                      AND run.run_id NOT IN (SELECT run_id FROM gc_empty_runs))""",
     "gc_files": """
         SELECT digest, coalesce(length(content), 0) AS size FROM file_contents
          WHERE digest NOT IN (
-            SELECT part.value FROM gc_kept_code
-              JOIN inputs USING (digest), json_each(inputs.content) AS part
-             UNION SELECT digest FROM code_baselines
-                    WHERE code_digest IN (SELECT digest FROM gc_kept_code))""",
+            SELECT part.value FROM inputs, json_each(inputs.content) AS part
+             WHERE inputs.kind = 'code' AND inputs.digest NOT IN (SELECT digest FROM gc_inputs))""",
 }
 
 _OF_GONE_JOBS = """
@@ -188,15 +191,17 @@ _DELETIONS = (
     f"DELETE FROM quality_findings WHERE {_OF_GONE_JOBS}",
     """DELETE FROM job_results
         WHERE (run_id, country, scenario) IN (SELECT run_id, country, scenario FROM gc_jobs)""",
+    "DELETE FROM run_inputs WHERE run_id IN (SELECT run_id FROM gc_empty_runs)",
     "DELETE FROM validation_runs WHERE run_id IN (SELECT run_id FROM gc_empty_runs)",
     """DELETE FROM metric_values
         WHERE result_set_id IN (SELECT result_set_id FROM gc_result_sets)""",
     "DELETE FROM result_sets WHERE result_set_id IN (SELECT result_set_id FROM gc_result_sets)",
     "DELETE FROM elements WHERE element_id IN (SELECT element_id FROM gc_elements)",
     "DELETE FROM input_sets WHERE input_set_id IN (SELECT input_set_id FROM gc_input_sets)",
+    """DELETE FROM model_versions
+        WHERE model_version_id NOT IN (SELECT model_version_id FROM input_sets)""",
     "DELETE FROM inputs WHERE digest IN (SELECT digest FROM gc_inputs)",
     "DELETE FROM file_contents WHERE digest IN (SELECT digest FROM gc_files)",
-    "DELETE FROM code_baselines WHERE code_digest NOT IN (SELECT digest FROM gc_kept_code)",
 )
 
 _COUNTS = {

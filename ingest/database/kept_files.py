@@ -1,4 +1,4 @@
-"""Contents of code and data files by digest, and baselines of code versions, kept and read."""
+"""Contents of code and data files by digest, kept and read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 
 from ingest.database.connection import Database
 from ingest.database.rows import insert_rows
-from ingest.planning.code_history import Baselines
 
 # A file's content by its digest, or why it is not kept; None where there is no such file now.
 ReadFile = Callable[[str], bytes | str | None]
@@ -42,20 +41,3 @@ def read_file(connection: sqlite3.Connection, digest: str) -> bytes | str | None
     if row is None:
         return None
     return str(row[1]) if row[0] is None else zlib.decompress(row[0])
-
-
-def keep_baselines(db: Database, baselines: Baselines) -> None:
-    """Keep what code versions are taken for; what was kept before stays."""
-    if baselines:
-        rows = ((code, file, digest) for (code, file), digest in baselines.items())
-        columns = ("code_digest", "file", "digest")
-        with db.atomic():
-            insert_rows(db.conn, "code_baselines", columns, rows, "ON CONFLICT DO NOTHING")
-
-
-def read_baselines(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
-    """All baselines, see ingest.planning.code_history."""
-    rows: Iterable[tuple[str, str, str]] = connection.execute(
-        "SELECT code_digest, file, digest FROM code_baselines"
-    )
-    return {(code, file): digest for code, file, digest in rows}

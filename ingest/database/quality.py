@@ -25,6 +25,16 @@ def replace_job_findings(
     _insert(db, run_id, findings)
 
 
+def copy_findings(db: Database, source: int, run_id: int, combination: Combination) -> None:
+    """Keep with a run what the rules found in the same job of an earlier one."""
+    columns = "country, scenario, rule, severity, element_label, timestamp_year, value, message"
+    db.conn.execute(
+        f"""INSERT INTO quality_findings (run_id, {columns}) SELECT ?, {columns}
+              FROM quality_findings WHERE run_id = ? AND country = ? AND scenario = ?""",
+        [run_id, source, *combination],
+    )
+
+
 def replace_rule_findings(
     db: Database, run_id: int, rules: Iterable[str], findings: Sequence[QualityFinding]
 ) -> None:

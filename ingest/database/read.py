@@ -11,7 +11,6 @@ from queue import Empty, Full, LifoQueue
 from typing import Any
 
 from ingest.database.files import open_for_reading
-from ingest.database.kept_files import read_baselines
 from ingest.database.records import (
     CUT_OFF,
     HAS_FAILED,
@@ -22,11 +21,19 @@ from ingest.database.records import (
     RunStatus,
 )
 from ingest.database.rows import first_value, read_dicts
+from ingest.database.views import NEWEST_SUCCESSES
 from ingest.metrics import Metric, ResultSet
 from ingest.planning.code_history import FileLookup, no_file
 from ingest.planning.inputs import ContentLookup, Inputs, InputSet
-from ingest.planning.plan import StoredFailure, StoredState, StoredSuccess, UnfinishedJob
+from ingest.planning.plan import (
+    EarlierLookup,
+    StoredFailure,
+    StoredState,
+    StoredSuccess,
+    UnfinishedJob,
+)
 from ingest.study.combination import Combination
+from ingest.study.lists import KEYS, Rows
 
 Row = Mapping[str, Any]
 
@@ -61,37 +68,71 @@ class ReadConnections:
 
 
 def read_stored_state(
-    connection: sqlite3.Connection, content: ContentLookup, file: FileLookup = no_file
+    connection: sqlite3.Connection,
+    content: ContentLookup,
+    earlier: EarlierLookup,
+    file: FileLookup = no_file,
 ) -> StoredState:
     """What planning needs: newest success, newest failure and unfinished job of combinations.
 
-    content, file: look up an input or a file that was kept, for as long as the state is used.
+    content, file: look up an input or a file that was kept; earlier: a success with the same
+    inputs; all for as long as the state is used.
     """
-    input_sets = {
-        set_id: InputSet(*rest)
-        for set_id, *rest in connection.execute(
-            """SELECT input_set_id, scenario, model_digest, scenario_digest, code_digest,
-                      environment, query_digest FROM input_sets"""
-        )
-    }
+    input_sets = _read_input_sets(connection)
     return StoredState(
         successes=_read_successes(connection, input_sets),
         failures=_read_failures(connection),
         unfinished=_read_unfinished(connection),
         content=content,
+        earlier=earlier,
         file=file,
-        baselines=read_baselines(connection),
     )
+
+
+def find_success(
+    connection: sqlite3.Connection, combination: Combination, input_digest: str
+) -> int | None:
+    """The newest run in which a combination succeeded with an input digest, None without one."""
+    found: int | None = first_value(
+        connection,
+        """SELECT run_id FROM job_results
+            WHERE country = ? AND scenario = ? AND job_status = 'success' AND input_digest = ?
+              AND result_set_id IS NOT NULL
+            ORDER BY run_id DESC LIMIT 1""",
+        *combination,
+        input_digest,
+    )
+    return found
+
+
+def _read_input_sets(connection: sqlite3.Connection) -> dict[int, InputSet]:
+    rows = connection.execute(
+        """SELECT s.input_set_id, s.scenario, s.model_digest, s.scenario_digest, s.code_digest,
+                  s.environment, s.query_digest,
+                  coalesce(nullif(v.model_digest, s.model_digest), '')
+             FROM input_sets AS s LEFT JOIN model_versions AS v USING (model_version_id)"""
+    )
+    return {set_id: InputSet(*rest) for set_id, *rest in rows}
+
+
+def read_run_inputs(connection: sqlite3.Connection) -> list[InputSet]:
+    """The inputs that the study had at the newest run that kept them, one a scenario."""
+    input_sets = _read_input_sets(connection)
+    rows = connection.execute(
+        """SELECT input_set_id FROM run_inputs
+            WHERE run_id = (SELECT max(run_id) FROM run_inputs)"""
+    )
+    return [input_sets[set_id] for (set_id,) in rows]
 
 
 def _read_successes(
     connection: sqlite3.Connection, input_sets: Mapping[int, InputSet]
 ) -> dict[Combination, StoredSuccess]:
     rows = connection.execute(
-        """SELECT country, scenario, run_id, git_commit,
+        f"""SELECT country, scenario, run_id, git_commit,
                   result_set_id IS NOT NULL, input_set_id, document_digest,
                   coalesce(country_data_digest, '')
-             FROM latest_results JOIN validation_runs USING (run_id)"""
+             FROM ({NEWEST_SUCCESSES}) JOIN validation_runs USING (run_id)"""
     )
     successes = {}
     for country, scenario, run_id, commit, has_metrics, set_id, document_digest, data in rows:
@@ -132,6 +173,21 @@ def read_input(connection: sqlite3.Connection, digest: str) -> Any:
     """Parsed content of an input that was kept, None otherwise."""
     row = connection.execute("SELECT content FROM inputs WHERE digest = ?", [digest]).fetchone()
     return json.loads(row[0]) if row else None
+
+
+def read_lists(connection: sqlite3.Connection, run_id: int | None = None) -> dict[str, Rows]:
+    """What the study consisted of and called things as of a run, by kind; without one: as of now.
+
+    Empty where no run by then kept it.
+    """
+    columns = ", ".join(f"{kind}_digest" for kind in KEYS)
+    row = connection.execute(
+        f"""SELECT {columns} FROM validation_runs
+             WHERE countries_digest IS NOT NULL AND (?1 IS NULL OR run_id <= ?1)
+             ORDER BY run_id DESC LIMIT 1""",
+        [run_id],
+    ).fetchone()
+    return {kind: read_input(connection, row[n]) for n, kind in enumerate(KEYS)} if row else {}
 
 
 def read_open_run(connection: sqlite3.Connection) -> OpenRun | None:

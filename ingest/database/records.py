@@ -62,6 +62,10 @@ class RunRecord:
     executor: str
     ingest_version: str
     up_to_date_jobs: int = 0
+    countries_digest: str | None = None
+    """Of the list of the study's countries with names and groups; the next two likewise."""
+    scenarios_digest: str | None = None
+    labels_digest: str | None = None
 
 
 def notes_text(notes: Sequence[str]) -> str | None:

@@ -16,7 +16,7 @@ from ingest.database.views import refresh_views
 TABLES = (
     "validation_runs", "job_results", "input_sets", "inputs", "result_sets", "elements",
     "metric_values", "countries", "scenarios", "labels", "series_changes", "quality_findings",
-    "run_tags", "reference_values", "file_contents", "code_baselines",
+    "run_tags", "reference_values", "model_versions", "run_inputs", "file_contents",
 )  # fmt: skip
 """Every table of ours; ingest.database.views has the names of the views."""
 
@@ -232,28 +232,56 @@ def _m007_counts_of_changes(db: Database) -> None:
         db.execute(f"CREATE INDEX result_sets_{column} ON result_sets ({column})")
 
 
+@migrations(name="m008_states_of_one_model")
+def _m008_states_of_one_model(db: Database) -> None:
+    """The model of each success, the study's lists at each run, and what a run restored."""
+    db.execute(
+        """CREATE TABLE model_versions (
+            model_version_id INTEGER PRIMARY KEY,
+            model_digest TEXT NOT NULL,
+            code_digest TEXT NOT NULL,
+            environment TEXT NOT NULL,
+            query_digest TEXT NOT NULL,
+            UNIQUE (model_digest, code_digest, environment, query_digest)
+        )"""
+    )
+    version = "model_digest, code_digest, environment, query_digest"
+    db.execute(f"INSERT INTO model_versions ({version}) SELECT DISTINCT {version} FROM input_sets")
+    db.execute(
+        """ALTER TABLE input_sets ADD COLUMN model_version_id INTEGER
+            REFERENCES model_versions (model_version_id)"""
+    )
+    db.execute(
+        f"""UPDATE input_sets SET model_version_id = (
+                SELECT v.model_version_id FROM model_versions AS v
+                 WHERE ({version}) = (input_sets.model_digest, input_sets.code_digest,
+                                      input_sets.environment, input_sets.query_digest))"""
+    )
+    db.execute(
+        """CREATE TABLE run_inputs (
+            run_id INTEGER NOT NULL REFERENCES validation_runs (run_id),
+            scenario TEXT NOT NULL,
+            input_set_id INTEGER NOT NULL REFERENCES input_sets (input_set_id),
+            PRIMARY KEY (run_id, scenario)
+        ) WITHOUT ROWID"""
+    )
+    for column in ("countries_digest", "scenarios_digest", "labels_digest"):
+        db.execute(f"ALTER TABLE validation_runs ADD COLUMN {column} TEXT")
+    db.execute("ALTER TABLE validation_runs ADD COLUMN restored_jobs INTEGER NOT NULL DEFAULT 0")
+    # of a run that may be gone by now
+    db.execute("ALTER TABLE job_results ADD COLUMN restored_from INTEGER")
+    db.execute("ALTER TABLE job_results ADD COLUMN country_data_digest TEXT")
+
+
 @migrations(name="m009_contents_of_files")
 def _m009_contents_of_files(db: Database) -> None:
-    """Code and data files by digest, and what code versions of before were taken for."""
-    # XXX until m008 has it
-    if "country_data_digest" not in {
-        row[1] for row in db.execute("PRAGMA table_info(job_results)")
-    }:
-        db.execute("ALTER TABLE job_results ADD COLUMN country_data_digest TEXT")
+    """The contents of code and data files by digest."""
     db.execute(
         """CREATE TABLE file_contents (
             digest TEXT PRIMARY KEY,
             content BLOB,
             not_kept TEXT,
             CHECK ((content IS NULL) <> (not_kept IS NULL))
-        ) WITHOUT ROWID"""
-    )
-    db.execute(
-        """CREATE TABLE code_baselines (
-            code_digest TEXT NOT NULL,
-            file TEXT NOT NULL,
-            digest TEXT NOT NULL,
-            PRIMARY KEY (code_digest, file)
         ) WITHOUT ROWID"""
     )
 

@@ -108,11 +108,14 @@ def run_after(connection: sqlite3.Connection, run_id: int) -> RunRef | None:
     return _one(connection, following, run_id)
 
 
-def make_state_table(connection: sqlite3.Connection, table: str, run_id: int) -> None:
+def make_state_table(
+    connection: sqlite3.Connection, table: str, run_id: int, *, all_history: bool = False
+) -> None:
     """A temporary table with the state as of a run, one row for each combination that succeeded.
 
     Columns: country, scenario, run_id, result_set_id, input_set_id, document_digest; primary key
     (country, scenario). Temporary tables work on read-only connections.
+    all_history: with what was no longer in the study by then.
     """
     connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
     connection.execute(
@@ -129,3 +132,8 @@ def make_state_table(connection: sqlite3.Connection, table: str, run_id: int) ->
              GROUP BY country, scenario""",
         [run_id],
     )
+    if not all_history:
+        for name, view in (("country", "study_countries"), ("scenario", "study_scenarios")):
+            of_study = f"SELECT {name} FROM {view} WHERE run_id = ?"
+            query = f"DELETE FROM temp.{table} WHERE {name} NOT IN ({of_study})"
+            connection.execute(query, [run_id])

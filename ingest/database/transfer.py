@@ -33,6 +33,7 @@ from ingest.database.write import (
 from ingest.errors import DatabaseError
 from ingest.planning.inputs import InputSet
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.study.lists import KEYS
 
 # What a run is recognised by; later columns do not change the digest of an earlier run.
 _RUN_FACTS = (
@@ -43,11 +44,10 @@ _JOB_FACTS = "j.country, j.scenario, j.ulid, j.job_status, j.completed_at, j.inp
 
 # Facts of single runs beside their jobs; copied as they are, with the run's id where it goes.
 _RUN_TABLES = ("series_changes", "quality_findings")
-# What a study calls things, by key.
-_NAMES = {"countries": "iso3", "scenarios": "name", "labels": "element_label"}
 _INPUT_DIGESTS = ("model_digest", "scenario_digest", "code_digest", "query_digest")
+_LIST_DIGESTS = tuple(f"{kind}_digest" for kind in KEYS)
 # Contents of files stay where they are: a bundle is of results, not of a study's code.
-_STAYING = {"reference_values", "file_contents", "code_baselines"}
+_STAYING = {"reference_values", "file_contents"}
 _COUNTED = tuple(table for table in TABLES if table not in _STAYING)
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -112,15 +112,26 @@ def _excerpt_parts(run_ids: Sequence[int]) -> dict[str, str]:
     """The condition of each table's rows; a table comes after those that it refers to."""
     of_runs = f"run_id IN ({_list(run_ids)})"
     jobs = f"FROM job_results WHERE {of_runs}"
-    input_sets = f"input_set_id IN (SELECT input_set_id {jobs})"
+    input_sets = (
+        f"input_set_id IN (SELECT input_set_id {jobs} UNION "
+        f"SELECT input_set_id FROM run_inputs WHERE {of_runs})"
+    )
+    versions = f"SELECT model_version_id FROM input_sets WHERE {input_sets}"
     result_sets = f"result_set_id IN (SELECT result_set_id {jobs})"
     digests = " UNION ".join(
-        f"SELECT {column} FROM input_sets WHERE {input_sets}" for column in _INPUT_DIGESTS
+        f"SELECT {column} FROM {table} WHERE {rows}"
+        for table, rows, columns in (
+            ("input_sets", input_sets, _INPUT_DIGESTS),
+            ("validation_runs", of_runs, _LIST_DIGESTS),
+        )
+        for column in columns
     )
     return {
         "validation_runs": of_runs,
         "inputs": f"digest IN ({digests} UNION SELECT country_data_digest {jobs})",
+        "model_versions": f"model_version_id IN ({versions})",
         "input_sets": input_sets,
+        "run_inputs": of_runs,
         "result_sets": result_sets,
         "elements": f"element_id IN (SELECT element_id FROM metric_values WHERE {result_sets})",
         "metric_values": result_sets,
@@ -230,6 +241,9 @@ class _Importer:
     def add_runs(self) -> ImportedRuns:
         """Add what is new of every run; gives what was done."""
         newest = self._value("SELECT max(timestamp) FROM validation_runs") or ""
+        has_lists = self._value(
+            "SELECT 1 FROM validation_runs WHERE countries_digest IS NOT NULL LIMIT 1"
+        )
         shadowing = 0
         for facts in self._rows("validation_runs", "1 ORDER BY run_id"):
             run_id = facts.pop("run_id")
@@ -239,6 +253,8 @@ class _Importer:
                 self._known[run_id] = there
             else:
                 facts["source"] = facts["source"] or digest
+                if has_lists:  # what the study here consists of is not for others to say
+                    facts.update(dict.fromkeys(_LIST_DIGESTS))
                 self._added[run_id] = insert_row(self._target, "validation_runs", facts)
                 shadowing += facts["timestamp"] < newest
         if self._added:
@@ -247,6 +263,7 @@ class _Importer:
             keep_inputs(self._db, {digest: (kind, content) for digest, kind, content in inputs})
             for old_run, new_run in self._added.items():
                 self._add_jobs(old_run, new_run)
+                self._add_run_inputs(old_run, new_run)
                 for table in _RUN_TABLES:
                     self._add_facts(table, old_run, new_run)
         kept_tags = tuple(self._add_tags())
@@ -269,7 +286,7 @@ class _Importer:
     def _add_names(self) -> None:
         """Countries, scenarios, labels: what is known stays, what is missing is filled in."""
         _copy_columns(self._source, self._target, "countries")
-        for table, key in _NAMES.items():
+        for table, key in KEYS.items():
             columns = _columns(self._source, table)
             filled = ", ".join(f"{c} = coalesce({c}, excluded.{c})" for c in columns if c != key)
             rows = self._source.execute(f"SELECT {', '.join(columns)} FROM {table}")
@@ -286,7 +303,14 @@ class _Importer:
             job["run_id"] = new_run
             job["input_set_id"] = self._input_set(job["input_set_id"])
             job["result_set_id"] = self._result_set(job["result_set_id"])
+            ids = {**self._known, **self._added}
+            job["restored_from"] = ids.get(job["restored_from"])
             insert_row(self._target, "job_results", job)
+
+    def _add_run_inputs(self, old_run: int, new_run: int) -> None:
+        for row in self._rows("run_inputs", "run_id = ?", old_run):
+            row |= {"run_id": new_run, "input_set_id": self._input_set(row["input_set_id"])}
+            insert_row(self._target, "run_inputs", row)
 
     def _add_facts(self, table: str, old_run: int, new_run: int) -> None:
         columns = [column for column in _columns(self._source, table) if column != "run_id"]
@@ -299,7 +323,9 @@ class _Importer:
             return None
         row = self._rows("input_sets", "input_set_id = ?", old)[0]
         del row["input_set_id"]
-        return find_or_insert_input_set(self._db, InputSet(**row))
+        version = self._rows("model_versions", "model_version_id = ?", row.pop("model_version_id"))
+        identity = version[0]["model_digest"] if version else ""
+        return find_or_insert_input_set(self._db, InputSet(**row, model_identity=identity))
 
     def _find_result_set(self, old: int | None) -> int | None:
         if old is None:

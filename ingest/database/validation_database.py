@@ -21,7 +21,10 @@ from ingest.errors import DatabaseError
 from ingest.planning.plan import EMPTY_STATE, StoredState
 
 if TYPE_CHECKING:
-    pass
+    from ingest.planning.inputs import InputSet
+    from ingest.planning.plan import RestoredJob
+    from ingest.study.combination import Combination
+    from ingest.study.lists import Rows
 
 
 class ValidationDatabase:
@@ -74,11 +77,19 @@ class ValidationDatabase:
         self._reads.close()
 
     def start_validation_run(
-        self, record: RunRecord, jobs: Sequence[JobRecord], contents: Mapping[str, tuple[str, str]]
+        self,
+        record: RunRecord,
+        jobs: Sequence[JobRecord],
+        contents: Mapping[str, tuple[str, str]],
+        restored: Sequence[RestoredJob] = (),
+        input_sets: Sequence[InputSet] = (),
     ) -> int:
-        """A new run with all its intended jobs; contents are the inputs to keep. Gives its id."""
+        """A new run with all its intended jobs; contents are the inputs to keep. Gives its id.
+
+        restored: jobs that take an earlier result. input_sets: those of the whole study.
+        """
         write.keep_inputs(self.db, contents)
-        return write.insert_run(self.db, record, jobs)
+        return write.insert_run(self.db, record, jobs, restored, input_sets)
 
     def record_job_result(self, run_id: int, outcome: JobOutcome) -> StoredResult | None:
         """A job's metrics and its final state, together or not at all."""
@@ -99,7 +110,21 @@ class ValidationDatabase:
         if not self.path.exists() or self.path.stat().st_size == 0:
             return EMPTY_STATE
         with self.reading() as connection:
-            return read.read_stored_state(connection, self._input_content, self._file_content)
+            return read.read_stored_state(
+                connection, self._input_content, self._earlier, self._file_content
+            )
+
+    def stored_lists(self) -> dict[str, Rows]:
+        """What the study consisted of and called things at the newest run that kept it, by kind."""
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return {}
+        with self.reading() as connection:
+            return read.read_lists(connection)
+
+    def stored_input_sets(self) -> list[InputSet]:
+        """The inputs that the study had at the newest run that kept them, one a scenario."""
+        with self.reading() as connection:
+            return read.read_run_inputs(connection)
 
     def _input_content(self, digest: str) -> Any:
         with self.reading() as connection:
@@ -108,6 +133,10 @@ class ValidationDatabase:
     def _file_content(self, digest: str) -> bytes | str | None:
         with self.reading() as connection:
             return read_file(connection, digest)
+
+    def _earlier(self, combination: Combination, input_digest: str) -> int | None:
+        with self.reading() as connection:
+            return read.find_success(connection, combination, input_digest)
 
     def get_failed_jobs(self, run_id: int) -> list[dict[str, Any]]:
         """The jobs of a run that did not succeed, with error_kind and error."""

@@ -21,12 +21,33 @@ SELECT latest_results.run_id, latest_results.country, latest_results.scenario,
   JOIN elements ON elements.element_id = metric_values.element_id
 """
 
-# The newest success of each combination, the state as of now: one seek for each combination,
-# however many runs there were. {columns} are all those of job_results; country and scenario are
-# those of the combinations, so that a join finds them by both.
-_LATEST_RESULTS = """
+# The run whose lists say what the study consists of as of a run: the newest by then that kept them.
+_LISTED = """(
+           SELECT max(listed.run_id) FROM validation_runs AS listed
+            WHERE listed.run_id <= validation_runs.run_id
+              AND listed.{kind}_digest IS NOT NULL)"""
+
+# What the study consists of as of each run: what its lists name, and what came with later runs
+# that have none, such as imported ones. details: JSON, as the list has it.
+_STUDY_NAMES = """
+SELECT validation_runs.run_id, json_extract(entry.value, '$.{key}') AS {column},
+       entry.value AS details
+  FROM validation_runs
+  JOIN validation_runs AS source ON source.run_id = {listed}
+  JOIN inputs ON inputs.digest = source.{kind}_digest
+  JOIN json_each(inputs.content) AS entry
+ UNION ALL
+SELECT DISTINCT validation_runs.run_id, job.{column}, NULL
+  FROM validation_runs
+  JOIN job_results AS job
+    ON job.run_id > coalesce({listed}, 0) AND job.run_id <= validation_runs.run_id
+"""
+
+# The newest success of each combination: one seek for each, however many runs there were. country
+# and scenario are those of the combinations, so that a join finds them by both.
+_NEWEST = """
 SELECT {columns}
-  FROM (SELECT DISTINCT country, scenario FROM job_results) AS combinations
+  FROM ({combinations}) AS combinations
  CROSS JOIN job_results
     ON job_results.run_id = (
        SELECT newest.run_id FROM job_results AS newest
@@ -37,8 +58,54 @@ SELECT {columns}
    AND job_results.country = combinations.country
    AND job_results.scenario = combinations.scenario
 """
+_COMBINATIONS = "SELECT DISTINCT country, scenario FROM job_results"
 
-VIEWS = {"metrics": _METRICS, "latest_metrics": _LATEST_METRICS, "latest_results": _LATEST_RESULTS}
+# The state as of now: of the combinations of the study, {columns} of job_results.
+_LATEST_RESULTS = _NEWEST.format(
+    columns="{columns}",
+    combinations=f"""{_COMBINATIONS}
+         WHERE country IN present_countries AND scenario IN present_scenarios""",
+)
+
+NEWEST_SUCCESSES = _NEWEST.format(
+    columns="""combinations.country, combinations.scenario, job_results.run_id,
+       job_results.result_set_id, job_results.input_set_id, job_results.document_digest,
+       job_results.country_data_digest""",
+    combinations=_COMBINATIONS,
+)
+"""The newest successes, also of what is no longer in the study, which may come back."""
+
+
+def _names(kind: str, key: str, column: str) -> str:
+    listed = _LISTED.format(kind=kind)
+    return _STUDY_NAMES.format(kind=kind, key=key, column=column, listed=listed)
+
+
+# The inputs that the study had at each run: those of the newest run by then that recorded them, and
+# those that differ from them only in what does not count as input.
+_CURRENT_INPUTS = """
+SELECT validation_runs.run_id, alike.input_set_id
+  FROM validation_runs
+  JOIN run_inputs
+    ON run_inputs.run_id = (SELECT max(recorded.run_id) FROM run_inputs AS recorded
+                             WHERE recorded.run_id <= validation_runs.run_id)
+  JOIN input_sets AS now ON now.input_set_id = run_inputs.input_set_id
+  JOIN input_sets AS alike
+    ON alike.scenario = now.scenario AND alike.model_version_id = now.model_version_id
+   AND alike.scenario_digest = now.scenario_digest
+"""
+_PRESENT = "SELECT DISTINCT {0} FROM {1} WHERE run_id = (SELECT max(run_id) FROM validation_runs)"
+
+VIEWS = {
+    "metrics": _METRICS,
+    "latest_metrics": _LATEST_METRICS,
+    "latest_results": _LATEST_RESULTS,
+    "study_countries": _names("countries", "iso3", "country"),
+    "study_scenarios": _names("scenarios", "name", "scenario"),
+    "present_countries": _PRESENT.format("country", "study_countries"),
+    "present_scenarios": _PRESENT.format("scenario", "study_scenarios"),
+    "current_inputs": _CURRENT_INPUTS,
+}
 
 
 def refresh_views(connection: sqlite3.Connection) -> None:

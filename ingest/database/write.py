@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from ingest.database.connection import Database
-from ingest.database.quality import replace_job_findings
+from ingest.database.quality import copy_findings, replace_job_findings
 from ingest.database.records import (
     CUT_OFF,
     HAS_FAILED,
@@ -24,23 +24,42 @@ from ingest.database.rows import first_value, insert_row, insert_rows, update_jo
 from ingest.errors import DatabaseError
 from ingest.metrics import ResultSet
 from ingest.planning.inputs import InputSet
+from ingest.planning.plan import RestoredJob
 from ingest.study.combination import Combination
 from ingest.study.country import Country
 from ingest.study.label import Label
+from ingest.study.lists import KEYS, study_rows
 from ingest.study.scenario import Scenario
 
 
-def insert_run(db: Database, record: RunRecord, jobs: Sequence[JobRecord]) -> int:
-    """A new run with its intended jobs, in one transaction; returns the run's id."""
+def insert_run(
+    db: Database,
+    record: RunRecord,
+    jobs: Sequence[JobRecord],
+    restored: Sequence[RestoredJob] = (),
+    input_sets: Iterable[InputSet] = (),
+) -> int:
+    """A new run with its intended jobs, in one transaction; returns the run's id.
+
+    restored: jobs that take the result of an earlier run. input_sets: those of the whole study.
+    """
     with db.atomic():
         row = {
             **vars(record),
             "dirty_files": json.dumps(record.dirty_files),
             "status": RunStatus.RUNNING,
-            "total_jobs": len(jobs),
+            "total_jobs": len(jobs) + len(restored),
+            "restored_jobs": len(restored),
+            "successful_jobs": len(restored),
         }
         run_id = insert_row(db.conn, "validation_runs", row)
-        set_ids = {shared: find_or_insert_input_set(db, shared) for shared in _shared(jobs)}
+        of_jobs = [*(job.inputs.shared for job in jobs), *(job.inputs.shared for job in restored)]
+        of_study = list(input_sets)
+        set_ids = {s: find_or_insert_input_set(db, s) for s in dict.fromkeys(of_study + of_jobs)}
+        rows_of_inputs = ((run_id, one.scenario, set_ids[one]) for one in of_study)
+        insert_rows(db.conn, "run_inputs", ("run_id", "scenario", "input_set_id"), rows_of_inputs)
+        for job_to_restore in restored:
+            _restore(db, run_id, job_to_restore, set_ids[job_to_restore.inputs.shared])
         rows = [
             {"run_id": run_id, "input_set_id": set_ids[job.inputs.shared], **job.columns()}
             for job in jobs
@@ -51,16 +70,60 @@ def insert_run(db: Database, record: RunRecord, jobs: Sequence[JobRecord]) -> in
     return run_id
 
 
-def _shared(jobs: Sequence[JobRecord]) -> dict[InputSet, None]:
-    return dict.fromkeys(job.inputs.shared for job in jobs)
+_RESTORED = """
+INSERT INTO job_results
+       (run_id, country, scenario, ulid, job_status, submitted_at, completed_at, job_name,
+        external_id, attempts, duration_s, reason_kind, reason, notes, input_digest,
+        document_digest, country_data_digest, input_set_id, result_set_id, restored_from)
+SELECT :run_id, country, scenario, ulid, job_status, submitted_at, completed_at, job_name,
+       external_id, attempts, duration_s, 'restored',
+       'computed in run ' || coalesce(restored_from, run_id), notes, :input_digest,
+       :document_digest, :country_data_digest, :input_set_id, result_set_id,
+       coalesce(restored_from, run_id)
+  FROM job_results
+ WHERE run_id = :earlier AND country = :country AND scenario = :scenario
+   AND job_status = 'success'
+"""
+
+
+def _restore(db: Database, run_id: int, job: RestoredJob, input_set_id: int) -> None:
+    """A success with the result, the names and the findings of an earlier one."""
+    values = {
+        "run_id": run_id,
+        "earlier": job.run_id,
+        "input_set_id": input_set_id,
+        "input_digest": job.inputs.digest,
+        "document_digest": job.inputs.document_digest,
+        "country_data_digest": job.inputs.country_data_digest or None,
+        **job.combination._asdict(),
+    }
+    if db.conn.execute(_RESTORED, values).rowcount != 1:
+        raise DatabaseError(f"run {job.run_id} has no success of {job.combination} to restore")
+    copy_findings(db, job.run_id, run_id, job.combination)
 
 
 def find_or_insert_input_set(db: Database, shared: InputSet) -> int:
     """The id of a set of inputs, inserted where there is none yet; within a transaction."""
-    row = vars(shared)
+    version = dict(zip(_VERSION, shared.model_version, strict=True))
+    version_id = _find_or_insert(db, "model_versions", version)
+    row = {name: value for name, value in vars(shared).items() if name != "model_identity"}
+    set_id = _find_or_insert(db, "input_sets", row)
+    db.conn.execute(
+        """UPDATE input_sets SET model_version_id = ?1
+            WHERE input_set_id = ?2 AND model_version_id IS NOT ?1""",
+        [version_id, set_id],
+    )
+    return set_id
+
+
+_VERSION = ("model_digest", "code_digest", "environment", "query_digest")
+
+
+def _find_or_insert(db: Database, table: str, row: Mapping[str, str]) -> int:
+    """The id of a row whose values are unique, inserted where there is none yet."""
     where = " AND ".join(f"{column} = ?" for column in row)
-    query = f"SELECT input_set_id FROM input_sets WHERE {where}"
-    return first_value(db.conn, query, *row.values()) or insert_row(db.conn, "input_sets", row)
+    query = f"SELECT rowid FROM {table} WHERE {where}"
+    return first_value(db.conn, query, *row.values()) or insert_row(db.conn, table, row)
 
 
 def keep_inputs(db: Database, contents: Mapping[str, tuple[str, str]]) -> None:
@@ -77,16 +140,12 @@ def keep_study(
     scenarios: Sequence[Scenario],
     labels: Sequence[Label] = (),
 ) -> None:
-    """Keep names and groups of countries and scenarios, and the units of element labels.
+    """Keep what the study calls its countries, scenarios and labels now, one table each.
 
     A group of countries that was not known before becomes a column.
     """
-    names = [{"iso3": c.iso3, "name": c.name, **c.groups} for c in countries]
-    _keep_names(db, "countries", "iso3", names)
-    columns = ("name", "label", "description", "file")
-    names = [{column: getattr(scenario, column) for column in columns} for scenario in scenarios]
-    _keep_names(db, "scenarios", "name", names)
-    _keep_names(db, "labels", "element_label", [vars(label) for label in labels])
+    for table, rows in study_rows(countries, scenarios, labels).items():
+        _keep_names(db, table, KEYS[table], rows)
 
 
 def _keep_names(db: Database, table: str, key: str, rows: Sequence[Mapping[str, str]]) -> None:

@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-from ingest.database.choice import Chosen, ResultRow, read_rows, read_years
+from ingest.database.choice import Chosen, MixedRow, ResultRow, read_rows, read_years
 from ingest.database.read import read_study_name
 from ingest.errors import ConfigError
 from ingest.exchange.bundle import write_bundle
 from ingest.exchange.whole_file import whole_file
 from ingest.text.numbers import count_text
 
+Row = ResultRow | MixedRow
 UNKNOWN = "unknown"
 _PARQUET_ROWS = 100_000
 
@@ -31,13 +32,13 @@ def read_units(connection: sqlite3.Connection) -> dict[str, str]:
 # --- writers: rows in, text or bytes out --------------------------------------------------------
 
 
-def write_csv(rows: Iterable[ResultRow], file: TextIO) -> int:
-    """Write one row per number, under the names of ResultRow's fields; returns how many.
+def write_csv(rows: Iterable[Row], file: TextIO, columns: Sequence[str] = ResultRow._fields) -> int:
+    """Write one row per number, under the names of its columns; returns how many.
 
     Numbers are written so that they read back to the same bits.
     """
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(ResultRow._fields)
+    writer.writerow(columns)
     count = 0
     for row in rows:
         writer.writerow(row)
@@ -45,14 +46,19 @@ def write_csv(rows: Iterable[ResultRow], file: TextIO) -> int:
     return count
 
 
-def write_wide(rows: Iterable[ResultRow], years: Sequence[int], file: TextIO) -> int:
+def write_wide(
+    rows: Iterable[Row],
+    years: Sequence[int],
+    file: TextIO,
+    columns: Sequence[str] = ResultRow._fields,
+) -> int:
     """Write one row per series, one column per year; a year without a number is blank."""
-    head = ("country", "scenario", "element_label")
+    head = (*columns[:3], *columns[5:])
     return _write_series(rows, years, file, head, lambda series: series)
 
 
 def write_iamc(
-    rows: Iterable[ResultRow],
+    rows: Iterable[Row],
     years: Sequence[int],
     file: TextIO,
     *,
@@ -71,24 +77,26 @@ def write_iamc(
 
 
 def _write_series(
-    rows: Iterable[ResultRow],
+    rows: Iterable[Row],
     years: Sequence[int],
     file: TextIO,
     head: Sequence[str],
-    cells: Callable[[tuple[str, str, str]], Sequence[str]],
+    cells: Callable[[tuple[Any, ...]], Sequence[Any]],
 ) -> int:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([*head, *years])
     count = 0
-    for series, group in groupby(rows, key=lambda row: row[:3]):
+    for series, group in groupby(rows, key=lambda row: (*row[:3], *row[5:])):
         values = {row.timestamp_year: row.value for row in group}
         writer.writerow([*cells(series), *(values.get(year, "") for year in years)])
         count += len(values)
     return count
 
 
-def write_parquet(rows: Iterable[ResultRow], path: Path) -> int:
-    """Write the columns of write_csv as Parquet: three strings, int64 and double, no nulls.
+def write_parquet(
+    rows: Iterable[Row], path: Path, columns: Sequence[str] = ResultRow._fields
+) -> int:
+    """Write the columns of write_csv as Parquet: strings, int64 and double, no nulls.
 
     Raises ConfigError where pyarrow is not installed.
     """
@@ -97,11 +105,13 @@ def write_parquet(rows: Iterable[ResultRow], path: Path) -> int:
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as exc:
         raise ConfigError("pyarrow is not installed: pip install 'ingest[frames]'") from exc
-    types = (pyarrow.string(),) * 3 + (pyarrow.int64(), pyarrow.float64())
+    types = ((pyarrow.string(),) * 3 + (pyarrow.int64(), pyarrow.float64(), pyarrow.int64()))[
+        : len(columns)
+    ]
     schema = pyarrow.schema(
         [
             pyarrow.field(name, kind, nullable=False)
-            for name, kind in zip(ResultRow._fields, types, strict=True)
+            for name, kind in zip(columns, types, strict=True)
         ]
     )
     count = 0
@@ -165,12 +175,13 @@ def _numbers(count: int) -> str:
 
 def _write_wide(connection: sqlite3.Connection, chosen: Chosen, file: TextIO) -> str:
     rows, years = read_rows(connection, chosen), read_years(connection, chosen)
-    return _numbers(write_wide(rows, years, file))
+    return _numbers(write_wide(rows, years, file, chosen.columns))
 
 
 def _write_iamc(connection: sqlite3.Connection, chosen: Chosen, file: TextIO) -> str:
     rows, years = read_rows(connection, chosen), read_years(connection, chosen)
     model = read_study_name(connection, chosen.run.run_id) or UNKNOWN
+    model += " (mixed inputs)" if chosen.is_mixed else ""
     return _numbers(write_iamc(rows, years, file, model=model, units=read_units(connection)))
 
 
@@ -184,7 +195,9 @@ _ALL = (
     ExportFormat(
         "csv",
         "country,scenario,element_label,timestamp_year,value",
-        lambda connection, chosen, file: _numbers(write_csv(read_rows(connection, chosen), file)),
+        lambda connection, chosen, file: _numbers(
+            write_csv(read_rows(connection, chosen), file, chosen.columns)
+        ),
     ),
     ExportFormat(
         "wide", "country,scenario,element_label and one column for each year", _write_wide
@@ -196,7 +209,7 @@ _ALL = (
         "parquet",
         "the columns of csv",
         write_file=lambda connection, chosen, path: _numbers(
-            write_parquet(read_rows(connection, chosen), path)
+            write_parquet(read_rows(connection, chosen), path, chosen.columns)
         ),
         suffixes=(".parquet",),
     ),

@@ -17,15 +17,14 @@ Rows = Mapping[str, Any]
 
 def country_changes(
     iso3: str, old: Rows, new: Rows, code: str, files: Mapping[str, str], history: CodeHistory
-) -> tuple[list[InputChange], dict[tuple[str, str], str]]:
-    """The cells that differ between two states of a country's rows, and new baselines.
+) -> list[InputChange]:
+    """The cells that differ between two states of a country's rows.
 
     code: the code version of the old state. files: digests of the whole files in the new one. A
-    file that study.country_data did not name before is compared with its rows when the code
-    version was used, where that file was a part of it; otherwise it is taken to be as it is.
+    file that study.country_data did not name before is compared with its rows when it was a part
+    of the code; where it was none, nothing is known and nothing is told.
     """
     changes: list[InputChange] = []
-    taken: dict[tuple[str, str], str] = {}
     for name in dict.fromkeys([*new, *old]):
         if name in old and name in new:
             changes += row_changes(f"{name}, {iso3}", old[name], new[name])
@@ -35,9 +34,7 @@ def country_changes(
             known = history.known_file(code, name)
             if known is not None and known != files.get(name):
                 changes += _since(iso3, history.file(known), name, new[name])
-            elif name in files:
-                taken[code, name] = files[name]
-    return [replace(change, kind=InputKind.COUNTRY_DATA) for change in changes], taken
+    return [replace(change, kind=InputKind.COUNTRY_DATA) for change in changes]
 
 
 def _since(iso3: str, raw: bytes | str | None, name: str, new: Row | None) -> list[InputChange]:

@@ -13,7 +13,10 @@ ContentLookup = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class InputSet:
-    """What all combinations of one scenario share; stored once, not with every job."""
+    """What all combinations of one scenario share; stored once, not with every job.
+
+    model_identity: digest of what of the model document counts as input, empty for all of it.
+    """
 
     scenario: str
     model_digest: str
@@ -21,6 +24,13 @@ class InputSet:
     code_digest: str
     environment: str
     query_digest: str
+    model_identity: str = ""
+
+    @property
+    def model_version(self) -> tuple[str, str, str, str]:
+        """What the scenarios of one model share: model, code, environment, analytics query."""
+        model = self.model_identity or self.model_digest
+        return (model, self.code_digest, self.environment, self.query_digest)
 
 
 class Inputs(NamedTuple):

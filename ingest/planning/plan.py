@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ingest.planning.code_history import Baselines, CodeHistory, FileLookup, no_file
+from ingest.planning.code_history import CodeHistory, FileLookup, no_file
 from ingest.planning.country_rows import country_changes
 from ingest.planning.input_changes import (
     describe_changes,
@@ -72,20 +72,23 @@ class UnfinishedJob(NamedTuple):
     input_digest: str
 
 
+EarlierLookup = Callable[[Combination, str], int | None]
+"""The newest run in which a combination succeeded with an input digest, None where none did."""
+
+
 @dataclass(frozen=True)
 class StoredState:
     """What the database knows about combinations.
 
     content: an input's content by digest. file: the content of a code or data file by digest.
-    baselines: what earlier code versions were taken for, see ingest.planning.code_history.
     """
 
     successes: Mapping[Combination, StoredSuccess]
     failures: Mapping[Combination, StoredFailure]
     unfinished: Mapping[Combination, UnfinishedJob]
     content: ContentLookup
+    earlier: EarlierLookup = lambda combination, digest: None
     file: FileLookup = no_file
-    baselines: Baselines = field(default_factory=dict)
 
 
 EMPTY_STATE = StoredState({}, {}, {}, lambda digest: None)
@@ -101,23 +104,39 @@ class PlannedJob:
 
 
 @dataclass(frozen=True)
+class RestoredJob:
+    """A combination whose inputs were computed before: it takes the result of that run."""
+
+    combination: Combination
+    inputs: Inputs
+    run_id: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """to_run in the order of submission; up_to_date: combinations that need nothing.
 
     A plan of failed jobs alone has nothing up to date: the other combinations are not looked at.
-    baselines: what stored code versions are taken for from now on; a run keeps them. newly_covered:
-    files that those versions did not record.
+    newly_covered: files that the results so far did not record; they are taken to be of these files
+    as they are now.
     """
 
     to_run: tuple[PlannedJob, ...]
     up_to_date: tuple[Combination, ...]
-    baselines: Baselines = field(default_factory=dict)
+    restored: tuple[RestoredJob, ...] = ()
     newly_covered: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
         """How many combinations were looked at."""
-        return len(self.to_run) + len(self.up_to_date)
+        return len(self.to_run) + len(self.up_to_date) + len(self.restored)
+
+    def restored_by_run(self) -> dict[int, list[Combination]]:
+        """The combinations to restore by the run that computed them, the newest run first."""
+        groups: dict[int, list[Combination]] = {}
+        for job in sorted(self.restored, key=lambda job: -job.run_id):
+            groups.setdefault(job.run_id, []).append(job.combination)
+        return groups
 
     def by_reason(self) -> dict[Reason, list[Combination]]:
         """The combinations to run, grouped by reason, the largest group first."""
@@ -135,6 +154,7 @@ class PlanRules:
     commit: str = "unknown"
     force: bool = False
     only_failed: bool = False
+    reuse: bool = True
 
 
 def make_plan(
@@ -151,15 +171,62 @@ def make_plan(
     row_files: digests of the files of country data as they are now.
     """
     describe = _Describer(stored, contents, files, row_files)
-    to_run, up_to_date = [], []
+    to_run, up_to_date, restored = [], [], []
     for combination, inputs in wanted.items():
         reason = _reason(combination, inputs, stored, rules, describe)
-        if reason is not None:
+        earlier = _run_to_restore(combination, inputs, reason, stored, rules)
+        if earlier is not None:
+            restored.append(RestoredJob(combination, inputs, earlier))
+        elif reason is not None:
             to_run.append(PlannedJob(combination, inputs, reason))
         elif not rules.only_failed:
             up_to_date.append(combination)
-    taken = describe.taken
-    return Plan(tuple(to_run), tuple(up_to_date), taken, describe.newly_covered(taken))
+    unrecorded = sorted(describe.unrecorded) if restored else ()
+    return Plan(tuple(to_run), tuple(up_to_date), tuple(restored), tuple(unrecorded))
+
+
+def _run_to_restore(
+    combination: Combination,
+    inputs: Inputs,
+    reason: Reason | None,
+    stored: StoredState,
+    rules: PlanRules,
+) -> int | None:
+    """The run whose result a combination takes; None where it has to run, or needs nothing."""
+    if rules.only_failed:
+        return None
+    if reason is None:
+        if "input" not in rules.triggers:
+            return None
+        success = stored.successes[combination]
+        return success.run_id if _is_of_another_model(success, inputs, rules) else None
+    if rules.reuse and reason.kind in _RESTORED_KINDS:
+        return stored.earlier(combination, inputs.digest)
+    return None
+
+
+_RESTORED_KINDS = {ReasonKind.INPUT, ReasonKind.CODE, ReasonKind.ENVIRONMENT, ReasonKind.FAILED}
+
+
+def _is_of_another_model(success: StoredSuccess, inputs: Inputs, rules: PlanRules) -> bool:
+    """Whether inputs changed in places that decide nothing for this combination.
+
+    A value that its document is without, or files that an earlier code version did not cover.
+    """
+    if success.inputs is None:
+        return False
+    old, new = success.inputs, inputs
+    same_code = "code" in rules.triggers or old.shared.code_digest == new.shared.code_digest
+    same_rest = (old.shared.environment, old.shared.query_digest) == (
+        new.shared.environment,
+        new.shared.query_digest,
+    )
+    is_same = (old.shared.model_version, old.shared.scenario_digest, old.country_data_digest) == (
+        new.shared.model_version,
+        new.shared.scenario_digest,
+        new.country_data_digest,
+    )
+    return same_code and same_rest and not is_same
 
 
 def _reason(
@@ -227,7 +294,7 @@ def _changed(
 class _Describer:
     """Words for what changed, each made once however many combinations share it.
 
-    taken: baselines found on the way, for code versions that are no change although they differ.
+    unrecorded: files that stored results did not record and that count from now on.
     """
 
     def __init__(
@@ -240,8 +307,8 @@ class _Describer:
         self._old, self._new = stored.content, new
         self._files = files
         self._row_files = row_files
-        self._history = CodeHistory(stored.content, stored.file, stored.baselines)
-        self.taken: dict[tuple[str, str], str] = {}
+        self._history = CodeHistory(stored.content, stored.file)
+        self.unrecorded: set[str] = set()
         self.document = lru_cache(maxsize=None)(self._document)
         self.code = lru_cache(maxsize=None)(self._code)
         self.country_data = lru_cache(maxsize=None)(self._country_data)
@@ -262,31 +329,22 @@ class _Describer:
         """Empty where the versions are the same as far as both cover the same files."""
         changes = self._history.changes(before, now, self._new, self._files)
         if not changes:
-            links = self._history.links(before)
-            if now not in links:
-                self.taken[links[-1], ""] = now
+            self.unrecorded.update(self._history.newly_covered(before, self._new(now)))
             return ""
         return _with_details("code changed", describe_changes(changes, 3))
 
     def _country_data(self, iso3: str, code: str, before: str, now: str) -> str:
         """Empty where the rows are the same as far as it is known."""
-        old = self._old(before) if before else {}
-        if old is None:
+        old, new = (
+            look_up(digest) if digest else {}
+            for look_up, digest in ((self._old, before), (self._new, now))
+        )
+        if old is None or new is None:
             return "country data changed"
-        new = self._new(now) if now else {}
-        changes, taken = country_changes(iso3, old, new, code, self._row_files, self._history)
-        self.taken |= taken
+        named = new.keys() - old.keys()
+        self.unrecorded.update(n for n in named if self._history.known_file(code, n) is None)
+        changes = country_changes(iso3, old, new, code, self._row_files, self._history)
         return describe_changes(changes, 3)
-
-    def newly_covered(self, taken: Baselines) -> tuple[str, ...]:
-        """The files that these baselines cover and the code versions themselves did not record."""
-        names: set[str] = set()
-        for (code, file), now in taken.items():
-            if not file:
-                names.update(self._history.newly_covered(code, self._new(now)))
-            elif self._history.known_file(code, file) is None:
-                names.add(file)
-        return tuple(sorted(names))
 
 
 def _with_details(text: str, details: str) -> str:
@@ -308,22 +366,29 @@ def wanted_inputs(
     composed: the chosen scenarios applied to the model, by name. countries: the chosen ISO3 codes.
     """
     iso3_codes = list(countries)
-    query_digest = sha256_text(query_content(study.settings.analytics))
+    shared = input_sets_of(study)
     rows = {iso3: study.country_data.digest(iso3) for iso3 in iso3_codes}
-    wanted = {}
-    for name, scenario in composed.items():
-        shared = InputSet(
-            scenario=name,
+    return {
+        Combination(iso3, name): Inputs(shared[name], scenario.document_digest(iso3), rows[iso3])
+        for name, scenario in composed.items()
+        for iso3 in iso3_codes
+    }
+
+
+def input_sets_of(study: Study) -> dict[str, InputSet]:
+    """What the combinations of each scenario of a study share, by the scenario's name."""
+    query_digest = sha256_text(query_content(study.settings.analytics))
+    return {
+        scenario.name: InputSet(
+            scenario=scenario.name,
             model_digest=study.model.digest,
-            scenario_digest=scenario.scenario.digest,
+            scenario_digest=scenario.digest,
             code_digest=study.code.digest,
             environment=study.settings.study.environment,
             query_digest=query_digest,
         )
-        for iso3 in iso3_codes:
-            inputs = Inputs(shared, scenario.document_digest(iso3), rows[iso3])
-            wanted[Combination(iso3, name)] = inputs
-    return wanted
+        for scenario in study.scenarios
+    }
 
 
 def study_contents(study: Study) -> dict[str, tuple[str, str]]:
@@ -340,7 +405,14 @@ def study_contents(study: Study) -> dict[str, tuple[str, str]]:
         for country in study.countries:
             rows = study.country_data.content(country.iso3)
             contents[sha256_text(rows)] = ("country data", rows)
+    for kind, content in study.lists.items():
+        contents[sha256_text(content)] = (kind, content)
     return contents
+
+
+def list_digests(study: Study) -> dict[str, str]:
+    """The digests of what a study consists of and calls things, by kind."""
+    return {kind: sha256_text(content) for kind, content in study.lists.items()}
 
 
 def content_lookup(contents: Mapping[str, tuple[str, str]]) -> ContentLookup:

@@ -5,24 +5,49 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ingest.database.read import read_run
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
-from ingest.questions.catalogue import Memo, check_names, default_value, parameter_options
+from ingest.questions.caption import Conditions, RunFacts, read_run_facts
+from ingest.questions.catalogue import (
+    Memo,
+    check_names,
+    default_value,
+    parameter_options,
+    sql_values,
+)
+from ingest.questions.discount import Bare, parse_rate, rate_text, rate_words
 from ingest.questions.files import (
     CannedQuery,
     Chart,
     ParameterType,
     QueryParameter,
+    is_sql,
+)
+from ingest.questions.horizon import (
+    PARAMETERS,
+    Horizon,
+    horizon_of_rows,
+    read_horizon,
+    read_horizon_of_states,
 )
 from ingest.questions.marks import MARKS
 from ingest.text.suggest import did_you_mean_or_list
 
 _LONGEST_RUN_NUMBER = 15
 _SCENARIOS = ("scenario", "baseline")
+# Parameters that every caption names; those that decide sums over years; and those of a comparison.
+_NAMED = frozenset(
+    ("run", "before", "country", "countries", "baseline", "scenario", "label", "reference")
+)
+_SUMMING = frozenset(("until", "discount_rate", "base_year"))
+# How the years of a question are read that has all of these parameters.
+_HORIZONS = (
+    (frozenset(("run", "baseline", "scenario", "label", "until")), read_horizon),
+    (frozenset(("run", "before", "country", "scenario", "label")), read_horizon_of_states),
+)
 
 
 @dataclass(frozen=True)
@@ -38,21 +63,17 @@ class Choice:
     is_default: bool
 
     @property
+    def meaning(self) -> str:
+        """How a typed value was read, where it could be doubted: 3 % a year; empty elsewhere."""
+        if self.parameter.type is not ParameterType.RATE:
+            return ""
+        return f"{rate_words(parse_rate(self.value, '', Bare.PERCENT))} a year"
+
+    @property
     def chosen(self) -> tuple[str, ...]:
         """The labels of the options that are taken, in their order."""
         taken = set(split_values(self.value)) if self.parameter.many else {self.value}
         return tuple(label for value, label in self.options if value in taken)
-
-
-@dataclass(frozen=True)
-class RunFacts:
-    """The run whose state is shown; dirty: files of the study were not committed."""
-
-    run_id: int
-    timestamp: str
-    git_commit: str
-    status: str
-    dirty: bool
 
 
 @dataclass(frozen=True)
@@ -61,6 +82,7 @@ class AskedQuestion:
 
     names: by parameter. scenarios: those that can be chosen. run: None where the question has no
     run, or the database none yet. unit: of the chosen label, empty where it is not known.
+    horizon: the years of a comparison that sums over years, None of any other question.
     """
 
     query: CannedQuery
@@ -70,6 +92,26 @@ class AskedQuestion:
     run: RunFacts | None
     scenarios: frozenset[str] = frozenset()
     unit: str = ""
+    horizon: Horizon | None = None
+
+    def conditions(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Conditions:
+        """What the numbers depend on, beside the names that every answer has."""
+        countries = [c for c in self.choices if c.parameter.name == "countries"]
+        only = [value for c in countries if not c.is_default for value in split_values(c.value)]
+        if self.horizon is None:
+            own = horizon_of_rows(columns, rows)
+            return Conditions(tuple(only), own, others=tuple(self._others(_NAMED)))
+        rate = sql_values(self.query, self.values).get("discount_rate", 0.0)
+        return Conditions(tuple(only), self.horizon, rate, tuple(self._others(_NAMED | _SUMMING)))
+
+    def _others(self, told: frozenset[str]) -> Iterator[str]:
+        """The values of the other parameters, but not a default that is the same everywhere."""
+        for choice in self.choices:
+            default = choice.parameter.default
+            is_constant = choice.is_default and not (isinstance(default, str) and is_sql(default))
+            if choice.parameter.name not in told and choice.value and not is_constant:
+                title = choice.parameter.title.partition(" (")[0]
+                yield f"{title}: {', '.join(choice.chosen) or choice.value}"
 
     @property
     def series_names(self) -> dict[str, str]:
@@ -80,20 +122,29 @@ class AskedQuestion:
 
 @dataclass(frozen=True)
 class _Reader:
-    """The options and defaults of a question's parameters as texts; memo: what was read before."""
+    """The options and defaults of a question's parameters as texts; memo: what was read before.
+
+    bare: what a rate without a sign is.
+    """
 
     connection: sqlite3.Connection
     query: CannedQuery
     memo: Memo
+    bare: Bare = Bare.PERCENT
 
     def options(self, parameter: QueryParameter, values: Mapping[str, str]) -> dict[str, str]:
         """The labels of the choices by their values."""
-        found = parameter_options(self.connection, self.query, parameter, values, self.memo)
+        bound = sql_values(self.query, values)
+        found = parameter_options(self.connection, self.query, parameter, bound, self.memo)
         return {_text(value): label for value, label in found}
 
     def default(self, parameter: QueryParameter, values: Mapping[str, str]) -> str:
         """What it is without a choice."""
-        return _text(default_value(self.connection, self.query, parameter, values, self.memo))
+        bound = sql_values(self.query, values)
+        text = _text(default_value(self.connection, self.query, parameter, bound, self.memo))
+        if parameter.type is ParameterType.RATE:
+            return rate_text(parse_rate(text or "0", parameter.name, Bare.PERCENT))
+        return text
 
 
 def resolve_values(
@@ -101,15 +152,17 @@ def resolve_values(
     query: CannedQuery,
     given: Mapping[str, str],
     memo: Memo | None = None,
+    bare: Bare = Bare.PERCENT,
 ) -> dict[str, str]:
     """The value of every parameter as text: what was given and checked, or its default.
 
     Blank means the default, where it is no choice of its own. A run may be named in any way that
-    `--run` understands; its number is given back. memo: what was read before of the same data.
+    `--run` understands; its number is given back. A rate is given back with its sign: 3%. memo:
+    what was read before of the same data. bare: what a rate without a sign is.
     Raises ConfigError: a parameter or value that is not there.
     """
     check_names(query, given)
-    reader = _Reader(connection, query, {} if memo is None else memo)
+    reader = _Reader(connection, query, {} if memo is None else memo, bare)
     values: dict[str, str] = {}
     for parameter in query.parameters:
         text = given.get(parameter.name, "").strip()
@@ -131,6 +184,8 @@ def _checked(
     name = parameter.name
     if parameter.type is ParameterType.RUN:
         return str(_run_id(reader.connection, text))
+    if parameter.type is ParameterType.RATE:
+        return rate_text(parse_rate(text, name, reader.bare))
     if parameter.type is ParameterType.NUMBER and not _is_number(text):
         raise ConfigError(f"{name}: {text!r} is no number")
     if parameter.type is ParameterType.YEAR and not re.fullmatch(r"\d{4}", text):
@@ -187,10 +242,26 @@ def describe_question(
         values=values,
         choices=choices,
         names={choice.parameter.name: _name(choice) for choice in choices},
-        run=_run_facts(connection, values.get("run", "")),
+        run=read_run_facts(connection, int(values["run"])) if values.get("run") else None,
         scenarios=scenarios,
         unit=read_unit(connection, values.get("label", "")),
+        horizon=_horizon(connection, query, values, reader.memo),
     )
+
+
+def _horizon(
+    connection: sqlite3.Connection, query: CannedQuery, values: Mapping[str, str], memo: Memo
+) -> Horizon | None:
+    """The years of a comparison; None of a question that has not all of its parameters."""
+    read = next((read for names, read in _HORIZONS if names <= values.keys()), None)
+    if read is None:
+        return None
+    bound = {"countries": values.get("country", ""), **sql_values(query, values)}
+    key = ("horizon", tuple(bound.get(name) for name in ("before", *PARAMETERS)))
+    if key not in memo:
+        memo[key] = read(connection, bound)
+    horizon: Horizon = memo[key]
+    return horizon
 
 
 def read_unit(connection: sqlite3.Connection, element_label: str) -> str:
@@ -214,16 +285,13 @@ def _name(choice: Choice) -> str:
     return choice.value
 
 
-def _run_facts(connection: sqlite3.Connection, run_id: str) -> RunFacts | None:
-    run = read_run(connection, int(run_id)) if run_id else None
-    if run is None:
-        return None
-    dirty = bool(run["dirty_files"])
-    return RunFacts(run["run_id"], run["timestamp"], run["git_commit"], run["status"], dirty)
+def chart_subtitle(
+    asked: AskedQuestion, chart: Chart, columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> str:
+    """What a chart is of: Kenya · Healthy Years Lived · all_treatments against null · run 7.
 
-
-def chart_subtitle(asked: AskedQuestion, chart: Chart, rows: Sequence[Sequence[object]]) -> str:
-    """What a chart is of: Kenya · Healthy Years Lived · all_treatments against null · run 7."""
+    With everything that would change its numbers: countries, years, discounting.
+    """
     names = {name: value for name, value in asked.names.items() if value}
     if asked.unit:
         names["label"] += f" ({asked.unit})"
@@ -233,6 +301,8 @@ def chart_subtitle(asked: AskedQuestion, chart: Chart, rows: Sequence[Sequence[o
     else:
         parts += [names[name] for name in _SCENARIOS if name in names]
     parts += [names["reference"]] if "reference" in names else []
+    conditions = asked.conditions(columns, rows)
+    parts += conditions.parts
     measure = _measure(chart)
     if measure and rows:
         parts.append(measure)
@@ -240,7 +310,7 @@ def chart_subtitle(asked: AskedQuestion, chart: Chart, rows: Sequence[Sequence[o
         parts.append(f"{names['run']} against {names['before']}")
     elif "run" in names:
         parts.append(names["run"])
-    return " · ".join(parts)
+    return " · ".join([*parts, *conditions.horizon.notes])
 
 
 _MEASURES = {

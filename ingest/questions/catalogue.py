@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import ConfigError
+from ingest.questions.discount import Bare, parse_rate
 from ingest.questions.files import (
     CannedQuery,
+    ParameterType,
     QueryParameter,
     is_sql,
     parse_canned_query,
@@ -53,16 +55,28 @@ def bind_values(
 ) -> dict[str, Any]:
     """The value of every parameter, in their order: as given, or its default.
 
-    Raises ConfigError as run_canned_query does.
+    A rate as a text becomes the fraction that SQL gets; a number is one. Raises ConfigError as
+    run_canned_query does.
     """
     check_names(query, values)
     bound: dict[str, Any] = {}
     for parameter in query.parameters:
         value = values.get(parameter.name)
-        bound[parameter.name] = (
-            default_value(connection, query, parameter, bound) if value is None else value
-        )
+        if value is None:
+            value = default_value(connection, query, parameter, bound)
+        bound |= sql_values(query, {parameter.name: value})
     return bound
+
+
+def sql_values(query: CannedQuery, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as SQL gets them: a rate that is a text (3%) as a fraction (0.03)."""
+    rates = {p.name for p in query.parameters if p.type is ParameterType.RATE}
+    return {
+        name: parse_rate(value or "0", name, Bare.PERCENT)
+        if name in rates and isinstance(value, str)
+        else value
+        for name, value in values.items()
+    }
 
 
 def check_names(query: CannedQuery, values: Mapping[str, Any]) -> None:
@@ -134,7 +148,7 @@ def sql_for(connection: sqlite3.Connection, query: CannedQuery) -> str:
     sql = query.sql
     if _GROUPS.search(sql):
         selects = [
-            f"SELECT iso3, '{column}', \"{column}\" FROM countries"
+            f"SELECT iso3 AS country, '{column}', \"{column}\" FROM countries"
             for column in group_columns(connection)
         ]
         sql = _GROUPS.sub(lambda _: "\n    UNION ALL ".join(selects), sql)

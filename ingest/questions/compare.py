@@ -9,15 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ingest.database.consistency import Consistency, read_consistency
 from ingest.errors import ConfigError
+from ingest.questions.caption import Conditions
 from ingest.questions.catalogue import group_columns, run_canned_query
 from ingest.questions.files import CannedQuery
+from ingest.questions.horizon import Horizon, read_horizon
 from ingest.study.combination import select_names
+from ingest.text.numbers import count_text
 from ingest.text.suggest import did_you_mean, did_you_mean_or_list
 
 DEFAULT_LABEL = "Healthy Years Lived"
 DEEPEST_GROUPS = 3
 
+_GROUPS_SOURCE = (
+    "Groups are text fields of the countries file, or columns of a CSV file that study.groups "
+    "names; the next ingest run stores them"
+)
 # Of --by, beside the columns of the countries table.
 TOTAL, YEAR, COUNTRY = "total", "year", "country"
 
@@ -30,7 +38,7 @@ class CompareRequest:
     """What to compare: the scenario against the baseline in the state as of a run.
 
     by: what to group by, nested from left to right; empty is by country. countries: ISO3 codes,
-    empty for all. discount_rate: percent a year. reference: published figures to compare with.
+    empty for all. discount_rate: a fraction a year. reference: published figures to compare with.
     """
 
     baseline: str
@@ -43,6 +51,8 @@ class CompareRequest:
     discount_rate: float = 0.0
     base_year: int | None = None
     reference: str | None = None
+    consistent: bool = False
+    """Only results of the inputs that the study had at the run."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,8 @@ class Comparison:
 
     columns: what it is grouped by, then the values. In rows, percent and ratio are None where the
     baseline or the reference is 0. left_out: countries that have only one of the two scenarios.
+    horizon: the years that are summed. lacking: countries that the reference has and the results
+    lack; their model value is None, and the total is over the others.
     """
 
     request: CompareRequest
@@ -58,6 +70,15 @@ class Comparison:
     rows: tuple[tuple[Any, ...], ...]
     total: tuple[Any, ...] | None
     left_out: tuple[str, ...]
+    horizon: Horizon
+    consistency: Consistency
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def conditions(self) -> Conditions:
+        """What the numbers depend on, beside label, scenarios and run."""
+        request = self.request
+        return Conditions(request.countries, self.horizon, request.discount_rate)
 
 
 def compare_scenarios(
@@ -68,19 +89,26 @@ def compare_scenarios(
     Raises ConfigError: a name that the state does not have, or nothing to compare.
     """
     left_out = _check(connection, request)
+    scenarios = (request.baseline, request.scenario)
+    consistency = read_consistency(connection, request.run_id, scenarios, request.countries)
     if request.reference is not None:
-        return _against_reference(connection, queries, request, left_out)
+        return _against_reference(connection, queries, request, left_out, consistency)
     query, renamed = choose_query(request)
     rows = _select(connection, queries[query], request, renamed)
     if not rows:
-        raise ConfigError(_nothing(request))
+        raise ConfigError(_nothing(request, consistency))
     whole = replace(request, by=(TOTAL,))
     name, columns = choose_query(whole)
     (sums,) = _select(connection, queries[name], whole, columns)
     keys = tuple(renamed)[: -len(VALUE_COLUMNS)]
     known = dict(zip(columns, sums, strict=True))
     total = tuple(known.get(key) for key in keys) + sums[-len(VALUE_COLUMNS) :]
-    return Comparison(request, tuple(renamed), rows, total, left_out)
+    horizon = _horizon(connection, request)
+    return Comparison(request, tuple(renamed), rows, total, left_out, horizon, consistency)
+
+
+def _horizon(connection: sqlite3.Connection, request: CompareRequest) -> Horizon:
+    return read_horizon(connection, _values(request))
 
 
 def choose_query(request: CompareRequest) -> tuple[str, dict[str, str]]:
@@ -96,8 +124,13 @@ def choose_query(request: CompareRequest) -> tuple[str, dict[str, str]]:
 
 def query_values(request: CompareRequest, query: CannedQuery) -> dict[str, Any]:
     """The values of a query's parameters, of those that it has."""
+    values = _values(request)
+    return {parameter.name: values[parameter.name] for parameter in query.parameters}
+
+
+def _values(request: CompareRequest) -> dict[str, Any]:
     groups = [*_groups(request), "", "", ""]
-    values = {
+    return {
         "run": request.run_id,
         "baseline": request.baseline,
         "scenario": request.scenario,
@@ -111,8 +144,8 @@ def query_values(request: CompareRequest, query: CannedQuery) -> dict[str, Any]:
         "group_2": groups[1],
         "group_3": groups[2],
         "reference": request.reference,
+        "consistent": "yes" if request.consistent else "",
     }
-    return {parameter.name: values[parameter.name] for parameter in query.parameters}
 
 
 def _groups(request: CompareRequest) -> tuple[str, ...]:
@@ -140,18 +173,23 @@ def _against_reference(
     queries: dict[str, CannedQuery],
     request: CompareRequest,
     left_out: tuple[str, ...],
+    consistency: Consistency,
 ) -> Comparison:
     columns = ("country", "name", *REFERENCE_COLUMNS)
     query = queries["reference_against_model"]
     rows = _select(connection, query, request, {column: column for column in columns})
-    if not rows:
+    both = [row for row in rows if row[2] is not None]
+    if not both:
         raise ConfigError(
             f"reference {request.reference!r} and the results of {request.scenario} as of run "
             f"{request.run_id} have no country in common"
         )
-    model, reference = (math.fsum(row[column] for row in rows) for column in (2, 3))
-    total = ("", "", model, reference, model / reference if reference else None)
-    return Comparison(request, columns, rows, total, left_out)
+    model, reference = (math.fsum(row[column] for row in both) for column in (2, 3))
+    counted = f"{len(both):,} of {count_text(len(rows), 'country|countries')}"
+    total = ("", counted, model, reference, model / reference if reference else None)
+    lacking = tuple(row[0] for row in rows if row[2] is None)
+    horizon = _horizon(connection, request)
+    return Comparison(request, columns, rows, total, left_out, horizon, consistency, lacking)
 
 
 # --- checking what was asked for -----------------------------------------------------------------
@@ -201,8 +239,9 @@ def _check(connection: sqlite3.Connection, request: CompareRequest) -> tuple[str
     state = defaultdict[str, set[str]](set)
     for country, scenario in connection.execute(
         """SELECT DISTINCT country, scenario FROM job_results
-            WHERE job_status = 'success' AND run_id <= ?""",
-        [request.run_id],
+            WHERE job_status = 'success' AND run_id <= ?1
+              AND (?2 OR country IN (SELECT country FROM study_countries WHERE run_id = ?1))""",
+        [request.run_id, bool(request.countries)],
     ):
         state[scenario].add(country)
     countries = set().union(*state.values())
@@ -242,11 +281,14 @@ def countries_where(connection: sqlite3.Connection, conditions: Sequence[str]) -
 
 
 def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> None:
-    known = [TOTAL, YEAR, COUNTRY, *group_columns(connection)]
+    columns = group_columns(connection)
+    known = [TOTAL, YEAR, COUNTRY, *columns]
     for group in request.by:
         if group not in known:
-            hint = did_you_mean(group, known)
+            hint = did_you_mean(group, known) or f" {_GROUPS_SOURCE}"
             raise ConfigError(f"--by {group}: groups are {', '.join(known)}.{hint}")
+        if group in columns and not _has_values(connection, group):
+            raise ConfigError(f"--by {group}: no country of this study has one. {_GROUPS_SOURCE}")
     if TOTAL in request.by and len(request.by) > 1:
         raise ConfigError(
             f"--by {TOTAL} goes with no other group: the total is the last row of every table"
@@ -259,7 +301,18 @@ def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> No
         raise ConfigError("--reference compares by country; leave out --by")
 
 
-def _nothing(request: CompareRequest) -> str:
+def _has_values(connection: sqlite3.Connection, group: str) -> bool:
+    query = f"SELECT 1 FROM countries WHERE \"{group}\" <> '' LIMIT 1"
+    return connection.execute(query).fetchone() is not None
+
+
+def _nothing(request: CompareRequest, consistency: Consistency) -> str:
+    if request.consistent and not consistency.is_consistent:
+        return (
+            f"{request.baseline} and {request.scenario} have no results of the inputs that the "
+            f"study had at run {request.run_id} ({consistency.counts}). Name an earlier run with "
+            "--run, run what is stale, or leave out --consistent"
+        )
     within = f" until {request.until_year}" if request.until_year is not None else ""
     return (
         f"{request.baseline} and {request.scenario} have no year of {request.label!r} in common"

@@ -29,10 +29,14 @@ _PARAMETER_KEYS = {"title", "type", "options", "default", "default_text", "many"
 
 
 class ParameterType(StrEnum):
-    """What a parameter's value has to be; a run is named in any way that `--run` understands."""
+    """What a parameter's value has to be; a run is named in any way that `--run` understands.
+
+    A rate is given as 3% or, on pages, 3; SQL gets the fraction 0.03.
+    """
 
     TEXT = "text"
     NUMBER = "number"
+    RATE = "rate"
     YEAR = "year"
     RUN = "run"
 
@@ -131,10 +135,14 @@ def parse_canned_query(name: str, text: str) -> CannedQuery:
     if found is None:
         raise ConfigError(f"{file} does not begin with a comment /* --- (YAML) --- */")
     head = _mapping(file, "the comment", _load_yaml(file, found[1]), _KEYS)
-    sql = include_fragments(file, text[found.end() :].strip())
-    if not sql:
+    own_sql = text[found.end() :].strip()
+    if not own_sql:
         raise ConfigError(f"{file} has no SQL after its comment")
-    parameters = _parse_parameters(file, head.get("parameters") or {})
+    sql = include_fragments(file, own_sql)
+    declared = _mapping(file, "parameters", head.get("parameters") or {})
+    of_fragments = used_parameters(sql) - used_parameters(own_sql) - set(declared)
+    shared = dict.fromkeys(sorted(of_fragments))
+    parameters = _parse_parameters(file, {**declared, **shared})
     _check_parameters(file, sql, parameters)
     columns = _mapping(file, "columns", head.get("columns") or {})
     return CannedQuery(
@@ -180,8 +188,7 @@ def _text(file: str, head: Mapping[str, Any], key: str) -> str:
 # --- parameters ----------------------------------------------------------------------------------
 
 
-def _parse_parameters(file: str, value: Any) -> tuple[QueryParameter, ...]:
-    entries = _mapping(file, "parameters", value)
+def _parse_parameters(file: str, entries: Mapping[str, Any]) -> tuple[QueryParameter, ...]:
     return tuple(
         _parse_parameter(file, str(name), with_shared(file, str(name), own))
         for name, own in entries.items()

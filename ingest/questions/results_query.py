@@ -7,23 +7,34 @@ them where they are missing.
 from __future__ import annotations
 
 import sqlite3
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ingest.changes.diff import Tolerances, diff_states
-from ingest.database.choice import NameChoice, ResultRow, choose_labels, choose_results, read_rows
+from ingest.database.choice import (
+    MixedRow,
+    NameChoice,
+    ResultRow,
+    choose_labels,
+    choose_results,
+    read_rows,
+)
+from ingest.database.consistency import read_consistency
 from ingest.database.files import open_for_reading
 from ingest.database.read import read_failure_causes, read_jobs, read_run
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.exchange.export import write_csv
 from ingest.exchange.whole_file import whole_file
+from ingest.questions.caption import read_run_facts
 from ingest.questions.catalogue import load_canned_queries
 from ingest.questions.compare import COUNTRY, VALUE_COLUMNS, YEAR, CompareRequest, compare_scenarios
+from ingest.questions.discount import Bare, parse_rate
 from ingest.study.combination import select_names
 
 if TYPE_CHECKING:
@@ -100,10 +111,13 @@ class ResultsQuery:
         scenarios: Names = None,
         labels: Names = None,
     ) -> pandas.DataFrame:
-        """The state as of a run: one row a number, sorted by the columns in their order."""
+        """The state as of a run: one row a number, sorted by the columns in their order.
+
+        Warns where the results are of several models.
+        """
         pd = _library("pandas", "frames")
-        with self._rows(run, countries, scenarios, labels) as rows:
-            return _frame(pd, rows, _STATE_TYPES)
+        with self._rows(run, countries, scenarios, labels) as (_, rows):
+            return _frame(pd, (row[:5] for row in rows), _STATE_TYPES)
 
     def get_metric_trends(
         self,
@@ -125,6 +139,9 @@ class ResultsQuery:
         by: str | Sequence[str] = "country",
         *,
         run: str | int = "latest",
+        until_year: int | None = None,
+        discount_rate: float | str = 0.0,
+        base_year: int | None = None,
     ) -> pandas.DataFrame:
         """Scenario b against scenario a: sums over what both have, difference and percent.
 
@@ -132,13 +149,20 @@ class ResultsQuery:
         several of them, e.g. ["region", "year"]. One row for each and for each label.
         Only countries, labels and years that both scenarios have are summed. difference is b - a;
         percent is of |a|, missing where a is 0. A country without a group is in the group (none).
+        until_year: the last year to sum. discount_rate: a year, 0.03 or "3%"; base_year: discounted
+        to it, the first year where None. The frame's `attrs` say what the numbers depend on:
+        run_id, git_commit, discount_rate, and by label `captions`, `years` (first and last) and
+        `horizon_notes`, where the years are not the same in all countries and scenarios.
         """
         pd = _library("pandas", "frames")
         keys = [by] if isinstance(by, str) else list(by)
+        sums = _sums(until_year, discount_rate, base_year)
         with self._connection() as connection:
-            rows, names = _compare(connection, str(run), (a, b), label, countries, keys)
-        groups = {name: "int64" if name == "timestamp_year" else "string" for name in names}
-        return _frame(pd, rows, groups | _types("element_label", *VALUE_COLUMNS))
+            found = _compare(connection, str(run), (a, b), label, countries, keys, sums)
+        groups = {name: "int64" if name == "timestamp_year" else "string" for name in found.keys}
+        frame = _frame(pd, found.rows, groups | _types("element_label", *VALUE_COLUMNS))
+        frame.attrs.update(found.attrs)
+        return frame
 
     def diff(
         self,
@@ -189,11 +213,11 @@ class ResultsQuery:
         Needs no pandas, and not the memory for all rows. An existing file is kept unless force.
         """
         with (
-            self._rows(run, countries, scenarios, labels) as rows,
+            self._rows(run, countries, scenarios, labels) as (columns, rows),
             whole_file(Path(path), force=force) as temporary,
             temporary.open("w", encoding="utf-8", newline="") as file,
         ):
-            return write_csv(rows, file)
+            return write_csv(rows, file, columns)
 
     def trend_chart(
         self,
@@ -205,8 +229,9 @@ class ResultsQuery:
     ) -> altair.Chart:
         """Lines over the years, one for each country and scenario, coloured by scenario."""
         alt = _library("altair", "charts")
-        with self._rows(run, countries, scenarios, label) as rows:
-            data = alt.InlineData(values=[row._asdict() for row in rows])
+        with self._rows(run, countries, scenarios, label) as (_, rows):
+            values = [dict(zip(_STATE_TYPES, row, strict=False)) for row in rows]
+        data = alt.InlineData(values=values)
         chart: altair.Chart = alt.Chart(data, title=label, mark={"type": "line"}).encode(
             x=_year_axis(alt),
             y=alt.Y("value:Q", title=label, scale=alt.Scale(zero=False)),
@@ -226,11 +251,19 @@ class ResultsQuery:
         *,
         run: str | int = "latest",
         measure: Literal["difference", "percent"] = "difference",
+        until_year: int | None = None,
+        discount_rate: float | str = 0.0,
+        base_year: int | None = None,
     ) -> altair.Chart:
-        """Scenario b against scenario a: a bar for each country or group, a line over the years."""
+        """Scenario b against scenario a: a bar for each country or group, a line over the years.
+
+        The line below the title says what the numbers depend on; parameters as compare_scenarios().
+        """
         alt = _library("altair", "charts")
+        sums = _sums(until_year, discount_rate, base_year)
         with self._connection() as connection:
-            rows, (key,) = _compare(connection, str(run), (a, b), label, countries, [by])
+            found = _compare(connection, str(run), (a, b), label, countries, [by], sums)
+        rows, (key,) = found.rows, found.keys
         position = VALUE_COLUMNS.index(measure) - len(VALUE_COLUMNS)
         values = [
             {key: row[0], measure: row[position]} for row in rows if row[position] is not None
@@ -243,7 +276,9 @@ class ResultsQuery:
             y = alt.Y(f"{key}:N", sort="-x", title=None)
         tooltip = [f"{key}:{'Q' if by == YEAR else 'N'}", f"{measure}:Q"]
         data = alt.InlineData(values=values)
-        chart = alt.Chart(data, title=f"{label}: {b} against {a}", mark={"type": mark})
+        below = list(found.attrs["captions"].values())
+        head = alt.TitleParams(f"{label}: {b} against {a}", subtitle=below, anchor="start")
+        chart = alt.Chart(data, title=head, mark={"type": mark})
         drawn: altair.Chart = chart.encode(x=x, y=y, tooltip=tooltip)
         return drawn
 
@@ -256,15 +291,40 @@ class ResultsQuery:
     @contextmanager
     def _rows(
         self, run: str | int, countries: Names, scenarios: Names, labels: Names
-    ) -> Iterator[Iterator[ResultRow]]:
+    ) -> Iterator[tuple[Sequence[str], Iterator[ResultRow | MixedRow]]]:
+        """The columns and the rows of what is chosen; warns where inputs are mixed."""
         with self._connection() as connection:
             names = NameChoice(_patterns(countries), _patterns(scenarios), _patterns(labels))
             chosen = choose_results(connection, resolve_run(connection, str(run)), names)
-            yield read_rows(connection, chosen)
+            if chosen.is_mixed:
+                found = read_consistency(connection, chosen.run.run_id, *chosen.names)
+                warnings.warn(found.warning, stacklevel=4)
+            yield chosen.columns, read_rows(connection, chosen)
 
 
 def _year_axis(alt: Any) -> Any:
     return alt.X("timestamp_year:Q", title="Year", axis=alt.Axis(format="d"))
+
+
+class _Sums(NamedTuple):
+    """How to sum: the fields of a CompareRequest."""
+
+    until_year: int | None
+    discount_rate: float
+    base_year: int | None
+
+
+def _sums(until_year: int | None, discount_rate: float | str, base_year: int | None) -> _Sums:
+    rate = parse_rate(discount_rate, "discount_rate", Bare.FRACTION)
+    return _Sums(until_year, rate, base_year)
+
+
+class _Compared(NamedTuple):
+    """The rows of compare_scenarios(), the names of its key columns, and the frame's attrs."""
+
+    rows: list[tuple[Any, ...]]
+    keys: list[str]
+    attrs: dict[str, Any]
 
 
 def _compare(
@@ -274,8 +334,9 @@ def _compare(
     label: Names,
     countries: Names,
     by: Sequence[str],
-) -> tuple[list[tuple[Any, ...]], list[str]]:
-    """The rows of compare_scenarios() and the names of its key columns; one label at a time."""
+    sums: _Sums,
+) -> _Compared:
+    """The comparison of each label, one after the other."""
     request = CompareRequest(
         baseline=scenarios[0],
         scenario=scenarios[1],
@@ -283,16 +344,29 @@ def _compare(
         run_id=resolve_run(connection, run).run_id,
         by=tuple(by) or (COUNTRY,),
         countries=tuple(_choose(connection, countries, "country")),
+        **sums._asdict(),
     )
+    facts = read_run_facts(connection, request.run_id)
+    assert facts is not None, "it was found by its name"
+    attrs: dict[str, Any] = {
+        "run_id": facts.run_id, "git_commit": facts.git_commit,
+        "discount_rate": request.discount_rate, "captions": {}, "years": {}, "horizon_notes": {},
+    }  # fmt: skip
     queries = load_canned_queries()
     names = ["timestamp_year" if name == YEAR else name for name in request.by]
     rows = []
     for element_label in choose_labels(connection, _patterns(label)):
         comparison = compare_scenarios(connection, queries, replace(request, label=element_label))
+        if comparison.consistency.is_mixed:
+            warnings.warn(comparison.consistency.warning, stacklevel=4)
+        horizon = comparison.horizon
+        attrs["captions"][element_label] = " · ".join([*comparison.conditions.parts, facts.words])
+        attrs["years"][element_label] = list(horizon.years or ())
+        attrs["horizon_notes"][element_label] = list(horizon.notes)
         keys = [comparison.columns.index(name) for name in names]
         for row in comparison.rows:
             rows.append((*(row[key] for key in keys), element_label, *row[-len(VALUE_COLUMNS) :]))
-    return rows, names
+    return _Compared(rows, names, attrs)
 
 
 def _choose(connection: sqlite3.Connection, names: Names, column: str) -> list[str]:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from ingest.database import ValidationDatabase
 from ingest.errors import StudyError
 from ingest.findings import Finding, has_errors, warning
-from ingest.planning.inputs import Inputs
+from ingest.planning.inputs import Inputs, InputSet
+from ingest.planning.list_changes import list_changes
 from ingest.planning.plan import (
     Plan,
     PlanRules,
     StoredState,
     content_lookup,
+    input_sets_of,
     make_plan,
     study_contents,
     wanted_inputs,
@@ -30,6 +32,11 @@ from ingest.text.numbers import at_most, count_text
 _SHOWN_FILES = 5
 
 
+def _version(shared: InputSet) -> tuple[str, ...]:
+    """What decides the results of a scenario, but for what does not count as input."""
+    return (shared.scenario, shared.scenario_digest, *shared.model_version)
+
+
 @dataclass(frozen=True)
 class Selection:
     """Which combinations are looked at, and how strictly; patterns are comma lists or globs."""
@@ -38,6 +45,8 @@ class Selection:
     scenarios: tuple[str, ...] = ()
     force: bool = False
     only_failed: bool = False
+    reuse: bool = True
+    """Whether results that were computed before for the same inputs are taken."""
 
 
 class RunPlanner:
@@ -93,6 +102,7 @@ class RunPlanner:
             commit=self.git.commit,
             force=self.selection.force,
             only_failed=self.selection.only_failed,
+            reuse=self.selection.reuse,
         )
         contents = content_lookup(study_contents(self.study))
         row_files = {file.name: file.digest for file in self.study.country_data.files}
@@ -107,6 +117,16 @@ class RunPlanner:
         return self.filter_combinations_needing_rerun(
             self.generate_all_combinations(), self._database.stored_state()
         )
+
+    def study_changes(self) -> list[str]:
+        """What the study consists of or calls otherwise than at the newest run, a line each."""
+        stored = self._database.stored_lists()
+        return list_changes(stored, self.study.rows) if stored else []
+
+    def inputs_changed(self) -> bool:
+        """Whether the study has other inputs than at the newest run, whatever runs of it."""
+        now = {_version(shared) for shared in input_sets_of(self.study).values()}
+        return now != {_version(shared) for shared in self._database.stored_input_sets()}
 
     def compose_document(self, combination: Combination) -> bytes:
         """The model document of a combination that was generated, as UTF-8 JSON."""

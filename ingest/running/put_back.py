@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ingest.database.kept_files import read_baselines, read_file
+from ingest.database.kept_files import read_file
 from ingest.database.read import read_input
 from ingest.errors import ConfigError
 from ingest.planning.code_history import CodeHistory
@@ -64,7 +64,7 @@ class TwoStates:
         self._combination = combination
         self._before, self._after = before, after
         self._present = FileContents(study)
-        self._history = CodeHistory(self._content, self._file, read_baselines(connection))
+        self._history = CodeHistory(self._content, self._file)
 
     def _content(self, digest: str) -> Any:
         return read_input(self._connection, digest)
@@ -111,9 +111,7 @@ class TwoStates:
         if self._before.country_data_digest == self._after.country_data_digest:
             return []
         code = self._before.shared.code_digest
-        changes, _ = country_changes(
-            self._combination.country, *self._rows, code, {}, self._history
-        )
+        changes = country_changes(self._combination.country, *self._rows, code, {}, self._history)
         text = describe_changes(changes, _SHOWN_CHANGES)
         known = all(self._rows)
         return [Piece("country data", text, None if known else "its rows before were not kept")]
@@ -164,12 +162,10 @@ class TwoStates:
 
     @cached_property
     def _parts(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """The parts of both code versions, of the first as it was taken for later."""
-        links = self._history.links(self._before.shared.code_digest)
-        olds = [self._content(link) or {} for link in links]
-        new = self._content(self._after.shared.code_digest) or {}
-        differing = [old for old in olds if differing_parts(old, new)]
-        return (differing or olds)[-1], new
+        """The parts of both code versions."""
+        digests = self._before.shared.code_digest, self._after.shared.code_digest
+        old, new = (self._content(digest) or {} for digest in digests)
+        return old, new
 
     # --- a mixture -----------------------------------------------------------------------------
 

@@ -122,10 +122,33 @@ class ValidationRunner(RunPlanner):
             self._cancel_the_rest()
         return self._finish(interrupted=interrupted)
 
-    def tidy(self, plan: Plan) -> None:
-        """With nothing to run: keep what the study consists of now, and leave no run open."""
-        self._starter.keep_study(plan)
+    def record(self, plan: Plan) -> RunReport | None:
+        """With no job to run: store what is restored, and what the study calls otherwise, as a run.
+
+        None where there is nothing to store. Leaves no run open.
+        """
         self._close_leftovers(plan)
+        if not (plan.restored or self.study_changes() or self.inputs_changed()):
+            self._starter.keep_names()
+            return None
+        started = self._clock.now()
+        run_id = self._starter.record(plan)
+        status, changes = self._end_run(run_id, self._clock.timestamp())
+        return RunReport(
+            run_id=run_id,
+            status=status,
+            is_resumed=False,
+            total_jobs=len(plan.restored),
+            successful_jobs=len(plan.restored),
+            restored_jobs=len(plan.restored),
+            failed_jobs=0,
+            values=0,
+            new_result_sets=0,
+            known_result_sets=0,
+            changes=changes,
+            quality=read_run_quality(self._database, run_id, self.study.settings),
+            elapsed_s=self._clock.now() - started,
+        )
 
     def _close_leftovers(self, plan: Plan) -> None:
         """End a run that was cut off, unless this plan takes it up again."""
@@ -151,9 +174,11 @@ class ValidationRunner(RunPlanner):
             fetcher=ResultFetcher(source, settings.analytics, self._clock),
             processor=processor,
             scheduler=start.scheduler,
-            total=len(start.names) + len(start.finished),
+            total=len(start.names) + len(start.finished) + start.restored,
             started=self._clock.now(),
             is_resumed=start.is_resumed,
+            restored=start.restored,
+            succeeded=start.restored,
         )
         for combination, (ulid, job_name) in start.names.items():
             session.rename(combination, ulid, job_name)

@@ -23,6 +23,8 @@ class RunReport:
     is_resumed: bool
     total_jobs: int
     successful_jobs: int
+    restored_jobs: int
+    """Of the successful ones, those that took a result computed before."""
     failed_jobs: int
     values: int
     new_result_sets: int
@@ -45,6 +47,7 @@ class RunSession:
     total: int
     started: float
     is_resumed: bool
+    restored: int = 0
     succeeded: int = 0
     failed: int = 0
     values: int = 0
@@ -102,6 +105,7 @@ class RunSession:
             is_resumed=self.is_resumed,
             total_jobs=self.total,
             successful_jobs=self.succeeded,
+            restored_jobs=self.restored,
             failed_jobs=self.failed,
             values=self.values,
             new_result_sets=self.new_result_sets,

@@ -10,12 +10,19 @@ from dataclasses import dataclass
 from ingest import __version__
 from ingest.clock import Clock
 from ingest.database import ValidationDatabase, write
-from ingest.database.kept_files import keep_baselines, keep_files
+from ingest.database.kept_files import keep_files
 from ingest.database.read import read_cut_off_jobs, read_open_run
 from ingest.database.records import CutOffJob, JobRecord, OpenRun, RunRecord, RunStatus
 from ingest.executors.base import EarlierJob, Executor, Submission
 from ingest.executors.job_name import name_job, new_ulid
-from ingest.planning.plan import Plan, PlannedJob, ReasonKind, study_contents
+from ingest.planning.plan import (
+    Plan,
+    PlannedJob,
+    ReasonKind,
+    input_sets_of,
+    list_digests,
+    study_contents,
+)
 from ingest.running.scheduler import Limits, Scheduler, parse_rate
 from ingest.study.combination import Combination
 from ingest.study.file_contents import FileContents
@@ -39,6 +46,8 @@ class RunStart:
     scheduler: Scheduler[Combination]
     adopted: tuple[tuple[CutOffJob, Submission], ...]
     """Jobs of an earlier process with what the executor knows of each."""
+    restored: int
+    """How many jobs took a result that was computed before."""
 
 
 class RunStarter:
@@ -87,7 +96,7 @@ class RunStarter:
         if open_run is not None:
             jobs = [job for job in jobs if job.combination in open_run.unfinished]
         cut_off = self._cut_off_jobs(jobs, executor)
-        self.keep_study(plan)
+        self.keep_names()
         if open_run is not None:
             run_id = open_run.run_id
             names = self._resume_run(run_id, jobs, cut_off)
@@ -103,17 +112,21 @@ class RunStarter:
             is_resumed=open_run is not None,
             scheduler=Scheduler(names, self._limits(executor), self._jitter),
             adopted=tuple(adopted),
+            restored=0 if open_run else len(plan.restored),
         )
 
-    def keep_study(self, plan: Plan) -> None:
-        """What the study calls things, its files, and what the plan took for granted."""
+    def record(self, plan: Plan) -> int:
+        """A run that has no job to do, with what the plan restores; gives its id."""
+        self.keep_names()
+        run_id, _ = self._start_new(plan)
+        return run_id
+
+    def keep_names(self) -> None:
+        """What the study calls things, and the contents of its code and data files."""
         study, db = self._study, self._database.db
         write.keep_study(db, study.countries, study.scenarios, study.labels)
         contents = FileContents(study)
-        keep_files(db, {*contents.code, *plan.baselines.values()}, contents.read)
-        if plan.baselines:
-            write.keep_inputs(db, study_contents(study))
-            keep_baselines(db, plan.baselines)
+        keep_files(db, contents.code, contents.read)
 
     def _cut_off_jobs(
         self, jobs: Sequence[PlannedJob], executor: Executor
@@ -156,9 +169,16 @@ class RunStarter:
             executor=settings.run.executor,
             ingest_version=__version__,
             up_to_date_jobs=len(plan.up_to_date),
+            **{f"{kind}_digest": digest for kind, digest in list_digests(self._study).items()},
         )
         jobs = [self._job_record(job) for job in plan.to_run]
-        run_id = self._database.start_validation_run(record, jobs, study_contents(self._study))
+        run_id = self._database.start_validation_run(
+            record,
+            jobs,
+            study_contents(self._study),
+            plan.restored,
+            list(input_sets_of(self._study).values()),
+        )
         return run_id, {job.combination: (job.ulid, job.job_name) for job in jobs}
 
     def _job_record(self, job: PlannedJob) -> JobRecord:

@@ -13,7 +13,7 @@ from ingest.text.suggest import did_you_mean
 
 # ISO 3166-1: codes that users may assign themselves (XKX for Kosovo is the common one).
 _USER_ASSIGNED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-Z]{2}|ZZ[A-Z]")
-_GROUP_NAME = re.compile(r"[a-z][a-z0-9_]*")
+GROUP_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _parse_country(entry: Any, where: str) -> tuple[Country | None, list[Finding
     groups = {
         key: value
         for key, value in entry.items()
-        if key not in ("iso3", "name") and isinstance(value, str) and _GROUP_NAME.fullmatch(key)
+        if key not in ("iso3", "name") and isinstance(value, str) and GROUP_NAME.fullmatch(key)
     }
     return Country(iso3, name, groups), [finding] if finding else []
 

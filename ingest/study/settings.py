@@ -42,6 +42,10 @@ class StudySettings:
         ("scenarios",), "folders or glob patterns of scenario files; a name is a file's stem"
     )
     countries: str = setting("countries.json", "the countries file")
+    groups: str | None = setting(
+        None,
+        "a CSV file of groups of countries: a column iso3, and one for each grouping",
+    )
     code: tuple[str, ...] | None = setting(
         None,
         "glob patterns of the files whose change means a re-run (reason: code); if unset, the "
@@ -194,6 +198,13 @@ class QualitySettings:
 
 
 @dataclass(frozen=True)
+class ResultsSettings:
+    """[results]: which results are shown."""
+
+    consistent: bool = setting(False, "compare and export only results of the study's inputs now")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of one study; root is the folder that holds ingest.toml."""
 
@@ -204,6 +215,7 @@ class Settings:
     database: DatabaseSettings = DatabaseSettings()
     tolerance: ToleranceSettings = ToleranceSettings()
     quality: QualitySettings = QualitySettings()
+    results: ResultsSettings = ResultsSettings()
     rules: tuple[Rule, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     """[units]: the unit of each element label."""
@@ -229,6 +241,7 @@ SECTIONS: dict[str, type[Any]] = {
     "database": DatabaseSettings,
     "tolerance": ToleranceSettings,
     "quality": QualitySettings,
+    "results": ResultsSettings,
 }
 
 

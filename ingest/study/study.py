@@ -15,8 +15,10 @@ from ingest.findings import Finding, error, has_errors
 from ingest.study.code_version import CodeSettings, CodeVersion, read_code_version
 from ingest.study.country import Country, parse_countries
 from ingest.study.country_data import NO_COUNTRY_DATA, CountryData, read_country_data
+from ingest.study.country_groups import add_groups
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
 from ingest.study.label import Label, read_labels
+from ingest.study.lists import Rows, study_rows
 from ingest.study.local_settings import LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
 from ingest.study.setting_fields import input_names, read_section
@@ -71,6 +73,16 @@ class Study:
         """The folder that holds ingest.toml."""
         return self.settings.root
 
+    @cached_property
+    def lists(self) -> dict[str, str]:
+        """The rows of what the study consists of and calls things, by kind, as canonical JSON."""
+        return {kind: canonical_json(entries) for kind, entries in self.rows.items()}
+
+    @cached_property
+    def rows(self) -> dict[str, Rows]:
+        """What the study consists of and calls things, by kind."""
+        return study_rows(self.countries, self.scenarios, self.labels)
+
     @property
     def labels(self) -> tuple[Label, ...]:
         """The element labels whose unit or meaning the model document or [units] tells."""
@@ -104,6 +116,7 @@ def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Findi
     if model is None:
         return None, findings
     files = [model.file, settings.study.countries, STUDY_FILE, *(s.file for s in scenarios)]
+    files += [settings.study.groups] if settings.study.groups else []
     files += [*code.files, *data.names]
     study = Study(settings, model, tuple(scenarios), tuple(countries), code, tuple(files), data)
     return study, findings
@@ -227,7 +240,12 @@ def _read_countries(settings: Settings, hooks: Any) -> tuple[list[Country], list
     if document is None:
         message = f"no plugin reads {where}: a .json file is read without one"
         return [], [error("bad-countries", where, message)]
-    return parse_countries(document, where)
+    countries, findings = parse_countries(document, where)
+    groups = settings.study.groups
+    if not groups:
+        return countries, findings
+    countries, more = add_groups(countries, settings.root / groups, groups)
+    return countries, [*findings, *more]
 
 
 def find_scenario_files(settings: Settings) -> list[Path]:

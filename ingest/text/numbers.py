@@ -52,6 +52,17 @@ def count_text(number: int, noun: str) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
+def years_text(years: Iterable[int]) -> str:
+    """Years as spans: 2025-2050; 2026, 2030-2032."""
+    spans: list[list[int]] = []
+    for year in sorted(years):
+        if spans and spans[-1][-1] == year - 1:
+            spans[-1].append(year)
+        else:
+            spans.append([year])
+    return ", ".join("-".join(map(str, dict.fromkeys((span[0], span[-1])))) for span in spans)
+
+
 def at_most(items: Sequence[object], limit: int = 3, between: str = ", ") -> str:
     """The first items of a list, and how many more there are: a, b, c and 1,204 more."""
     more = len(items) - limit

@@ -34,7 +34,7 @@ def test_the_chart_says_what_it_shows(ran: StudyFolder, ingest: Ingest) -> None:
     ingest("chart", "compare_scenarios", "-p", "country=KEN", "-p", LABEL, "-o", "c.svg")
     svg = (ran.root / "c.svg").read_text(encoding="utf-8")
     assert ">How does a scenario differ from a baseline in one country?<" in svg
-    assert ">Land of KEN · Healthy Years Lived · scale_up against null · run 1<" in svg
+    assert ">Land of KEN · Healthy Years Lived · scale_up against null · 2025-2027 · run 1<" in svg
     assert ">scale_up<" in svg
     assert ">null<" in svg
 

@@ -73,6 +73,7 @@ def plan(ingest: Ingest) -> list[str]:
 
 
 NOTHING = ["Nothing to do: 8 of 8 combinations are up to date (commit unknown)."]
+RESTORED = ["8  restored from run 1: KEN, UGA, TZA and 1 more under null, scale_up"]
 EVERY = ": KEN, UGA, TZA and 1 more under null, scale_up"
 
 
@@ -230,6 +231,7 @@ def forget_default(study: StudyFolder) -> str:
         connection.execute("UPDATE inputs SET digest = ?, content = ? WHERE digest = ?",
                            [old, text, digest])  # fmt: skip
         connection.execute("UPDATE input_sets SET code_digest = ?", [old])
+        connection.execute("UPDATE model_versions SET code_digest = ?", [old])
         connection.execute("DELETE FROM file_contents")
     return old
 
@@ -245,9 +247,10 @@ def test_nothing_runs_again_because_the_default_covers_more(
         "Warning: 1 file that earlier runs did not record: lib/rates.py. Results so far are taken "
         "to be of these files as they are now. If one has changed since, run: ingest run --force\n"
     )
-    assert plan(ingest) == NOTHING
+    assert plan(ingest) == RESTORED
     assert ingest("plan").stderr == said
     assert run(ingest) == said
+    assert plan(ingest) == NOTHING
     # said once, and a change from now on is noticed
     assert ingest("plan").stderr == ""
     assert run(ingest) == ""
@@ -274,13 +277,17 @@ def test_change_of_the_ignored_files_runs_nothing(facts_study: StudyFolder, inge
     run(ingest)
     facts_study.write_settings(study='name = "tiny"\nignore_files = ["notes.*"]')
     write(facts_study, "notes.csv", "a\n2\n")
-    assert plan(ingest) == NOTHING
+    assert plan(ingest) == RESTORED
     assert run(ingest) == ""
+    assert plan(ingest) == NOTHING
     replace(facts_study, "country_facts.csv", "66.63", "67.63")
     assert "country_facts.csv, KEN, life_expectancy 66.63 -> 67.63" in plan(ingest)[0]
     replace(facts_study, "country_facts.csv", "67.63", "66.63")
     facts_study.write_settings()
-    assert "notes.csv, line 2: 1 -> 2" in plan(ingest)[0]
+    assert ingest("plan").stderr.startswith(
+        "Warning: 1 file that earlier runs did not record: notes.csv. "
+    )
+    assert "8  restored from run 2" in plan(ingest)[0]
 
 
 def test_version_named_where_no_file_was_recorded_runs_nothing(
@@ -289,7 +296,7 @@ def test_version_named_where_no_file_was_recorded_runs_nothing(
     run(ingest)
     forget_default(r_study)  # which had no R
     replace(r_study, "ingest.toml", "[study]", '[study]\ncode_version = "1"')
-    assert plan(ingest) == NOTHING
+    assert plan(ingest) == RESTORED
     run(ingest)
     replace(r_study, "ingest.toml", '"1"', '"2"')
     assert plan(ingest) == [f"8  code changed (version){EVERY}"]
@@ -326,9 +333,9 @@ def test_naming_country_data_runs_only_what_differs(
 ) -> None:
     run(ingest)
     facts_study.write_settings(study=COUNTRY_DATA)
-    assert plan(ingest) == NOTHING
+    assert plan(ingest) == RESTORED
     replace(facts_study, "country_facts.csv", "66.63", "67.63")
-    assert plan(ingest)[1:] == ["6  up to date"]
+    assert plan(ingest)[1:] == ["6  restored from run 1: UGA, TZA, NAM under null, scale_up"]
     assert "country_facts.csv, KEN, life_expectancy 66.63 -> 67.63" in plan(ingest)[0]
 
 
@@ -338,7 +345,7 @@ def test_naming_country_data_after_an_update_runs_nothing(
     run(ingest)
     forget_default(facts_study)
     facts_study.write_settings(study=COUNTRY_DATA)
-    assert plan(ingest) == NOTHING
+    assert plan(ingest) == RESTORED
     assert "1 file that earlier runs did not record: country_facts.csv" in run(ingest)
     assert run(ingest).startswith("Warning: country_facts.csv: no row for 2 countries")
     replace(facts_study, "country_facts.csv", "66.63", "67.63")

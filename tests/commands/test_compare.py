@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ingest.database import ValidationDatabase
 from tests.conftest import BUNDLED_STUDY, Ingest, StudyFolder, scenario
-from tests.questions.test_canned_queries import store_two_runs
+from tests.questions.test_canned_queries import store_run, store_two_runs
+
+COMMIT = "c" * 7
 
 
 @pytest.fixture
@@ -23,7 +26,7 @@ def test_compare_prints_an_aligned_table_with_a_total(stored: Path, ingest: Inge
     result = ingest("compare", "null", "up", "--run", "1")
     assert result.exit_code == 0
     assert result.stdout == (
-        "Healthy Years Lived: up against null · as of run 1\n\n"
+        f"Healthy Years Lived: up against null · 2025-2027 · as of run 1, commit {COMMIT}\n\n"
         "country    name         null       up    difference     %\n"
         "---------  --------  -------  -------  ------------  ----\n"
         "KEN        Kenya     60.6000  67.7000        7.1000  11.7\n"
@@ -45,7 +48,7 @@ def test_thousands_are_separated(study: StudyFolder, ingest: Ingest) -> None:
     ingest("run", "--quiet")
     result = ingest("compare", "scale_up", "more", "--by", "total")
     assert result.stdout == (
-        "Cost: more against scale_up · as of run 1\n\n"
+        "Cost: more against scale_up · 2025 · as of run 1, no commit\n\n"
         "  countries    scale_up         more    difference      %\n"
         "-----------  ----------  -----------  ------------  -----\n"
         "          4   4,444,441  246,913,400   242,468,959  5,456\n"
@@ -85,7 +88,7 @@ def test_csv_holds_unrounded_rows_and_no_total(stored: Path, ingest: Ingest) -> 
 
 def test_json_holds_the_request_the_rows_and_the_total(stored: Path, ingest: Ingest) -> None:
     result = ingest(
-        "compare", "null", "up", "--country", "TZA", "--until", "2026", "--discount", "25 %",
+        "compare", "null", "up", "--country", "TZA", "--until", "2026", "--discount", "0.25",
         "--base-year", "2024", "--json",
     )  # fmt: skip
     values = {
@@ -99,13 +102,20 @@ def test_json_holds_the_request_the_rows_and_the_total(stored: Path, ingest: Ing
         "scenario": "up",
         "element_label": "Healthy Years Lived",
         "run_id": 2,
+        "git_commit": "c" * 40,
         "by": ["country"],
         "countries": ["TZA"],
         "until_year": 2026,
+        "first_year": 2025,
+        "last_year": 2026,
+        "horizon_notes": [],
         "discount_rate_percent": 25.0,
         "base_year": 2024,
         "reference": None,
         "left_out": [],
+        "mixed": None,
+        "state": {"current": 2, "stale": 0, "failed": 0, "missing": 0, "retired": 0},
+        "no_results": [],
         "rows": [{"country": "TZA", "name": "Tanzania", **values}],
         "total": values,
     }
@@ -116,8 +126,8 @@ def test_the_title_tells_what_was_chosen(stored: Path, ingest: Ingest) -> None:
         "compare", "null", "up", "--country", "KEN,TZA", "--until", "2026", "--discount", "3%"
     )
     assert result.stdout.splitlines()[0] == (
-        "Healthy Years Lived: up against null · KEN, TZA · until 2026 · "
-        "discounted at 3 % to the first year · as of run 2"
+        "Healthy Years Lived: up against null · only KEN, TZA · 2025-2026 · "
+        f"discounted at 3 % a year to 2025 · as of run 2, commit {COMMIT}"
     )
 
 
@@ -161,11 +171,11 @@ def test_another_run_by_name(stored: Path, ingest: Ingest) -> None:
         ),
         (
             ["null", "up", "--discount", "a lot"],
-            "--discount a lot: write a rate a year from 0% to below 100%, as 3%",
+            "--discount: 'a lot' is no rate. Write one from 0% to 30%, such as 3%",
         ),
         (
-            ["null", "up", "--discount", "0.03"],
-            "--discount 0.03 could be 3% or 0.03%: write the percent sign",
+            ["null", "up", "--discount", "3"],
+            "--discount: 3 could mean 3% or 300% a year. Write 3%",
         ),
         (["null", "up", "--base-year", "2025"], "--base-year needs a rate: add --discount 3%"),
         (["null", "up", "--until", "20"], "--until 20: years are 1900 to 2300"),
@@ -256,3 +266,53 @@ def test_every_scenario_of_the_bundled_study_agrees_with_plain_sql(
         whole = found["total"]["difference"]
         parts = math.fsum(row["difference"] for row in by_region["rows"])
         assert parts == pytest.approx(whole, rel=1e-9)  # sums of sums, in another order
+
+
+def test_by_groups_of_a_csv_file_and_where_groups_come_from(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_settings(study='name = "tiny"\ngroups = "groups.csv"')
+    (study.root / "groups.csv").write_text(
+        "iso3,name,who_region,wealth\nKEN,Kenya,Africa,Low\nUGA,Uganda,Africa,\nTZA,,,\n"
+        "NAM,,Africa,Low\nFRA,France,Europe,High\n"
+    )
+    ingest("run", "--quiet")
+    answer = json.loads(
+        ingest("compare", "null", "scale_up", "--by", "who_region", "--json").stdout
+    )
+    assert [(row["who_region"], row["countries"]) for row in answer["rows"]] == [
+        ("(none)", 1), ("Africa", 3),
+    ]  # fmt: skip
+    stored = ingest("query", "SELECT iso3, who_region, wealth FROM countries", "--csv").stdout
+    assert sorted(stored.splitlines()[1:]) == [
+        "KEN,Africa,Low", "NAM,Africa,Low", "TZA,,", "UGA,Africa,",
+    ]  # fmt: skip
+    result = ingest("compare", "null", "scale_up", "--by", "income_group")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: --by income_group: no country of this study has one. Groups are text fields of the "
+        "countries file, or columns of a CSV file that study.groups names; the next ingest run "
+        "stores them\n"
+    )
+
+
+def test_years_that_are_not_reached_or_differ_are_told(study: StudyFolder, ingest: Ingest) -> None:
+    with ValidationDatabase(study.database).writing() as database:
+        store_run(
+            database,
+            {("KEN", "null"): (1.0, 1.0, 1.0), ("KEN", "up"): (2.0, 2.0),
+             ("UGA", "null"): (1.0, 1.0, 1.0), ("UGA", "up"): (2.0, 2.0, 2.0)},
+        )  # fmt: skip
+    result = ingest("compare", "null", "up", "--until", "2060")
+    assert result.stdout.splitlines()[0] == (
+        f"Healthy Years Lived: up against null · 2025-2027 · as of run 1, commit {COMMIT}"
+    )
+    assert result.stderr.splitlines() == [
+        "(years: asked for until 2060, the results end in 2027)",
+        "(years: null has 2025-2027 and up 2025-2026 in KEN: only the years that both have are "
+        "compared)",
+        "(years: not all countries have the same years: 2025-2026 in KEN; 2025-2027 in UGA)",
+    ]
+    answer = json.loads(ingest("compare", "null", "up", "--until", "2060", "--json").stdout)
+    assert (answer["until_year"], answer["first_year"], answer["last_year"]) == (2060, 2025, 2027)
+    assert len(answer["horizon_notes"]) == 3

@@ -8,6 +8,9 @@ from contextlib import closing
 
 import pytest
 
+from ingest.database import ValidationDatabase
+from ingest.study.combination import Combination
+from tests.changes.test_diff import store
 from tests.conftest import MODEL_CODE, Ingest, StudyFolder, scenario
 
 MINUS = "\N{MINUS SIGN}"
@@ -201,3 +204,36 @@ def test_explain_of_an_unknown_combination_suggests(changed: StudyFolder, ingest
     result = ingest("explain", "KNE", "scale_up")
     assert result.exit_code == 2
     assert result.stderr == "Error: no country KNE in this study. Did you mean KEN?\n"
+
+
+def test_years_that_one_state_lacks_are_told(study: StudyFolder, ingest: Ingest) -> None:
+    longer = {("x", year): 1.0 for year in range(2025, 2051)} | {("y", 2025): 2.0}
+    shorter = {("x", year): 1.0 for year in range(2025, 2036)} | {
+        ("y", 2025): 3.0,
+        ("y", 2026): 1.0,
+    }
+    combinations = [Combination(country, "s") for country in ("KEN", "UGA")]
+    database = ValidationDatabase(study.database)
+    with database.writing():
+        store(database, dict.fromkeys(combinations, longer))
+        store(database, dict.fromkeys(combinations, shorter))
+    shown = ingest("diff", "1", "2").stdout
+    assert "\n  years: 2026 added in 2 series; 2036-2050 removed in 2 series\n" in shown
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert "KEN s x 2036 2036-2050 removed 1" in lines
+    assert "KEN s y 2025 +50.0 %; 2026 added 2 3" in lines
+    assert "x 2 other years" in lines
+    assert "n/a" not in shown
+    report = ingest("diff", "1", "2", "--md").stdout
+    assert "- Years 2026 added in 2 series; 2036-2050 removed in 2 series\n" in report
+    assert "| x | 2 (2 with other years) | other years |  |" in report
+    assert "n/a" not in report
+    ingest("diff", "1", "2", "--html", "report.html")
+    page = (study.root / "report.html").read_text(encoding="utf-8")
+    assert "<p>Years 2026 added in 2 series; 2036-2050 removed in 2 series.</p>" in page
+    assert "2036-2050 removed</td>" in page
+    answer = json.loads(ingest("diff", "1", "2", "--json").stdout)
+    assert answer["headline"].endswith("; years 2026 added in 2 series and 1 more.")
+    assert [(s["element_label"], s["years_added"], s["years_removed"]) for s in answer["series"]][
+        :3:2
+    ] == [("y", "2026", ""), ("x", "", "2036-2050")]

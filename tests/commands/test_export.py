@@ -103,8 +103,8 @@ def test_only_run_leaves_out_what_other_runs_found(study: StudyFolder, ingest: I
         (["--format", "bundle"], "Error: --format bundle needs a file: -o FILE\n"),
         (
             ["-o", "run.zip", "--countries", "NAM"],
-            "Error: a bundle holds a whole run: leave out --countries, --scenarios, --labels, "
-            "--only-run\n",
+            "Error: a bundle holds a whole run: leave out --countries, --scenarios, --labels and "
+            "what chooses a part of the state\n",
         ),
         (
             ["--countries", "NAN"],

@@ -152,7 +152,8 @@ def test_an_earlier_run_is_named_with_run(stored: StudyFolder, ingest: Ingest) -
         (("--check",), "--check needs files: ingest export --check results/*.csv"),
         (
             ("--check", "all.csv", "-o", "x.csv"),
-            "--check writes no file: leave out --format, --output, --only-run, --force",
+            "--check writes no file: leave out --format, --output, --force and what chooses a "
+            "part of the state",
         ),
         (("--check", "none.csv"), "none.csv cannot be read: No such file or directory"),
         (

@@ -62,6 +62,8 @@ def test_plan_groups_by_reason_the_largest_first(ran: StudyFolder, ingest: Inges
         " KEN, UGA, TZA and 1 more under scale_up\n"
         "      2  never run: RWA under null, scale_up\n"
         "      4  up to date\n"
+        "Study: 1 country added: RWA\n"
+        "Study: scale_up: label Coverage 0.9 -> Coverage 0.95\n"
     )
 
 
@@ -128,6 +130,8 @@ def test_plan_as_json(ran: StudyFolder, ingest: Ingest) -> None:
         "total": 2,
         "to_run": 1,
         "up_to_date": 1,
+        "restored": [],
+        "study_changes": ["null: label Coverage 0.0 -> Coverage 0.1"],
         "reasons": [{"kind": "input", "reason": reason, "count": 1}],
         "jobs": [{"country": "KEN", "scenario": "null", "kind": "input", "reason": reason}],
     }

@@ -42,15 +42,24 @@ def test_compare_with_a_reference_against_hand_computed_figures(
     result = ingest("compare", "null", "up", "--reference", "a3")
     assert result.exit_code == 0
     assert result.stdout == (
-        "Healthy Years Lived: up against null, beside a3 · as of run 2\n\n"
-        "country    name        value    reference    ratio\n"
-        "---------  --------  -------  -----------  -------\n"
-        "KEN        Kenya     12.5000     1,000.00    0.013\n"
-        "TZA        Tanzania   3.0000         6.00    0.500\n"
-        "total                15.5000     1,006.00    0.015\n"
+        "Healthy Years Lived: up against null, beside a3 · 2025-2027 · as of run 2, commit ccccccc"
+        "\n\n"
+        "country    name                value    reference    ratio\n"
+        "---------  ----------------  -------  -----------  -------\n"
+        "KEN        Kenya             12.5000     1,000.00    0.013\n"
+        "NAM        Namibia                           5.00\n"
+        "TZA        Tanzania           3.0000         6.00    0.500\n"
+        "total      2 of 3 countries  15.5000     1,006.00    0.015\n"
     )
+    assert result.stderr == "(not in the total, because only a3 has figures: NAM)\n"
     answer = json.loads(ingest("compare", "null", "up", "--reference", "a3", "--json").stdout)
     assert answer["rows"][1] == {
+        "country": "NAM", "name": "Namibia",
+        "model_value": None, "reference_value": 5.0, "ratio": None,
+    }  # fmt: skip
+    assert answer["no_results"] == ["NAM"]
+    assert (answer["total"]["countries"], answer["total"]["reference_countries"]) == (2, 3)
+    assert answer["rows"][2] == {
         "country": "TZA", "name": "Tanzania",
         "model_value": 3.0, "reference_value": 6.0, "ratio": 0.5,
     }  # fmt: skip
@@ -85,7 +94,7 @@ def test_another_label_of_the_same_reference_is_kept_beside(stored: Path, ingest
             "compare", "null", "up", "--reference", "a3", "--label", "Population", "--json"
         ).stdout
     )
-    assert answer["rows"][1]["model_value"] == 30.0
+    assert answer["rows"][2]["model_value"] == 30.0
 
 
 def test_list_of_nothing(stored: Path, ingest: Ingest) -> None:
@@ -207,6 +216,8 @@ def test_the_published_table_beside_results_of_its_scenarios(
     assert [
         (row["country"], row["model_value"], row["reference_value"], row["ratio"])
         for row in answer["rows"]
+        if row["model_value"] is not None
     ] == [(country, 6e6, figure, 6e6 / figure) for country, figure in figures.items()]
+    assert (answer["total"]["countries"], answer["total"]["reference_countries"]) == (2, 68)
     assert answer["total"]["model_value"] == 12e6
     assert answer["total"]["reference_value"] == sum(figures.values())

@@ -84,7 +84,8 @@ def test_units_are_taken_over_though_nothing_is_to_run(study: StudyFolder, inges
     ingest("run", "--quiet")
     study.write_settings('[units]\nPopulation = "people"\n')
     result = ingest("run")
-    assert "Nothing to do" in result.output
+    assert "1 described label added: Population" in result.stderr
+    assert "no job had to run" in result.stdout
     assert rows(study, "SELECT element_label, unit FROM labels") == [("Population", "people")]
 
 
@@ -95,6 +96,7 @@ def test_a_model_change_that_scenarios_override_runs_nothing(
     document = json.loads(json.dumps(MODEL))
     document["nodes"][1]["generate_array"]["parameters"]["value"] = 0.2
     study.write_json("model.json", document)
+    assert "8 restored, 0 succeeded" in ingest("run").stdout
     assert "Nothing to do" in ingest("run").stdout
 
 

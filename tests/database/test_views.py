@@ -75,15 +75,16 @@ def columns(connection: sqlite3.Connection, view: str) -> list[str]:
     return [row[1] for row in connection.execute(f"PRAGMA table_info({view})")]
 
 
-@pytest.mark.parametrize("view", list(VIEWS))
+@pytest.mark.parametrize("view", ["metrics", "latest_metrics", "latest_results"])
 def test_new_views_have_the_rows_and_columns_of_the_old_ones(
     connection: sqlite3.Connection, view: str
 ) -> None:
     before, names = read(connection, view), columns(connection, view)
     update_schema(connection)
     assert len(before) >= 11
-    assert read(connection, view) == before
-    assert columns(connection, view) == names
+    assert columns(connection, view)[: len(names)] == names  # later ones add columns at the end
+    rows = connection.execute(f"SELECT {', '.join(names)} FROM {view}").fetchall()
+    assert sorted(rows, key=repr) == before
 
 
 def test_older_successes_are_not_looked_at_one_by_one(connection: sqlite3.Connection) -> None:

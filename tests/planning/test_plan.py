@@ -188,7 +188,8 @@ def test_model_change_that_a_scenario_overrides_does_not_run_that_scenario() -> 
     made = plan(study_of(documents, model=changed), succeeded(study_of(documents)))
     place = "nodes[coverage].generate_array.parameters.value"
     assert reasons(made) == {("input", f"model document changed ({place} 0.1 -> 0.4)"): 3}
-    assert {c.scenario for c in made.up_to_date} == {"scale_up"}
+    assert {job.combination.scenario for job in made.restored} == {"scale_up"}
+    assert made.up_to_date == ()
 
 
 def test_changed_model_and_scenario_are_both_named() -> None:

@@ -47,8 +47,9 @@ def test_a_question_without_parameters_has_its_defaults(connection: sqlite3.Conn
         "scenario": "up",
         "label": LABEL,
         "until": "",
-        "discount_rate": "0",
+        "discount_rate": "0%",
         "base_year": "",
+        "consistent": "",
     }
 
 
@@ -85,7 +86,7 @@ def test_blank_is_a_choice_where_there_is_one_and_the_default_elsewhere(
     assert resolve(connection, "metrics_pivot", label="")["label"] == ""
     assert resolve(connection, "metrics_pivot")["label"] == LABEL
     assert resolve(connection, "label_trend", label="")["label"] == LABEL
-    assert resolve(connection, "scenario_impact", discount_rate=" ")["discount_rate"] == "0"
+    assert resolve(connection, "scenario_impact", discount_rate=" ")["discount_rate"] == "0%"
 
 
 def test_options_and_default_may_be_the_same_sql(connection: sqlite3.Connection) -> None:
@@ -124,8 +125,9 @@ def test_a_default_follows_what_was_chosen_before_it(connection: sqlite3.Connect
         ("scenario_impact", {"run": "seven"},
          "no run 'seven' in this database; runs are 1 to 2. Name one by number, tag, commit, date, "
          "latest or previous (ingest status lists them)"),
-        ("scenario_impact", {"discount_rate": "3 %"}, "discount_rate: '3 %' is no number"),
-        ("scenario_impact", {"discount_rate": "1e999"}, "discount_rate: '1e999' is no number"),
+        ("scenario_impact", {"discount_rate": "0.03"},
+         "discount_rate: 0.03 could mean 0.03% or 3% a year. Write 0.03% or 3%"),
+        ("biggest_changes", {"rows": "1e999"}, "rows: '1e999' is no number"),
         ("scenario_impact", {"until": "20x"},
          "until: '20x' is no year; write four digits, e.g. 2030"),
         ("reference_against_model", {"reference": "who"},
@@ -184,7 +186,7 @@ def test_the_unit_of_the_label_is_told_beside_it(tmp_path: Path) -> None:
     with closing(open_for_reading(tmp_path / "results.db")) as stored:
         asked = ask(stored, "label_trend", scenario="up", countries="KEN")
         other = ask(stored, "label_trend", label="Population")
-    told = chart_subtitle(asked, asked.query.charts[0], [(1,)])
+    told = chart_subtitle(asked, asked.query.charts[0], ["value"], [(1,)])
     assert asked.unit == "healthy years in the year"
     assert f"{LABEL} (healthy years in the year) · " in told
     assert other.unit == ""
@@ -193,11 +195,11 @@ def test_the_unit_of_the_label_is_told_beside_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "tab", "subtitle"),
     [
-        ("compare_scenarios", "chart", f"Kenya · {LABEL} · up against null · run 2"),
+        ("compare_scenarios", "chart", f"Kenya · {LABEL} · up against null · 2025-2027 · run 2"),
         ("compare_scenarios", "percent",
-         f"Kenya · {LABEL} · up against null · difference in % · run 2"),
+         f"Kenya · {LABEL} · up against null · 2025-2027 · difference in % · run 2"),
         ("label_trend", "chart", f"{LABEL} · null · run 2"),
-        ("run_against_run", "chart", f"Kenya · {LABEL} · up · run 2 against run 1"),
+        ("run_against_run", "chart", f"Kenya · {LABEL} · up · 2025-2027 · run 2 against run 1"),
         ("failed_jobs", "causes", "number of jobs · run 2"),
     ],
 )  # fmt: skip
@@ -207,7 +209,7 @@ def test_a_subtitle_says_what_a_chart_is_of(
     asked = ask(connection, name)
     chart = asked.query.find_chart(tab)
     assert chart is not None
-    assert chart_subtitle(asked, chart, [(1,)]) == subtitle
+    assert chart_subtitle(asked, chart, ["value"], [(1,)]) == subtitle
 
 
 def test_a_chart_is_found_by_its_name_in_an_address() -> None:
@@ -251,7 +253,7 @@ def test_a_parameter_that_says_nothing_is_the_shared_one() -> None:
         ("  a:\n    use: rnu\n",
          "q.sql: parameter a: no shared parameter 'rnu'. Did you mean run?"),
         ("  a: {default: 1, type: int}\n",
-         "q.sql: parameter a: type 'int' is none of text, number, year, run"),
+         "q.sql: parameter a: type 'int' is none of text, number, rate, year, run"),
         ("  a: {default: 'SELECT :b'}\n  b: {default: 1}\n",
          "q.sql: parameter a: :b is not declared before it"),
     ],

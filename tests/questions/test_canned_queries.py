@@ -321,7 +321,7 @@ def test_until_keeps_the_years_up_to_and_including_it(connection: sqlite3.Connec
 def test_discounting_against_hand_computed_figures(
     connection: sqlite3.Connection, base_year: Any, factors: Sequence[float]
 ) -> None:
-    values = {"discount_rate": 10, "base_year": base_year, "baseline": "null", "scenario": "up"}
+    values = {"discount_rate": "10%", "base_year": base_year, "baseline": "null", "scenario": "up"}
     rows = answer(connection, "scenario_impact", run=1, **values)
     low = 10.1 / factors[0] + 20.2 / factors[1] + 30.3 / factors[2]
     high = 11.7 / factors[0] + 22.9 / factors[1] + 33.1 / factors[2]
@@ -371,7 +371,7 @@ def test_groups_hold_the_sums_of_their_countries(connection: sqlite3.Connection)
     ids=lambda groups: "-".join(groups.values()),
 )
 def test_groups_add_up_to_the_whole(connection: sqlite3.Connection, groups: dict[str, str]) -> None:
-    chosen = {"baseline": "null", "scenario": "up", "discount_rate": 3}
+    chosen = {"baseline": "null", "scenario": "up", "discount_rate": 0.03}
     (whole,) = answer(connection, "scenario_impact_by_group", group_1="", **chosen)
     parts = answer(connection, "scenario_impact_by_group", **groups, **chosen)
     assert len(parts) > 1

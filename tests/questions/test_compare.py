@@ -120,7 +120,7 @@ def test_state_as_of_a_run(connection: sqlite3.Connection) -> None:
 
 def test_until_and_discount_reach_the_query(connection: sqlite3.Connection) -> None:
     comparison = compare(
-        connection, countries=("TZA",), until_year=2026, discount_rate=25.0, base_year=2024
+        connection, countries=("TZA",), until_year=2026, discount_rate=0.25, base_year=2024
     )
     assert comparison.rows[0][4] == 1 / 1.25 + 1 / 1.5625
 

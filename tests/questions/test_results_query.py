@@ -17,7 +17,10 @@ from tests.conftest import Ingest, StudyFolder, scenario
 from tests.exchange.test_export import EXACT, run_without
 from tests.odd_study import ODD_LABEL, make_odd, metrics, run_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:mixed inputs"),  # of the second run of `stored`
+]
 
 STATE_TYPES = {
     "country": "string",
@@ -64,6 +67,14 @@ def test_state_holds_the_numbers_of_the_metrics_view(
     assert types(frame) == STATE_TYPES
     assert rows(frame) == metrics(stored)
     assert not frame.isna().any().any()
+
+
+def test_mixed_inputs_are_warned_of(results: ResultsQuery) -> None:
+    words = r"mixed inputs: scenario scale_up differ: .*scale_up of run 1 .*scale_up of run 2"
+    with pytest.warns(UserWarning, match=words):
+        results.state()
+    with pytest.warns(UserWarning, match=words):
+        results.compare_scenarios("null", "scale_up")
 
 
 def test_state_of_an_earlier_run(stored: StudyFolder, results: ResultsQuery) -> None:
@@ -253,7 +264,8 @@ def test_csv_from_a_notebook_reads_back_to_the_same_frame(
     frame = results.state()
     assert results.export_results_csv(path) == len(frame)
     read = pandas.read_csv(path, dtype=STATE_TYPES, keep_default_na=False, **EXACT)
-    pandas.testing.assert_frame_equal(read, frame, check_exact=True)
+    pandas.testing.assert_frame_equal(read.drop(columns="run_id"), frame, check_exact=True)
+    assert set(read["run_id"]) == {1, 2}  # for results are of two versions of a scenario
     with pytest.raises(ConfigError, match="exists; overwrite it with --force"):
         results.export_results_csv(path)
     assert results.export_results_csv(path, 1, countries="NAM", force=True) == 22
@@ -268,6 +280,45 @@ def test_trend_chart_has_every_point_and_can_be_drawn(
         stored, "element_label = ?", [ODD_LABEL]
     )
     assert json.loads(json.dumps(spec))["mark"]["type"] == "line"
+
+
+@pytest.mark.parametrize("rate", [0.25, "25%"])
+def test_a_comparison_is_discounted_and_says_so(
+    stored: StudyFolder, results: ResultsQuery, rate: float | str
+) -> None:
+    label = "Healthy Years Lived"
+    sums = {"until_year": 2026, "discount_rate": rate, "base_year": 2024}
+    frame = results.compare_scenarios("null", "scale_up", label, "KEN", **sums)
+    (expected,) = [
+        sum(row[4] / 1.25 ** (row[3] - 2024) for row in metrics(stored, condition))
+        for condition in [
+            f"country = 'KEN' AND scenario = 'null' AND element_label = '{label}' "
+            "AND timestamp_year <= 2026"
+        ]
+    ]
+    assert frame["baseline_value"][0] == pytest.approx(expected, rel=1e-14)
+    caption = "only KEN · 2025-2026 · discounted at 25 % a year to 2024 · run 2, no commit"
+    assert frame.attrs == {
+        "run_id": 2,
+        "git_commit": "unknown",
+        "discount_rate": 0.25,
+        "captions": {label: caption},
+        "years": {label: [2025, 2026]},
+        "horizon_notes": {label: []},
+    }
+    spec = results.comparison_chart("null", "scale_up", label, "KEN", **sums).to_dict()
+    assert spec["title"]["subtitle"] == [caption]
+    (values,) = spec["datasets"].values() if "datasets" in spec else [spec["data"]["values"]]
+    assert values[0]["difference"] == frame["difference"][0]
+
+
+def test_a_horizon_that_is_not_reached_is_in_the_frame(results: ResultsQuery) -> None:
+    frame = results.compare_scenarios("null", "scale_up", "Healthy Years Lived", until_year=2060)
+    assert frame.attrs["horizon_notes"] == {
+        "Healthy Years Lived": ["asked for until 2060, the results end in 2027"]
+    }
+    with pytest.raises(ConfigError, match="discount_rate: 3 could mean 3% or 300% a year"):
+        results.compare_scenarios("null", "scale_up", discount_rate=3)
 
 
 @pytest.mark.parametrize(("by", "mark"), [("country", "bar"), ("region", "bar"), ("year", "line")])

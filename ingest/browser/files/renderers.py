@@ -19,6 +19,7 @@ from ingest.browser.questions.routes import asked_question, question_of
 from ingest.charts.question_charts import standalone_chart
 from ingest.charts.style import Spec
 from ingest.errors import ConfigError
+from ingest.questions.catalogue import sql_values
 from ingest.questions.files import CannedQuery, Chart
 from ingest.text.suggest import did_you_mean
 
@@ -75,7 +76,8 @@ async def _render(
             raise ConfigError(f"SQL: {data['error']}")
         if request.method != "HEAD":
             if data.get("truncated"):
-                rows = await _all_rows(datasette, database, data["query"]["sql"], asked.values)
+                bound = sql_values(asked.query, asked.values)
+                rows = await _all_rows(datasette, database, data["query"]["sql"], bound)
             spec = await asyncio.to_thread(standalone_chart, asked, chart, columns, rows)
             body = await _draw(kind, spec)
     except ConfigError as exc:
@@ -99,7 +101,7 @@ def _chosen_chart(query: CannedQuery, anchor: str) -> Chart:
 
 
 async def _all_rows(
-    datasette: Datasette, database: str, sql: str, values: Mapping[str, str]
+    datasette: Datasette, database: str, sql: str, values: Mapping[str, Any]
 ) -> Rows:
     """Every row of a query. Raises ConfigError: there are too many, or it takes too long."""
     from datasette.utils import sqlite3, sqlite_timelimit

@@ -31,6 +31,7 @@ _TABLES = {
 }
 _KINDS = {
     ParameterType.NUMBER: "number",
+    ParameterType.RATE: "rate a year as 3% or 3, at most 30%; SQL gets 0.03",
     ParameterType.RUN: "run by number, tag, commit, date, latest or previous",
     ParameterType.TEXT: "text",
     ParameterType.YEAR: "year of four digits",

@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from ingest.browser.pages.runs import Run, read_run_facts
+from ingest.text.numbers import count_text
 
 SHOWN_CHANGES = 500
 
@@ -24,6 +25,15 @@ class Change:
     after_value: float | None
     relative_change: float | None
     cause: str
+    changed_years: int
+
+    @property
+    def other_years(self) -> str:
+        """15 years from 2036 removed: all that moved is that years came or went; else empty."""
+        if self.kind != "changed" or None not in (self.before_value, self.after_value):
+            return ""
+        word = "added" if self.before_value is None else "removed"
+        return f"{count_text(self.changed_years, 'year')} from {self.largest_year} {word}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,8 @@ class LabelChanges:
 
 _CHANGES = """
 SELECT s.country, coalesce(nullif(c.name, ''), s.country), s.scenario, s.element_label, s.kind,
-       s.largest_year, s.before_value, s.after_value, s.relative_change, coalesce(s.cause, '')
+       s.largest_year, s.before_value, s.after_value, s.relative_change, coalesce(s.cause, ''),
+       s.changed_years
   FROM series_changes AS s LEFT JOIN countries AS c ON c.iso3 = s.country
  WHERE s.run_id = ?
 """

@@ -35,14 +35,18 @@ class ChartPanel:
 class QuestionPage:
     """Everything that the template needs beside Datasette's own values.
 
-    unit: of the numbers. choices stand in the form, further ones behind "More choices". pinned: the
-    query string with every value, the run among them, which gives the same page after later runs.
-    related: the other questions of the topic, title and address below the database.
+    unit: of the numbers. conditions: what the answer's numbers depend on, the run among it. notes:
+    where its years are not those that a reader expects. choices stand in the form, further ones
+    behind "More choices". pinned: the query string with every value, the run among them, which
+    gives the same page after later runs. related: the other questions of the topic, title and
+    address below the database.
     """
 
     query: CannedQuery
     unit: str
     answer: str
+    conditions: str
+    notes: tuple[str, ...]
     is_empty: bool
     choices: tuple[Choice, ...]
     further: tuple[Choice, ...]
@@ -83,11 +87,15 @@ def build_question_page(
     answer = answer_text(template, asked.names, columns, rows)
     if truncated:
         answer = f"Only the first {len(rows):,} rows are shown; choose less. {answer}"
+    conditions = asked.conditions(columns, rows)
+    parts = [*conditions.parts, *([asked.run.words] if asked.run else [])]
     shown, further = _arranged(asked.choices)
     return QuestionPage(
         query=query,
         unit=asked.unit or query.unit,
         answer=answer,
+        conditions="; ".join(parts) if rows else "",
+        notes=conditions.horizon.notes,
         is_empty=not rows,
         choices=shown,
         further=further,
@@ -120,7 +128,7 @@ def _arranged(choices: Sequence[Choice]) -> tuple[tuple[Choice, ...], tuple[Choi
 
 def _is_further(choice: Choice) -> bool:
     parameter = choice.parameter
-    blank = parameter.default in ("", 0, 0.0, 100)
+    blank = parameter.default in ("", "0%", 0, 0.0, 100)
     return (parameter.options is None and blank) or (parameter.many and parameter.default == "")
 
 

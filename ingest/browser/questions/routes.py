@@ -22,7 +22,7 @@ from ingest.browser.server.datasette_internals import database_view, table_view
 from ingest.charts.world_map import SHAPES_FILE, shapes_at
 from ingest.errors import ConfigError
 from ingest.questions.asked import AskedQuestion, describe_question, resolve_values
-from ingest.questions.catalogue import depends_on_database, sql_for
+from ingest.questions.catalogue import depends_on_database, sql_for, sql_values
 from ingest.questions.files import CannedQuery
 
 SCOPE_KEY = "ingest_question"
@@ -87,12 +87,14 @@ async def answer_question(datasette: Datasette, request: Request) -> Any:
         given, others = _split(request, query)
         memo = memo_of(database.path)
         values = await database.execute_fn(lambda conn: resolve_values(conn, query, given, memo))
+        bound = sql_values(query, values)
         if is_csv(request):
-            statement = await question_statement(datasette, request, database, name, values)
+            statement = await question_statement(datasette, request, database, name, bound)
             return await answer_csv(datasette, request, database, statement, name)
     except ConfigError as exc:
         return await _bad_request(datasette, request, str(exc))
-    asked = changed_request(request, [*values.items(), *others], **{SCOPE_KEY: (query, values)})
+    arguments = [*((name, str(value)) for name, value in bound.items()), *others]
+    asked = changed_request(request, arguments, **{SCOPE_KEY: (query, values)})
     return await view.dispatch_request(asked)
 
 

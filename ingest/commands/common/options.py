@@ -46,6 +46,16 @@ labels_option = click.option(
     multiple=True,
     help="Only these element labels: names, comma lists, globs",
 )
+consistent_option = click.option(
+    "--consistent",
+    is_flag=True,
+    help="Only results of the inputs that the study had at the run",
+)
+require_consistent_option = click.option(
+    "--require-consistent",
+    is_flag=True,
+    help="Exit code 3 where results are of other inputs, failed, missing or retired",
+)
 host_option = click.option(
     "--host",
     default="127.0.0.1",

@@ -192,7 +192,7 @@ def test_question_without_choices_is_asked_without_parameters() -> None:
          "countries: there is no 'UGN'. Did you mean UGA?"),
         ("compare_scenarios.json?until=20x0",
          "until: '20x0' is no year; write four digits, e.g. 2030"),
-        ("compare_scenarios.json?discount_rate=much", "discount_rate: 'much' is no number"),
+        ("compare_scenarios.json?discount_rate=much", "discount_rate: 'much' is no rate."),
         ("scenario_totals.json?label=Helthy+Years+Lived",
          "label: there is no 'Helthy Years Lived'. Did you mean Healthy Years Lived?"),
         ("failed_jobs.json?run=99", "no run '99' in this database; runs are 1 to 3. Name one by "

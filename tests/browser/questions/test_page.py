@@ -15,10 +15,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from ingest.browser.links import Links
 from ingest.browser.questions.answer import answer_text
 from ingest.browser.questions.page import QuestionPage, build_question_page
+from ingest.changes.diff import Tolerances
 from ingest.database import ValidationDatabase
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunStatus
+from ingest.database.references import replace_reference
 from ingest.database.write import keep_study
 from ingest.errors import ConfigError
 from ingest.metrics import Metric, ResultSet
@@ -27,10 +30,11 @@ from ingest.planning.plan import Reason, ReasonKind
 from ingest.questions.asked import AskedQuestion
 from ingest.questions.catalogue import load_canned_queries
 from ingest.questions.files import parse_canned_query
+from ingest.running.closing import store_run_changes
 from ingest.study.combination import Combination
 from ingest.study.country import Country
 from tests.conftest import PROJECT
-from tests.questions.test_canned_queries import HEAD, LABEL, NOW, RECORD, store_two_runs
+from tests.questions.test_canned_queries import HEAD, LABEL, NOW, RECORD, store_run, store_two_runs
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("datasette") is None, reason="pip install 'ingest[browser]'"
@@ -60,9 +64,24 @@ class Answer:
     @property
     def words(self) -> str:
         """The answer, as a person reads it."""
-        found = re.search(r'<p class="(?:empty )?answer">(.*?)(?:<a |</p>)', self.text, re.DOTALL)
+        found = re.search(
+            r'<p class="(?:empty )?answer">(.*?)(?:<a |<small |</p>)', self.text, re.DOTALL
+        )
         assert found
         return html.unescape(" ".join(found[1].split()))
+
+    @property
+    def conditions(self) -> str:
+        """What stands behind the answer: everything that its numbers depend on."""
+        found = re.search(r'<small class="conditions">\((.*?)\)</small></p>', self.text)
+        assert found
+        return html.unescape(found[1])
+
+    @property
+    def notes(self) -> list[str]:
+        """The boxes below the answer."""
+        found = re.findall(r'<p class="message-warning">(.*?)</p>', self.text)
+        return [html.unescape(note) for note in found]
 
     def link(self, words: str) -> str:
         """Where a link leads."""
@@ -194,7 +213,8 @@ def test_countries_may_stand_there_several_times(site: Site) -> None:
     ("parameters", "message"),
     [
         ({"country": "KEM"}, "country: there is no 'KEM'. Did you mean KEN?"),
-        ({"discount_rate": "x"}, "discount_rate: 'x' is no number"),
+        ({"discount_rate": "x"},
+         "discount_rate: 'x' is no rate. Write one from 0% to 30%, such as 3%"),
         ({"contry": "KEN"},
          "canned query compare_scenarios has no parameter 'contry'. Did you mean country?"),
         ({"run": HOSTILE}, f"no run {HOSTILE!r} in this database; runs are 1 to 2. Name one by "
@@ -251,6 +271,109 @@ def test_a_pinned_link_shows_the_same_after_later_runs(tmp_path: Path) -> None:
 
 
 # --- what the page says --------------------------------------------------------------------------
+
+
+def test_an_answer_carries_everything_that_would_change_it(site: Site) -> None:
+    page = site.get("scenario_impact", countries="KEN,UGA", until=2026, discount_rate=3)
+    assert page.conditions == (
+        "only KEN, UGA; 2025-2026; discounted at 3 % a year to 2025; run 2, commit ccccccc"
+    )
+    assert page.text.count(f"({page.conditions})") == 2  # the link preview has it, too
+    assert site.get("scenario_impact").conditions == "2025-2027; run 2, commit ccccccc"
+    year = site.get("history_of_a_number", country="KEN", scenario="up", year=2026)
+    assert year.conditions == "2026; Year: 2026; run 2, commit ccccccc"
+    every = site.get("history_of_a_number", country="KEN", scenario="up")
+    assert every.conditions == "2025-2027; run 2, commit ccccccc"
+
+
+def test_a_picture_carries_everything_that_would_change_it(site: Site) -> None:
+    chosen = {"countries": "KEN,UGA", "until": 2026, "discount_rate": "3%", "base_year": 2024}
+    spec = site.get("scenario_impact.vl.json", **chosen).json
+    assert " ".join(spec["title"]["subtitle"]) == (
+        f"{LABEL} · up against null · only KEN, UGA · 2025-2026 · discounted at 3 % a year to 2024"
+        " · difference · run 2 Source: run 2, commit ccccccc, 23 Nov 2026, 09:00"
+    )
+
+
+@pytest.mark.parametrize("text", ["3", "3%", "3 %", "3.0"])
+def test_three_on_a_page_is_three_percent_and_shown_beside_the_field(site: Site, text: str) -> None:
+    page = site.get("scenario_impact", countries="TZA", discount_rate=text)
+    assert 'value="3%"' in page.text
+    assert '<small class="meaning">3 % a year</small>' in page.text
+    rows = site.get("scenario_impact.json", countries="TZA", discount_rate=text, _shape="array")
+    assert rows.json[0]["difference"] == pytest.approx(1 + 1 / 1.03 + 1 / 1.03**2, rel=1e-15)
+    csv_text = site.get("scenario_impact.csv", countries="TZA", discount_rate=text).text
+    assert str(rows.json[0]["difference"]) in csv_text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0.03", "0.03 could mean 0.03% or 3% a year. Write 0.03% or 3%"),
+        ("300", "300 is more than 30 % a year. Write one from 0% to 30%, such as 3%"),
+        ("-5", "'-5' is no rate. Write one from 0% to 30%, such as 3%"),
+    ],
+)
+def test_a_rate_that_could_be_misread_is_refused(site: Site, text: str, message: str) -> None:
+    for ending in ("", ".json", ".csv", ".vl.json"):
+        answer = site.get(f"scenario_impact{ending}", discount_rate=text)
+        assert answer.status == 400
+        assert f"discount_rate: {message}" in html.unescape(answer.text)
+
+
+def test_a_question_of_the_studys_own_gets_the_fraction(tmp_path: Path) -> None:
+    store_two_runs(tmp_path / "results.db")
+    (tmp_path / "canned_queries").mkdir()
+    (tmp_path / "canned_queries" / "my_rate.sql").write_text(
+        HEAD.format("parameters:\n  discount_rate:\n") + "SELECT :discount_rate + 0 AS a"
+    )
+    site = Site(tmp_path / "results.db")
+    for text, fraction in (("7%", 0.07), ("3", 0.03), ("", 0)):
+        rows = site.get("my_rate.json", discount_rate=text, _shape="array").json
+        assert [row["a"] for row in rows] == [fraction]
+    assert site.get("my_rate", discount_rate="7").conditions == "Discount rate a year: 7%"
+
+
+def test_years_that_differ_are_told_on_the_page(tmp_path: Path) -> None:
+    with ValidationDatabase(tmp_path / "results.db").writing() as database:
+        store_run(
+            database,
+            {("KEN", "null"): (1.0, 1.0, 1.0), ("KEN", "up"): (2.0, 2.0),
+             ("UGA", "null"): (1.0, 1.0, 1.0), ("UGA", "up"): (2.0, 2.0, 2.0)},
+        )  # fmt: skip
+    site = Site(tmp_path / "results.db")
+    page = site.get("scenario_impact", until=2060)
+    assert page.notes == [
+        "Years: asked for until 2060, the results end in 2027.",
+        "Years: null has 2025-2027 and up 2025-2026 in KEN: only the years that both have are "
+        "compared.",
+        "Years: not all countries have the same years: 2025-2026 in KEN; 2025-2027 in UGA.",
+    ]
+    spec = site.get("scenario_impact.vl.json", until=2060).json
+    assert "the results end in 2027" in " ".join(spec["title"]["subtitle"])
+    totals = site.get("scenario_totals", country="KEN")
+    assert totals.notes == [
+        "Years: not all rows have the same years: 2025-2026 in up; 2025-2027 in null."
+    ]
+    assert site.get("scenario_impact", until=2026).notes == []
+
+
+def test_a_publication_keeps_countries_that_the_results_lack(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    store_two_runs(path)
+    with ValidationDatabase(path).writing() as database:
+        replace_reference(database.db, "a3", LABEL, [("UGA", "up", 5.0), ("NAM", "up", 5.0)])
+    site = Site(path)
+    rows = site.get("reference_against_model.json", _shape="array").json
+    assert [(row["country"], row["model_value"]) for row in rows] == [
+        ("NAM", None), ("UGA", pytest.approx(1.3)),
+    ]  # fmt: skip
+    page = site.get("reference_against_model")
+    assert page.words == (
+        f"In 1 of the 2 countries of a3, the model gives 1.3 {LABEL} where a3 has 5: 0.26 times "
+        "as much. The results have no Namibia."
+    )
+    assert len(page.specs[0]["data"]["values"]) == 1
 
 
 def test_the_answer_is_a_sentence_with_the_numbers(site: Site) -> None:
@@ -454,3 +577,20 @@ def test_a_template_sees_rows_and_names_and_gives_one_line_of_text() -> None:
 def test_a_wrong_template_is_told(template: str) -> None:
     with pytest.raises(ConfigError, match=r"^the answer .* cannot be written: "):
         answer_text(template, {}, ["a"], [(1,)])
+
+
+def test_years_that_came_or_went_are_told_on_the_page_of_changes(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    with ValidationDatabase(path).writing() as database:
+        for years in ((1.0, 1.0, 1.0), (1.0,)):
+            run_id = store_run(database, {("KEN", "null"): years})
+        store_run_changes(database, run_id, Tolerances())
+    text = Site(path).get(Links("results").changes(2)).text
+    assert text.count("2 years from 2026 removed") == 2
+    assert "from zero" not in text
+    page = Site(path).get("run_against_run", country="KEN")
+    assert page.conditions == "2025; run 2, commit ccccccc"
+    assert page.notes == [
+        "Years: run 1 has 2025-2027 and run 2 2025 in KEN: only the years that both have are "
+        "compared."
+    ]
