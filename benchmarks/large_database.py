@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from ingest.analytics.quality import QualityFinding
-from ingest.changes.diff import Tolerances
 from ingest.database import ValidationDatabase, write
 from ingest.database.records import (
     AcceptedJob,
@@ -175,7 +174,7 @@ class LargeDatabase:
                 self.rows += len(outcome.result_set)
         status = RunStatus.FAILED if failures else RunStatus.COMPLETED
         database.update_run_status(run_id, status, run.moment(2 + len(jobs) * 0.05))
-        store_run_changes(database, run_id, Tolerances.of(self._study.settings))
+        store_run_changes(database, run_id, self._study.settings)
         database.settle()
 
     def _record(self, run: RunPlan, jobs: list[JobRecord]) -> RunRecord:

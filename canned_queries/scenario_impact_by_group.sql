@@ -12,6 +12,8 @@ answer: |-
   ({{ share(total("difference"), total("baseline_value")) | percent }}) in all groups together.
   {%- if rows | length > 1 %} Most in {{ highest("difference") | values("group_1", "group_2", "group_3") }}
   ({{ highest("difference").difference | signed }}).{% endif %}
+  {%- if rows | map(attribute="group_1") | unique | list == ["(none)"] %} The {{ group_1 }} of no country is known: groups are
+  text fields of the countries file, or columns of a CSV file that study.groups names.{% endif %}
 empty: |-
   No country has {{ label }} under both {{ baseline }} and {{ scenario }} in this state. Choose another
   label or run, or look at the missing combinations.

@@ -4,6 +4,7 @@ from datasette import hookimpl
 from markupsafe import Markup
 
 from ingest.browser.files import renderers, vega_bundle
+from ingest.browser.files.json_answer import render_json
 from ingest.browser.links import static_version
 from ingest.browser.pages.routes import page_routes
 from ingest.browser.questions import routes as questions
@@ -12,7 +13,6 @@ from ingest.browser.server.conditional import conditional
 from ingest.browser.server.shell import TEMPLATE_FILTERS, read_shell
 from ingest.browser.tables import hook as cells
 from ingest.browser.tables.large_tables import can_be_sorted, count_without_scan, uncounted
-from ingest.browser.tables.truncation import render_json
 from ingest.charts.style import as_json
 
 

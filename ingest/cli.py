@@ -9,7 +9,7 @@ import click
 
 from ingest.errors import IngestError, StudyError
 
-_SHOWN_ERRORS = 12
+_SHOWN_ERRORS = 10
 
 # Each command's place, and the first sentence of its help, which `ingest --help` prints without
 # importing it. A test holds the sentences equal to the commands' own.
@@ -44,6 +44,10 @@ _COMMANDS = {
     "plugins": ("plugins:plugins", "List loaded plugins and their hooks."),
     "query": ("query:query", "Run an SQL query on the results, read-only."),
     "reference": ("reference:reference", "Load and list published figures."),
+    "rename-study": (
+        "rename_study:rename_study",
+        "Tell a results database that its study has another name.",
+    ),
     "run": ("run:run", "Run what has changed, and store the results."),
     "serve": (
         "serve:serve",

@@ -12,6 +12,7 @@ IngestError                     exit code 1
 │   ├── DatabaseBusyError       2   another run is writing to it
 │   ├── OriginalSchemaError     2   the original three-table schema; import it, it is never written
 │   ├── NewerSchemaError        2   written by a later version of ingest
+│   ├── OtherStudyError         2   the results of another study
 │   └── QueryError              2   SQL that a person typed is wrong or tries to write
 ├── AnalyticsError              1   one job's results cannot be used; only that job fails
 │   └── ResultsNotReadyError    1   there are none yet; ask again for a while
@@ -37,6 +38,7 @@ __all__ = [
     "InterruptedRunError",
     "NewerSchemaError",
     "OriginalSchemaError",
+    "OtherStudyError",
     "PluginError",
     "QueryError",
     "ResultsNotReadyError",
@@ -96,6 +98,10 @@ class OriginalSchemaError(DatabaseError):
 
 class NewerSchemaError(DatabaseError):
     """The database was written by a later version of ingest."""
+
+
+class OtherStudyError(DatabaseError):
+    """The database holds the results of another study."""
 
 
 class QueryError(DatabaseError):

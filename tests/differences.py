@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ingest.changes.causes import NONDETERMINISTIC, Cause
+from ingest.changes.causes import NONDETERMINISTIC
 from ingest.changes.diff import SeriesChange, StateDiff
 from ingest.database.states import RunRef
+from ingest.planning.causes import Cause
 from ingest.planning.input_changes import InputChange, InputKind
 from ingest.study.combination import Combination
 
 BEFORE = RunRef(6, "2026-11-23T09:00:00.000Z", "9c01b7a" + "0" * 33, "completed", "[]")
 AFTER = RunRef(7, "2026-11-24T09:00:00.000Z", "4f2c9e1" + "0" * 33, "completed", "[]")
 RULE = "|b-a| > 1e-09 + 1e-06·|a|"
-NONE_CHANGED = Cause((InputChange(InputKind.NONE, NONDETERMINISTIC, None, None),), NONDETERMINISTIC)
+NONE_CHANGED = Cause((InputChange(InputKind.NONE, NONDETERMINISTIC, None, None),))
 
 
-def cause(text: str = "cr1: Coverage 0.95 -> 0.9") -> Cause:
-    return Cause((InputChange(InputKind.SCENARIO, "Coverage", "0.95", "0.9"),), text)
+def cause(name: str = "Coverage", kind: InputKind = InputKind.SCENARIO) -> Cause:
+    return Cause((InputChange(kind, name, "0.95", "0.9"),), "cr1")
 
 
 def change(

@@ -93,7 +93,10 @@ def _metric(row: RawRow) -> Metric:
         if clean and FIRST_YEAR <= year <= LAST_YEAR and math.isfinite(value):
             return Metric(label, year, value + 0.0)
     if isinstance(label, ShortRow):
-        raise ValueError(f"{label.found} cells instead of {label.expected}")
+        hint = (
+            " (numbers with thousands commas need quotes)" if label.found > label.expected else ""
+        )
+        raise ValueError(f"{label.found} cells instead of {label.expected}{hint}")
     if not isinstance(label, str) or not label.strip():
         raise ValueError(f"element_label {label!r} is no text")
     try:

@@ -1,66 +1,40 @@
-"""Causes: which inputs of a combination changed between two of its successes."""
+"""The causes of what moved: which inputs of a combination changed between two of its successes."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any
+from collections.abc import Iterable, Iterator
+from functools import lru_cache, partial
 
 from ingest.database.kept_files import read_file
 from ingest.database.read import read_input
-from ingest.planning.code_history import CodeHistory
-from ingest.planning.country_rows import country_changes
-from ingest.planning.input_changes import (
-    InputChange,
-    InputKind,
-    describe_changes,
-    document_changes,
-    parameter_changes,
-)
+from ingest.planning.causes import Cause, ChangeFinder
+from ingest.planning.input_changes import InputChange, InputKind
 from ingest.planning.inputs import InputSet
+from ingest.study.settings import StudySettings
 from ingest.text.numbers import at_most
 
 # ISO3 code, and the digests of the country's rows before and after; empty where it had none.
 CountryDataPair = tuple[str, str, str]
 
-_SHOWN_CHANGES = 3
 NONDETERMINISTIC = "none: the model is not deterministic"
 NOT_RECORDED = "inputs were not recorded"
 
 
-@dataclass(frozen=True)
-class Cause:
-    """All inputs that changed; text is one line for people."""
-
-    changes: tuple[InputChange, ...]
-    text: str
-
-    @property
-    def kinds(self) -> tuple[InputKind, ...]:
-        """The kinds of inputs that changed, each once."""
-        return tuple(dict.fromkeys(change.kind for change in self.changes))
-
-    @property
-    def is_nondeterministic(self) -> bool:
-        """Whether numbers changed although no input did."""
-        return self.kinds == (InputKind.NONE,)
-
-
 class CauseFinder:
-    """Finds causes by the stored inputs; equal questions are answered once."""
+    """Finds causes by the stored inputs; equal questions are answered once.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    ignore: JSONPaths of what is no input in a model document, as in study.ignore.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, ignore: Iterable[str] = StudySettings.ignore
+    ) -> None:
         self._connection = connection
+        content, file = partial(read_input, connection), partial(read_file, connection)
+        self._changes = ChangeFinder(content, content, ignore, file, file)
         self._causes = lru_cache(maxsize=None)(self._find)
         self._input_sets = lru_cache(maxsize=None)(self._read_input_set)
-        self._model_changes = lru_cache(maxsize=None)(self._find_model_changes)
-        self._code_changes = lru_cache(maxsize=None)(self._find_code_changes)
-
-    @cached_property
-    def _code(self) -> CodeHistory:
-        return CodeHistory(self._content, self._file)
 
     def cause(
         self,
@@ -85,13 +59,11 @@ class CauseFinder:
     ) -> Cause:
         before, after = self._input_sets(before_id), self._input_sets(after_id)
         if before is None or after is None:
-            return Cause((InputChange(InputKind.UNKNOWN, NOT_RECORDED, None, None),), NOT_RECORDED)
-        changes = tuple(self._changes(before, after, same_document, country_data))
+            return Cause((InputChange(InputKind.UNKNOWN, NOT_RECORDED, None, None),))
+        changes = tuple(self._all_changes(before, after, same_document, country_data))
         changes = changes or tuple(self._not_recorded(before, after, country_data))
-        if not changes:
-            none = InputChange(InputKind.NONE, NONDETERMINISTIC, None, None)
-            return Cause((none,), NONDETERMINISTIC)
-        return Cause(changes, _text(changes, after.scenario))
+        none = InputChange(InputKind.NONE, NONDETERMINISTIC, None, None)
+        return Cause(changes or (none,), after.scenario)
 
     def _read_input_set(self, set_id: int | None) -> InputSet | None:
         row = self._connection.execute(
@@ -101,23 +73,20 @@ class CauseFinder:
         ).fetchone()
         return InputSet(*row) if row else None
 
-    def _changes(
+    def _all_changes(
         self,
         before: InputSet,
         after: InputSet,
         same_document: bool,
         country_data: CountryDataPair | None,
     ) -> Iterator[InputChange]:
-        if not same_document and before.model_digest != after.model_digest:
-            yield from self._model_changes(before.model_digest, after.model_digest)
-        if not same_document and before.scenario_digest != after.scenario_digest:
-            digests = before.scenario_digest, after.scenario_digest
-            yield from parameter_changes(*map(self._content, digests))
+        if not same_document:
+            yield from self._changes.of_documents(before, after).changes
         if country_data is not None:
-            iso3, old_rows, new_rows = country_data
-            old, new = (self._content(rows) or {} if rows else {} for rows in (old_rows, new_rows))
-            yield from country_changes(iso3, old, new, before.code_digest, {}, self._code)
-        yield from self._code_changes(before.code_digest, after.code_digest)
+            iso3, *rows = country_data
+            yield from self._changes.of_country_data(iso3, before.code_digest, *rows).changes
+        if before.code_digest != after.code_digest:
+            yield from self._changes.of_code(before.code_digest, after.code_digest).changes
         if before.environment != after.environment:
             kind = InputKind.ENVIRONMENT
             yield InputChange(kind, "environment", before.environment, after.environment)
@@ -128,37 +97,8 @@ class CauseFinder:
         self, before: InputSet, after: InputSet, country_data: CountryDataPair | None
     ) -> Iterator[InputChange]:
         """The files that only the later state recorded: whether they changed is not known."""
-        files = self._code.newly_covered(before.code_digest, self._content(after.code_digest) or {})
-        if country_data is not None and not country_data[1]:
-            files += self._content(country_data[2]) or {}
+        rows = country_data[1:] if country_data is not None else ("", "")
+        files = self._changes.unrecorded(before.code_digest, after.code_digest, *rows)
         if files:
             name = f"files that were not recorded before: {at_most(files)}"
             yield InputChange(InputKind.UNKNOWN, name, None, None)
-
-    def _find_model_changes(self, before: str, after: str) -> tuple[InputChange, ...]:
-        return tuple(document_changes(self._content(before), self._content(after)))
-
-    def _find_code_changes(self, before: str, after: str) -> tuple[InputChange, ...]:
-        if before == after:
-            return ()
-        return tuple(self._code.changes(before, after, self._content, self._file))
-
-    def _content(self, digest: str) -> Any:
-        return read_input(self._connection, digest)
-
-    def _file(self, digest: str) -> bytes | str | None:
-        return read_file(self._connection, digest)
-
-
-def _text(changes: tuple[InputChange, ...], scenario: str) -> str:
-    """One line: the inputs, each with its first few changes."""
-    heads = {
-        InputKind.MODEL: "model document: ",
-        InputKind.SCENARIO: f"{scenario}: ",
-        InputKind.CODE: "code: ",
-    }
-    parts = []
-    for kind in dict.fromkeys(change.kind for change in changes):
-        own = [change for change in changes if change.kind is kind]
-        parts.append(heads.get(kind, "") + describe_changes(own, _SHOWN_CHANGES))
-    return "; ".join(parts)

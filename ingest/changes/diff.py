@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from ingest.changes.causes import Cause, CauseFinder, CountryDataPair
+from ingest.changes.causes import CauseFinder, CountryDataPair
 from ingest.database.states import RunRef, make_state_table
+from ingest.planning.causes import Cause
 from ingest.study.combination import Combination
-from ingest.study.settings import Settings, ToleranceSettings
+from ingest.study.settings import Settings, StudySettings, ToleranceSettings
 from ingest.text.numbers import count_text, years_text
 
 
@@ -111,12 +112,15 @@ class StateDiff:
         return bool(self.changed or self.added or self.removed)
 
     @cached_property
-    def by_cause(self) -> dict[str, list[Combination]]:
-        """The changed combinations by the cause's text, the largest group first."""
-        groups: dict[str, list[Combination]] = {}
+    def by_cause(self) -> list[tuple[Cause, list[Combination]]]:
+        """Each cause with the changed combinations that have it, the largest group first.
+
+        Scenarios that changed in the same way are one group.
+        """
+        groups: dict[str, tuple[Cause, list[Combination]]] = {}
         for combination, cause in self.changed.items():
-            groups.setdefault(cause.text, []).append(combination)
-        return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
+            groups.setdefault(cause.key, (cause, []))[1].append(combination)
+        return sorted(groups.values(), key=lambda group: -len(group[1]))
 
 
 def diff_states(
@@ -128,9 +132,11 @@ def diff_states(
     countries: Sequence[str] = (),
     scenarios: Sequence[str] = (),
     labels: Sequence[str] = (),
+    ignore: Iterable[str] = StudySettings.ignore,
 ) -> StateDiff:
     """The difference between the states as of two runs, of the chosen names (all where empty).
 
+    ignore: what is no input in a model document, as in study.ignore, for the causes.
     Result sets with equal digests are not looked into.
     """
     for table, run in (("state_before", before), ("state_after", after)):
@@ -140,7 +146,7 @@ def diff_states(
     pairs = _make_pairs(connection)
     series = _changed_series(connection, tolerances, labels)
     moved = {s[:2] for s in series}
-    finder = CauseFinder(connection)
+    finder = CauseFinder(connection, ignore)
     changed = {
         combination: finder.cause(*inputs)
         for combination, inputs in pairs.items()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from ingest.changes.report import Report, SeriesCells
-from ingest.changes.summary import SERIES, Direction, LabelSummary, median_text
+from ingest.changes.summary import SERIES, CausePattern, Direction, LabelSummary, median_text
 from ingest.database.states import RunRef
 from ingest.study.combination import Combination
 from ingest.text.numbers import at_most, count_text, percent_text
@@ -100,7 +100,7 @@ def _summary(report: Report) -> Iterator[str]:
 def _causes_table(report: Report) -> str:
     rows = (
         (
-            _text(cause.cause),
+            _text(cause.cause) + _folded(cause),
             f"{cause.combinations:,}",
             f"{cause.countries:,}",
             ", ".join(map(_text, cause.scenarios)),
@@ -108,6 +108,14 @@ def _causes_table(report: Report) -> str:
         for cause in report.causes
     )
     return _table(("Cause", "Combinations:", "Countries:", "Scenarios"), rows)
+
+
+def _folded(cause: CausePattern) -> str:
+    """What the line leaves out."""
+    changes = [*cause.more, *cause.rest]
+    items = "".join(f"<li>{_text(change)}</li>" for change in changes)
+    summary = count_text(len(changes), "further change")
+    return f"<details><summary>{summary}</summary><ul>{items}</ul></details>" if changes else ""
 
 
 def _labels_table(labels: Sequence[LabelSummary]) -> str:

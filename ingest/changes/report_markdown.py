@@ -58,9 +58,13 @@ def markdown_report(report: Report, *, limit: int = 10, chart: str | None = None
 
 def escape(text: str) -> str:
     """Text that Markdown and a pull request show as it is, on one line and within a table."""
-    text = _ENTITY.sub(lambda m: _ENTITIES.get(m[0], "&#46;"), _UNWANTED.sub(" ", text))
     # the entities' own & and # are no special characters of _SPECIAL
-    return _SPECIAL.sub(lambda match: "\\" + match[0], text).strip()
+    return _SPECIAL.sub(lambda match: "\\" + match[0], _entities(text)).strip()
+
+
+def _entities(text: str) -> str:
+    """Text without what would become HTML, a mention or a link, on one line."""
+    return _ENTITY.sub(lambda m: _ENTITIES.get(m[0], "&#46;"), _UNWANTED.sub(" ", text))
 
 
 def _run(run: RunRef) -> str:
@@ -75,7 +79,26 @@ def _causes(causes: Sequence[CausePattern]) -> list[str]:
         for c in causes[:_CAUSES]
     )
     table = _table(("Why", "Combinations:", "Countries:", "Scenarios"), rows)
-    return [*table, *_more(len(causes) - _CAUSES, "cause"), ""]
+    return [*table, *_folded_causes(causes), ""]
+
+
+def _folded_causes(causes: Sequence[CausePattern]) -> Iterator[str]:
+    """What the table leaves out of its causes, and the causes that it leaves out, each folded."""
+    for cause in causes[:_CAUSES]:
+        changes = [*cause.more, *cause.rest]
+        if changes:
+            number = count_text(len(changes), "further change")
+            yield _details(f"{number} beside: {cause.cause}", changes)
+    others = causes[_CAUSES:]
+    if others:
+        number = f"{len(others):,} more {_plural(len(others), 'cause')}"
+        yield _details(f"… and {number}", ["; ".join([c.cause, *c.more, *c.rest]) for c in others])
+
+
+def _details(summary: str, texts: Iterable[str]) -> str:
+    """A folded list of texts, on one line, with an empty line before it: HTML within Markdown."""
+    items = "".join(f"<li>{_entities(text)}</li>" for text in texts)
+    return f"\n<details><summary>{_entities(summary)}</summary><ul>{items}</ul></details>"
 
 
 def _labels(labels: Sequence[LabelSummary]) -> list[str]:

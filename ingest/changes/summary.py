@@ -14,6 +14,7 @@ from functools import cached_property
 from statistics import median
 
 from ingest.changes.diff import SeriesChange, StateDiff
+from ingest.planning.causes import Cause
 from ingest.study.combination import Combination
 from ingest.text.numbers import (
     NOT_AVAILABLE,
@@ -83,9 +84,15 @@ def median_text(label: LabelSummary) -> str:
 
 @dataclass(frozen=True)
 class CausePattern:
-    """One cause and the combinations it moved; scenarios in alphabetical order."""
+    """One cause and the combinations it moved; scenarios in alphabetical order.
+
+    cause: one line. more: the changes it leaves out that can move a number. rest: those that
+    cannot.
+    """
 
     cause: str
+    more: tuple[str, ...]
+    rest: tuple[str, ...]
     combinations: int
     countries: int
     scenarios: tuple[str, ...]
@@ -157,17 +164,21 @@ def summarise_labels(diff: StateDiff) -> list[LabelSummary]:
 
 def summarise_causes(diff: StateDiff) -> list[CausePattern]:
     """One pattern for each cause, the one with the most combinations first."""
-    nondeterministic = {cause.text for cause in diff.changed.values() if cause.is_nondeterministic}
-    return [
-        CausePattern(
-            cause=cause,
-            combinations=len(combinations),
-            countries=len({c.country for c in combinations}),
-            scenarios=tuple(sorted({c.scenario for c in combinations})),
-            is_nondeterministic=cause in nondeterministic,
-        )
-        for cause, combinations in diff.by_cause.items()
-    ]
+    return [_cause_pattern(*group) for group in diff.by_cause]
+
+
+def _cause_pattern(cause: Cause, combinations: Sequence[Combination]) -> CausePattern:
+    scenarios = tuple(sorted({combination.scenario for combination in combinations}))
+    more, everything = cause.more(), cause.more(show_all=True)
+    return CausePattern(
+        cause=cause.told(scenarios),
+        more=tuple(more),
+        rest=tuple(text for text in everything if text not in more),
+        combinations=len(combinations),
+        countries=len({combination.country for combination in combinations}),
+        scenarios=scenarios,
+        is_nondeterministic=cause.is_nondeterministic,
+    )
 
 
 def summarise_patterns(diff: StateDiff) -> list[Pattern]:

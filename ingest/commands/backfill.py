@@ -78,6 +78,7 @@ def backfill(
 
 
 def _choose(context: StudyContext, run_name: str | None, limit: int | None) -> Sequence[KnownJob]:
+    context.database.refuse_other_study(context.settings.name)
     with context.database.reading() as connection:
         run_id = None if run_name is None else resolve_run(connection, run_name).run_id
         return read_jobs_without_results(connection, run_id)[:limit]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import click
 
@@ -12,8 +11,9 @@ from ingest.charts.pictures import render_html, render_png, render_svg
 from ingest.charts.question_charts import standalone_chart
 from ingest.charts.style import Spec
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.output import write_file
+from ingest.commands.common.options import force_option
 from ingest.errors import ConfigError
+from ingest.exchange.whole_file import OutputFile
 from ingest.questions.asked import describe_question, resolve_values
 from ingest.questions.catalogue import load_canned_queries, run_canned_query
 from ingest.questions.discount import Bare
@@ -38,11 +38,13 @@ _FORMATS = (".svg", ".png", ".html", ".vl.json")
 @click.option(
     "--output", "-o", metavar="FILE", help="FILE.svg, .png, .html or .vl.json (Vega-Lite)"
 )
+@force_option
 def chart(
     query: str | None,
     choice: StudyChoice,
     parameters: tuple[str, ...],
     output: str | None,
+    force: bool,
 ) -> None:
     """Write the chart of a canned query into a file, or list the queries that have one.
 
@@ -60,16 +62,14 @@ def chart(
         _list(queries)
         return
     chosen = _find(queries, query)
-    file = Path(output) if output else None
-    if file is not None:
-        _check_output(file)
+    file = choice.output(output, *_FORMATS, force=force) if output else None
     values = dict(_parse(parameter) for parameter in parameters)
     spec, rows = _draw(choice, chosen, values)
     if file is None:
         click.echo(json.dumps(spec, indent=2, ensure_ascii=False))
         return
     _write(file, spec)
-    click.echo(f"Wrote {file}: {count_text(rows, 'row')} of {chosen.name}")
+    click.echo(f"Wrote {file.path}: {count_text(rows, 'row')} of {chosen.name}")
 
 
 def _list(queries: Mapping[str, CannedQuery]) -> None:
@@ -84,13 +84,6 @@ def _find(queries: Mapping[str, CannedQuery], name: str) -> CannedQuery:
         hint = did_you_mean(name, queries) or " List them with: ingest chart"
         raise ConfigError(f"there is no canned query {name!r}.{hint}")
     return queries[name]
-
-
-def _check_output(file: Path) -> None:
-    if not file.name.lower().endswith(_FORMATS):
-        raise ConfigError(f"{file} should end with one of {' '.join(_FORMATS)}")
-    if not file.parent.is_dir():
-        raise ConfigError(f"there is no folder {file.parent} for {file.name}")
 
 
 def _parse(parameter: str) -> tuple[str, str]:
@@ -111,8 +104,8 @@ def _draw(choice: StudyChoice, query: CannedQuery, values: Mapping[str, str]) ->
     return standalone_chart(asked, query.chart, columns, rows), len(rows)
 
 
-def _write(file: Path, spec: Spec) -> None:
-    name = file.name.lower()
+def _write(file: OutputFile, spec: Spec) -> None:
+    name = file.path.name.lower()
     if name.endswith(".png"):
         content = render_png(spec)
     elif name.endswith(".svg"):
@@ -121,4 +114,4 @@ def _write(file: Path, spec: Spec) -> None:
         content = render_html(spec).encode()
     else:
         content = (json.dumps(spec, indent=2, ensure_ascii=False) + "\n").encode()
-    write_file(file, content)
+    file.write(content)

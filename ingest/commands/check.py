@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import click
 
 from ingest.commands.check_results import check_results
@@ -11,14 +13,17 @@ from ingest.commands.common.output import print_json, show_findings
 from ingest.errors import BackendError, ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
 from ingest.running.backend import Backend, choose_backend
-from ingest.study.compose import compose_scenarios, composition_findings
+from ingest.study.compose import UNMATCHED, compose_scenarios, composition_findings
+from ingest.study.json_paths import locations
 from ingest.study.quality_rules import unknown_scenarios
 from ingest.study.settings import STUDY_FILE, read_settings_file
-from ingest.study.study import Study, read_study
+from ingest.study.study import Model, Study, read_study
 from ingest.study.study_files import is_code
 from ingest.text.numbers import at_most, count_text
 
 _SHOWN_FILES = 20
+
+_SHOWN_PATHS = 10
 
 
 @click.command()
@@ -39,9 +44,9 @@ def check(
 
     Reports all errors and warnings at once. It checks the JSON files, every path of every scenario,
     country slots that no path covers, ISO3 codes, duplicate names, the years, and whether the
-    executor could start. If all of that is right, it also asks the service that the executor needs:
-    credentials, names, network. Exit code 2 for an error in the study, 4 if only its backend cannot
-    be used, 0 otherwise.
+    executor could start, and shows what of the model document is no input (study.ignore). If all of
+    that is right, it also asks the service that the executor needs: credentials, names, network.
+    Exit code 2 for an error in the study, 4 if only its backend cannot be used, 0 otherwise.
 
     With --results, it checks the stored results against the [[rules]] of ingest.toml instead, in
     the state as of --run (default: latest). Exit code 3 when a rule of severity error is broken, 0
@@ -62,7 +67,7 @@ def check(
         return
     if run_name is not None:
         raise ConfigError("--run chooses among stored results: ingest check --results --run NAME")
-    findings, summary, backend, files = _check(choice)
+    findings, summary, backend, study = _check(choice)
     exit_code = StudyError.exit_code
     if backend is not None and not offline and not has_errors(findings):
         findings += backend.preflight()
@@ -70,28 +75,67 @@ def check(
     errors = [finding for finding in findings if finding.is_error]
     if as_json:
         listed = [finding.as_dict() for finding in findings]
-        print_json({"ok": not errors, "findings": listed, **files})
+        model = None if study is None else study.model
+        ignored = _ignored_places(model) if model and not errors else {}
+        files = {} if study is None else _files(study)
+        print_json({"ok": not errors, "findings": listed, "ignored": ignored, **files})
     else:
-        show_findings(findings)
-        if not errors:
-            _show_files(files)
+        _show(findings)
+        if study is not None and not errors:
+            _show_files(_files(study))
+            _show_ignored(study.model)
         others = count_text(len(findings) - len(errors), "warning")
         click.echo(f"{summary}: {count_text(len(errors), 'error')}, {others}", err=True)
     if errors:
         raise SystemExit(exit_code)
 
 
-Files = dict[str, list[str]]
+def _files(study: Study) -> dict[str, list[str]]:
+    """What counts as code, what as data, and whose rows are inputs of single countries."""
+    code = [name for name in study.code.files if is_code(name)]
+    data = [name for name in study.code.files if not is_code(name)]
+    rows = [f"{file.name} ({file.key})" for file in study.country_data.files]
+    return {"code": code, "data": data, "country_data": rows}
 
 
-def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None, Files]:
-    """Findings of every kind, errors first; what was checked, in a line; the backend; files."""
+def _show_files(files: Mapping[str, Sequence[str]]) -> None:
+    for kind, names in files.items():
+        if names:
+            words = kind.replace("_", " ").capitalize()
+            click.echo(f"{words}: {at_most(names, _SHOWN_FILES)}")
+
+
+def _show(findings: Sequence[Finding]) -> None:
+    """All findings, but of paths that match nothing the first few and how many more there are."""
+    unmatched = [finding for finding in findings if finding.code == UNMATCHED]
+    hidden = unmatched[_SHOWN_PATHS:]
+    show_findings(finding for finding in findings if finding not in hidden)
+    if hidden:
+        more = count_text(len(hidden), "more path matches|more paths match")
+        click.echo(f"and {more} nothing; all of them: ingest check --json", err=True)
+
+
+def _ignored_places(model: Model) -> dict[str, int]:
+    """How many places of the model document each path of study.ignore finds."""
+    return {path: len(locations(path, model.document)) for path in model.ignore}
+
+
+def _show_ignored(model: Model) -> None:
+    found = _ignored_places(model)
+    texts = [f"{path} ({count_text(number, 'place')})" for path, number in found.items()]
+    click.echo(f"No input (study.ignore): {', '.join(texts) or 'nothing'}")
+
+
+def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None, Study | None]:
+    """Findings of every kind, errors first; a line that says what was checked; the backend; the
+    study where its model document can be read.
+    """
     backend = None
     try:
         settings, findings = choice.settings(read_settings_file)
         plugins = load_plugins_of(settings)
     except ConfigError as exc:
-        return [error("bad-value", "", str(exc))], STUDY_FILE, None, {}
+        return [error("bad-value", "", str(exc))], STUDY_FILE, None, None
     study, more = read_study(settings, plugins.hook)
     findings += more
     if study is not None and study.scenarios:
@@ -109,22 +153,7 @@ def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None, Fil
         findings.append(error("bad-value", STUDY_FILE, str(exc)))
     findings.sort(key=lambda finding: not finding.is_error)
     if study is None or has_errors(findings):
-        return findings, settings.name, backend, {} if study is None else _files(study)
+        return findings, settings.name, backend, study
     countries = count_text(len(study.countries), "country|countries")
     size = f"{countries} x {count_text(len(study.scenarios), 'scenario')}"
-    return findings, f"{settings.name}, {size}", backend, _files(study)
-
-
-def _files(study: Study) -> Files:
-    """What counts as code, what as data, and whose rows are inputs of single countries."""
-    code = [name for name in study.code.files if is_code(name)]
-    data = [name for name in study.code.files if not is_code(name)]
-    rows = [f"{file.name} ({file.key})" for file in study.country_data.files]
-    return {"code": code, "data": data, "country_data": rows}
-
-
-def _show_files(files: Files) -> None:
-    for kind, names in files.items():
-        if names:
-            head = f"{kind.replace('_', ' ')}:"
-            click.echo(f"{head:<13} {at_most(names, _SHOWN_FILES)}")
+    return findings, f"{settings.name}, {size}", backend, study

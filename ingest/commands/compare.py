@@ -185,9 +185,10 @@ def _print(
     if as_json:
         print_json(_as_json(comparison, run, rows))
     elif as_csv:
+        click.echo(f"({_title(comparison, run)})", err=True)
         print_csv(comparison.columns, rows)
     else:
-        click.echo(_title(comparison, run))
+        click.echo(_title(comparison, run) + "\n")
         click.echo(_table(comparison, rows))
     if len(rows) < len(comparison.rows):
         message = f"(the first {len(rows):,} of {len(comparison.rows):,} rows"
@@ -251,7 +252,7 @@ def _title(comparison: Comparison, run: RunFacts) -> str:
     head = f"{request.label}: {request.scenario} against {request.baseline}"
     if request.reference is not None:
         head += f", beside {request.reference}"
-    return " · ".join([head, *comparison.conditions.parts, f"as of {run.words}"]) + "\n"
+    return " · ".join([head, *comparison.conditions.parts, f"as of {run.words}"])
 
 
 def _headers(comparison: Comparison) -> list[str]:

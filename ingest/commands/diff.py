@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +19,7 @@ from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
     all_option,
     countries_option,
+    force_option,
     labels_option,
     scenarios_option,
 )
@@ -28,10 +28,9 @@ from ingest.commands.common.output import (
     print_csv,
     print_json,
     table,
-    write_file,
 )
 from ingest.database.states import RunRef, resolve_run
-from ingest.errors import ConfigError
+from ingest.exchange.whole_file import OutputFile
 from ingest.study.combination import select_names
 from ingest.text.numbers import at_most, count_text, percent_text
 
@@ -59,6 +58,7 @@ _COLUMNS = (
 @click.option("--md", "form", flag_value="md", help="Print a Markdown report for a pull request")
 @click.option("--html", "html_file", metavar="FILE", help="Write one self-contained HTML file")
 @click.option("--chart", "chart_file", metavar="FILE", help="Write a chart: .svg or .png")
+@force_option
 @click.option(
     "--fail-on-change", is_flag=True, help=f"Exit code {CHANGES_FOUND} when anything changed"
 )
@@ -75,13 +75,14 @@ def diff(
     form: str | None,
     html_file: str | None,
     chart_file: str | None,
+    force: bool,
     fail_on_change: bool,
 ) -> None:
     """Show what changed between two states, and which input caused it.
 
     A and B name runs: a number, a tag, a commit, a date, latest or previous. The state as of a run
     is each combination's newest success by then, so partial runs can be compared.
-    CSV and JSON list every series.
+    CSV and JSON list every series. --all lists them too, and every change of the inputs.
 
     \b
     Examples:
@@ -90,6 +91,8 @@ def diff(
       ingest diff main-2026 latest --md > report.md
       ingest diff --fail-on-change --rtol 0.01
     """
+    html = choice.output(html_file, ".html", force=force) if html_file else None
+    chart = choice.output(chart_file, ".svg", ".png", force=force) if chart_file else None
     tolerances = _tolerances(choice, rtol, atol)
     with choice.reading() as connection:
         known = {
@@ -103,9 +106,10 @@ def diff(
             countries=select_names(countries, known["country"], "country") if countries else (),
             scenarios=select_names(scenarios, known["scenario"], "scenario") if scenarios else (),
             labels=select_names(labels, known["label"], "label") if labels else (),
+            ignore=choice.ignored,
         )
     report = Report.of(found, study_countries=len(known["country"]))
-    _write_files(report, html_file, chart_file)
+    _write_files(report, html, chart)
     if form == "json":
         print_json(_as_json(report))
     elif form == "csv":
@@ -137,25 +141,21 @@ def _tolerances(choice: StudyChoice, rtol: float | None, atol: float | None) -> 
     return Tolerances(replace(tolerances.default, **given), labels)
 
 
-def _write_files(report: Report, html_file: str | None, chart_file: str | None) -> None:
-    if html_file is not None:
-        _write(Path(html_file), html_report(report).encode())
-    if chart_file is not None:
+def _write_files(report: Report, html: OutputFile | None, chart: OutputFile | None) -> None:
+    if html is not None:
+        _write(html, html_report(report).encode())
+    if chart is not None:
         from ingest.charts.change_chart import change_chart
         from ingest.charts.pictures import render_png, render_svg
 
-        suffix = Path(chart_file).suffix
-        if suffix not in (".svg", ".png"):
-            raise ConfigError(f"--chart {chart_file}: the name must end in .svg or .png")
         spec = change_chart(report.diff)
-        _write(
-            Path(chart_file), render_svg(spec).encode() if suffix == ".svg" else render_png(spec)
-        )
+        is_png = chart.path.suffix.lower() == ".png"
+        _write(chart, render_png(spec) if is_png else render_svg(spec).encode())
 
 
-def _write(path: Path, content: bytes) -> None:
-    write_file(path, content)
-    click.echo(f"Wrote {path}", err=True)
+def _write(file: OutputFile, content: bytes) -> None:
+    file.write(content)
+    click.echo(f"Wrote {file.path}", err=True)
 
 
 def _as_json(report: Report) -> dict[str, Any]:
@@ -173,12 +173,12 @@ def _as_json(report: Report) -> dict[str, Any]:
         "removed": [combination._asdict() for combination in found.removed],
         "causes": [
             {
-                "cause": cause.text,
+                "cause": shown.cause,
                 "kinds": list(cause.kinds),
-                "changes": [vars(change) for change in cause.changes],
-                "combinations": [c._asdict() for c in found.by_cause[cause.text]],
+                "changes": [change.as_dict() for change in cause.changes],
+                "combinations": [c._asdict() for c in combinations],
             }
-            for cause in {cause.text: cause for cause in found.changed.values()}.values()
+            for shown, (cause, combinations) in zip(report.causes, found.by_cause, strict=True)
         ],
         "series": [{name: getattr(series, name) for name in _COLUMNS} for series in found.series],
     }
@@ -216,10 +216,12 @@ def _show(report: Report, show_all: bool) -> None:
     for text in report.patterns[:_SHOWN]:
         click.echo(f"  {text}")
     click.echo("\nWhy")
-    for cause in report.causes[:_SHOWN]:
+    for cause in report.causes:
         size = count_text(cause.combinations, "combination")
         where = f"{count_text(cause.countries, COUNTRIES)} under {at_most(cause.scenarios)}"
         click.echo(f"  {cause.cause}   {size}, {where}")
+        for change in (*cause.more, *(cause.rest if show_all else ())):
+            click.echo(f"    {change}")
     click.echo(f"\n{_labels_table(report)}\n")
     _show_series(report, show_all)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,11 @@ import click
 
 from ingest.changes.causes import CauseFinder
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import json_option
+from ingest.commands.common.options import all_changes_option, json_option
 from ingest.commands.common.output import code_words, local_time, print_json
 from ingest.database.rows import read_dicts
 from ingest.errors import ConfigError
+from ingest.planning.causes import Cause
 from ingest.study.combination import select_names
 from ingest.text.numbers import count_text, percent_text
 
@@ -34,7 +36,7 @@ class HistoryEntry:
     error: str | None
     input_digest: str
     result_digest: str | None
-    cause: str | None
+    cause: Cause | None
     same_results: bool | None
     changed_labels: int
     largest_label: str | None
@@ -57,6 +59,7 @@ class HistoryEntry:
     help="With --attribute: element label, may be repeated; default: Healthy Years Lived, else the "
     "first",
 )
+@all_changes_option
 @json_option
 def explain(
     country: str,
@@ -64,6 +67,7 @@ def explain(
     choice: StudyChoice,
     attribute: bool,
     labels: tuple[str, ...],
+    show_all: bool,
     as_json: bool,
 ) -> None:
     """Show the history of one combination: runs, reasons, inputs, results.
@@ -75,6 +79,7 @@ def explain(
     \b
     Examples:
       ingest explain KEN baseline
+      ingest explain KEN baseline --all
       ingest explain KEN baseline --json
       ingest explain KEN baseline --attribute --label Deaths
     """
@@ -87,13 +92,19 @@ def explain(
         raise ConfigError("--label goes with --attribute")
     with choice.reading() as connection:
         country, scenario = known_combination(connection, country, scenario)
-        history = read_history(connection, country, scenario)
+        history = read_history(connection, country, scenario, choice.ignored)
     if as_json:
-        print_json([vars(entry) for entry in history])
+        print_json([_as_json(entry) for entry in history])
         return
     click.echo(f"{country} / {scenario}")
     for entry in history:
-        _show(entry)
+        _show(entry, show_all)
+
+
+def _as_json(entry: HistoryEntry) -> dict[str, Any]:
+    cause = entry.cause
+    changes = [change.as_dict() for change in cause.changes] if cause else []
+    return {**vars(entry), "cause": cause.text if cause else None, "changes": changes}
 
 
 def known_combination(
@@ -109,9 +120,11 @@ def _known(connection: sqlite3.Connection, column: str, name: str) -> str:
     return select_names([name], [row[0] for row in rows], column)[0]
 
 
-def read_history(connection: sqlite3.Connection, country: str, scenario: str) -> list[HistoryEntry]:
-    """Every job of a combination, the oldest first."""
-    finder = CauseFinder(connection)
+def read_history(
+    connection: sqlite3.Connection, country: str, scenario: str, ignore: Sequence[str]
+) -> list[HistoryEntry]:
+    """Every job of a combination, the oldest first. ignore: as in study.ignore."""
+    finder = CauseFinder(connection, ignore)
     before: dict[str, Any] | None = None
     history = []
     for job in read_dicts(connection, _HISTORY, country, scenario):
@@ -154,13 +167,13 @@ def _entry(job: dict[str, Any], before: dict[str, Any] | None, finder: CauseFind
             rows = (before["country_data_digest"], job["country_data_digest"])
             data = (job["country"], *rows) if rows[0] != rows[1] else None
             sets = before["input_set_id"], job["input_set_id"]
-            found = finder.cause(*sets, documents, data)
-            cause = None if same and found.is_nondeterministic else found.text
+            cause = finder.cause(*sets, documents, data)
+            cause = None if same and cause.is_nondeterministic else cause
     kept = {name: job[name] for name in job.keys() - _NOT_SHOWN}
     return HistoryEntry(**kept, cause=cause, same_results=same)
 
 
-def _show(entry: HistoryEntry) -> None:
+def _show(entry: HistoryEntry, show_all: bool) -> None:
     """A few lines for one job: when, why it ran, what changed in inputs and results."""
     digests = f"inputs {entry.input_digest[:8]}, results {(entry.result_digest or 'none')[:8]}"
     click.echo(
@@ -170,12 +183,16 @@ def _show(entry: HistoryEntry) -> None:
     lines = {
         "ran because": entry.reason,
         "error": (entry.error or "").partition("\n")[0],
-        "inputs": entry.cause,
+        "inputs": "\n".join(_cause_lines(entry.cause, show_all)),
         "results": _results_words(entry),
     }
     for head, text in lines.items():
         if text or head == "ran because":
-            click.echo(f"  {head:<12} {text}")
+            click.echo(f"  {head:<12} " + text.replace("\n", "\n" + " " * 15))
+
+
+def _cause_lines(cause: Cause | None, show_all: bool) -> list[str]:
+    return [cause.text, *cause.more(show_all)] if cause else []
 
 
 def _results_words(entry: HistoryEntry) -> str:

@@ -17,6 +17,7 @@ from ingest.commands.common.options import (
     all_option,
     consistent_option,
     countries_option,
+    force_option,
     json_option,
     labels_option,
     require_consistent_option,
@@ -57,7 +58,7 @@ _FORMATS_HELP = "\b\nFormats:\n" + "\n".join(
 @click.option("--all-history", is_flag=True, help="With what is no longer in the study")
 @consistent_option
 @require_consistent_option
-@click.option("--force", is_flag=True, help="Overwrite FILE if it exists")
+@force_option
 @click.option("--check", is_flag=True, help="Compare CSV files, named in place of RUN, with --run")
 @run_option
 @all_option
@@ -116,6 +117,7 @@ def export(
             "what chooses a part of the state"
         )
     part = replace(part, consistent=consistent or only_consistent(choice))
+    file = None if path is None else choice.output(path, *form.endings, force=force)
     with choice.reading() as connection:
         connection.execute("BEGIN")  # so that everything written is of one moment
         chosen_run = resolve_run(connection, run)
@@ -126,7 +128,7 @@ def export(
         found = read_consistency(connection, chosen_run.run_id, *results.names)
         show_consistency(found, part.consistent)
         refuse_inconsistent(found, require_consistent)
-        written = form.write(connection, results, path, force=force)
+        written = form.write(connection, results, file)
     if path is not None:
         click.echo(f"Run {chosen_run.run_id} in {path}: {written}", err=True)
 

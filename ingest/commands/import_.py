@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -14,6 +14,7 @@ from ingest.commands.common.context import StudyChoice, load_plugins_of, study_o
 from ingest.commands.common.options import wait_option
 from ingest.commands.common.output import warn
 from ingest.commands.import_report import (
+    apart_summary,
     bundle_notes,
     bundle_summary,
     jobs_notes,
@@ -23,12 +24,19 @@ from ingest.commands.import_report import (
 from ingest.database import ValidationDatabase
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.database.imports import StudyNames, import_jobs
+from ingest.database.other_series import OtherNumbers, keep_apart
+from ingest.database.study_identity import claim, read_study_names
 from ingest.errors import ConfigError, StudyError
-from ingest.exchange.bundle import BundleError, import_bundle
+from ingest.exchange.bundle import BundleError, checked_bundle, import_bundle, numbers_of_bundle
 from ingest.exchange.imported_records import Recorded
 from ingest.exchange.job_list import read_job_list
-from ingest.exchange.metric_files import FileChoice, read_metric_file
-from ingest.exchange.metric_import import match_jobs, store_metrics
+from ingest.exchange.metric_files import (
+    FileChoice,
+    FileMetrics,
+    parse_file_columns,
+    read_metric_file,
+)
+from ingest.exchange.metric_import import match_jobs, numbers_of_files, store_metrics
 from ingest.exchange.original import read_original
 from ingest.study.study import load_study
 
@@ -44,6 +52,18 @@ _SQLITE_HEAD = b"SQLite format 3\x00"
 @click.option("--country", metavar="ISO3", help="Country of the metrics, if no column names it")
 @click.option("--scenario", metavar="NAME", help="Scenario of the metrics, if no column names it")
 @click.option("--author", metavar="NAME", help="Only rows of this author, if there are several")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="Column of the metrics that has another name in FILE; may be repeated",
+)
+@click.option(
+    "--as-study",
+    metavar="NAME",
+    help="Keep the numbers apart, as those of another study or source; no run is added",
+)
 @wait_option
 def import_(
     files: tuple[Path, ...],
@@ -52,16 +72,20 @@ def import_(
     country: str | None,
     scenario: str | None,
     author: str | None,
+    columns: tuple[str, ...],
+    as_study: str | None,
     wait: bool,
 ) -> None:
     """Add runs, jobs or metrics recorded elsewhere to a results database.
 
     FILE is a bundle of `ingest export --format bundle`, a database with the original three-table
     schema, a job list validation_results.csv, or with --metrics CSV files with the columns
-    element_label, timestamp_year (or a date timestamp), value, and perhaps country and scenario.
+    element_label (or metric), timestamp_year (or year, or a date timestamp), value, and perhaps
+    country and scenario.
 
     All or nothing: a file that cannot be used changes nothing. The file itself is only read.
-    Importing a file twice adds nothing.
+    Importing a file twice adds nothing. Runs of another study are refused, and so are metrics of
+    combinations that the model has computed: --as-study keeps them beside the results.
 
     \b
     Examples:
@@ -70,37 +94,86 @@ def import_(
       ingest import old/validation_results.csv
       ingest import --metrics by_hand.csv --country KEN --scenario null
       ingest import --metrics old/results/*.csv
+      ingest import --metrics published.csv --column element_label=cause --as-study GBD-2021
     """
     target = ValidationDatabase(choice.database_path())
     names = _read_names(choice)
     with closing(target):
-        if metrics:
-            _import_metrics(files, FileChoice(country, scenario, author), target, names, wait)
-            return
-        if country or scenario or author:
-            raise ConfigError("--country, --scenario and --author need --metrics")
-        if len(files) > 1:
+        if not metrics and (country or scenario or author or columns):
+            raise ConfigError("--country, --scenario, --author and --column need --metrics")
+        if not metrics and len(files) > 1:
             raise ConfigError("name one file; several files need --metrics")
-        _import_file(files[0], target, names, wait)
+        of_files = FileChoice(country, scenario, author, parse_file_columns(columns))
+        if as_study is not None:
+            numbers = _metrics_apart(files, of_files) if metrics else _file_apart(files[0])
+            with numbers as found:
+                _keep_apart(found, as_study.strip(), target, names, wait)
+        elif metrics:
+            _import_metrics(files, of_files, target, names, wait)
+        else:
+            is_own = choice.names_database
+            _import_file(files[0], target, names, wait, None if is_own else names.study)
+
+
+@contextmanager
+def _metrics_apart(files: Sequence[Path], choice: FileChoice) -> Iterator[Iterable[OtherNumbers]]:
+    yield numbers_of_files(_read_metrics(files, choice))
+
+
+@contextmanager
+def _file_apart(file: Path) -> Iterator[Iterable[OtherNumbers]]:
+    with _recorded(file) as recorded:
+        if recorded is not None:
+            numbers = recorded.numbers()
+            if not numbers:
+                raise ConfigError(f"{file} records no numbers, so there is nothing to keep apart")
+            yield numbers
+            return
+        with checked_bundle(file) as excerpt:
+            yield numbers_of_bundle(excerpt, file)
+
+
+def _keep_apart(
+    numbers: Iterable[OtherNumbers],
+    study: str,
+    target: ValidationDatabase,
+    names: StudyNames,
+    wait: bool,
+) -> None:
+    """Store numbers beside those of the study at hand, and say how to read them."""
+    if not study:
+        raise ConfigError("--as-study is empty: name the other study or source")
+    with target.writing(wait=wait):
+        if study in (*read_study_names(target.db.conn), names.study):
+            raise ConfigError(
+                f"--as-study {study}: {target.path} is of this study itself; leave it out"
+            )
+        done = keep_apart(target.db, study, numbers, SystemClock().timestamp())
+    click.echo(apart_summary(done, study, target.path), err=True)
 
 
 def _read_names(choice: StudyChoice) -> StudyNames:
     """Names of the study; none without a study, and a warning for one that cannot be read."""
     if not choice.has_study:
         return StudyNames()
+    name = None
     try:
         settings, _ = choice.settings()
+        name = settings.name
         study, _ = load_study(settings, load_plugins_of(settings).hook)
     except StudyError as exc:
         warn(f"names of countries and scenarios are left out, the study has an error: {exc}")
-        return StudyNames()
+        return StudyNames(name)
     return StudyNames(study.name, study.countries, study.scenarios, study.labels)
 
 
-def _import_file(file: Path, target: ValidationDatabase, names: StudyNames, wait: bool) -> None:
+def _import_file(
+    file: Path, target: ValidationDatabase, names: StudyNames, wait: bool, study: str | None
+) -> None:
+    """Add what a file records; study: whose results a new database is meant for."""
     with _recorded(file) as recorded:
         if recorded is None:
-            imported = import_bundle(file, target, wait=wait)
+            imported = import_bundle(file, target, study=study, wait=wait)
             click.echo(bundle_summary(imported, target.path), err=True)
             warn(*bundle_notes(imported))
             return
@@ -108,11 +181,19 @@ def _import_file(file: Path, target: ValidationDatabase, names: StudyNames, wait
             click.echo(f"Nothing to do: {file} records no job", err=True)
             return
         with target.writing(wait=wait):
+            _refuse_other_study(target, names)
             report = import_jobs(target.db, recorded.runs, recorded.metrics, names)
+            claim(target.db, names.study, SystemClock().timestamp(), "first import")
             if report.has_changed:
                 target.settle()
         click.echo(jobs_summary(report, recorded.job_count, file, target.path), err=True)
         warn(*recorded.warnings, *jobs_notes(report))
+
+
+def _refuse_other_study(target: ValidationDatabase, names: StudyNames) -> None:
+    """A file that does not say whose results it has is of the study at hand."""
+    if names.study is not None:
+        target.refuse_other_study(names.study)
 
 
 def _recorded(file: Path) -> AbstractContextManager[Recorded | None]:
@@ -151,12 +232,19 @@ def _import_metrics(
     names: StudyNames,
     wait: bool,
 ) -> None:
-    read = [found for file in files for found in read_metric_file(file, choice)]
+    read = _read_metrics(files, choice)
     if not target.path.exists():
         match_jobs(None, read)  # so that files without a job do not leave an empty database
+    now = SystemClock().timestamp()
     with target.writing(wait=wait):
+        _refuse_other_study(target, names)
         with target.reading() as connection:
             items = match_jobs(connection, read)
-        report = store_metrics(target.db, items, names, SystemClock().timestamp())
+        report = store_metrics(target.db, items, names, now)
+        claim(target.db, names.study, now, "first import")
         target.settle()
     click.echo(metrics_summary(report, target.path), err=True)
+
+
+def _read_metrics(files: Sequence[Path], choice: FileChoice) -> list[FileMetrics]:
+    return [found for file in files for found in read_metric_file(file, choice)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ingest.database.imports import ImportReport
+from ingest.database.other_series import KeptApart
 from ingest.database.transfer import ImportedRuns
 from ingest.text.numbers import at_most, count_text
 
@@ -79,6 +80,19 @@ def metrics_summary(report: ImportReport, path: Path) -> str:
         parts.append(f"{known} there already")
     text = ", ".join(parts)
     return text[0].upper() + text[1:]
+
+
+def apart_summary(done: KeptApart, study: str, path: Path) -> str:
+    """What was kept apart as another study's, and the command that reads it."""
+    if not done.stored:
+        known = count_text(done.known, "combination")
+        return f"Nothing to do: {path} has the numbers of {known} of {study} already"
+    replaced = f", {done.replaced:,} of them in place of others" if done.replaced else ""
+    there = f"; {done.known:,} there already" if done.known else ""
+    return (
+        f"{count_text(done.stored, 'combination')} of {study} kept apart in {path}{replaced}{there}"
+        '\nRead them with: ingest query "SELECT * FROM other_metrics LIMIT 5"'
+    )
 
 
 def _shadowing(runs: int) -> list[str]:

@@ -13,11 +13,18 @@ from ingest.commands.common.context import (
     setting_option,
     study_options,
 )
-from ingest.commands.common.options import countries_option, json_option, scenarios_option
+from ingest.commands.common.options import (
+    all_changes_option,
+    countries_option,
+    json_option,
+    scenarios_option,
+)
 from ingest.commands.common.output import code_line, print_json, show_findings
+from ingest.planning.causes import Cause
 from ingest.planning.plan import Plan
 from ingest.running.planner import RunPlanner, Selection
 from ingest.study.combination import Combination
+from ingest.study.compose import sum_up_unmatched
 from ingest.text.numbers import at_most, count_text
 
 WORK_FOUND = 3
@@ -49,6 +56,7 @@ selection_options = gathered(
 @click.command()
 @study_options
 @selection_options
+@all_changes_option
 @json_option
 @click.option(
     "--detailed-exitcode", is_flag=True, help=f"Exit code {WORK_FOUND} when there is work, else 0"
@@ -56,6 +64,7 @@ selection_options = gathered(
 def plan(
     choice: StudyChoice,
     selection: Selection,
+    show_all: bool,
     as_json: bool,
     detailed_exitcode: bool,
 ) -> None:
@@ -64,38 +73,43 @@ def plan(
     \b
     Examples:
       ingest plan
+      ingest plan --all
       ingest plan --countries KEN,'T*' --json
       ingest plan --detailed-exitcode || echo "there is work"
     """
     context = choice.context()
     planner = RunPlanner(context.study, context.database, context.git, selection)
-    made = show_dry_run(planner, context, as_json)
+    made = show_dry_run(planner, context, as_json, show_all=show_all)
     if detailed_exitcode and (made.to_run or made.restored):
         raise SystemExit(WORK_FOUND)
 
 
-def show_dry_run(planner: RunPlanner, context: StudyContext, as_json: bool) -> Plan:
-    """The plan, after printing it; closes the database."""
+def show_dry_run(
+    planner: RunPlanner, context: StudyContext, as_json: bool, *, show_all: bool = False
+) -> Plan:
+    """The plan, after printing it; closes the database. show_all: with changes of no weight."""
     with closing(context.database):
         plan = planner.plan()
         changes = planner.study_changes()
-    show_findings([*context.findings, *planner.findings])
+    show_findings(sum_up_unmatched([*context.findings, *planner.findings]))
     if as_json:
         print_json(_as_json(plan, changes, context))
     else:
-        _show(plan, changes, context)
+        _show(plan, changes, context, show_all)
     return plan
 
 
-def _show(plan: Plan, changes: list[str], context: StudyContext) -> None:
+def _show(plan: Plan, changes: list[str], context: StudyContext, show_all: bool) -> None:
     if not (plan.to_run or plan.restored):
         click.echo(nothing_to_do(plan, context))
         _show_changes(changes)
         return
     combinations = count_text(plan.total, "combination")
     click.echo(f"{len(plan.to_run):,} of {combinations} to run ({code_line(context.git)})")
-    for words, group in plan_groups(plan):
+    for words, group, cause in plan_groups(plan):
         click.echo(f"{len(group):>7,}  {words}: {sample(group)}")
+        for change in cause.more(show_all) if cause else ():
+            click.echo(f"{'':>9}{change}")
     if plan.up_to_date:
         click.echo(f"{len(plan.up_to_date):>7,}  up to date")
     _show_changes(changes)
@@ -106,11 +120,12 @@ def _show_changes(changes: list[str]) -> None:
         click.echo(f"Study: {line}")
 
 
-def plan_groups(plan: Plan) -> list[tuple[str, list[Combination]]]:
-    """What runs and why, and what is restored from where: words and combinations of each group."""
+def plan_groups(plan: Plan) -> list[tuple[str, list[Combination], Cause | None]]:
+    """What runs and why, and what is restored from where: words, combinations and cause of each."""
+    restored = plan.restored_by_run().items()
     return [
-        *((reason.text, group) for reason, group in plan.by_reason().items()),
-        *((f"restored from run {run}", group) for run, group in plan.restored_by_run().items()),
+        *((reason.text, group, reason.cause) for reason, group in plan.by_reason().items()),
+        *((f"restored from run {run}", group, None) for run, group in restored),
     ]
 
 
@@ -143,7 +158,12 @@ def _as_json(plan: Plan, changes: list[str], context: StudyContext) -> dict[str,
         ],
         "study_changes": changes,
         "reasons": [
-            {"kind": reason.kind.value, "reason": reason.text, "count": len(group)}
+            {
+                "kind": reason.kind.value,
+                "reason": reason.text,
+                "count": len(group),
+                "changes": [c.as_dict() for c in reason.cause.changes] if reason.cause else [],
+            }
             for reason, group in plan.by_reason().items()
         ],
         "jobs": [

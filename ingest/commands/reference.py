@@ -15,7 +15,8 @@ from ingest.database import ValidationDatabase
 from ingest.database.references import read_known_names, read_references, replace_reference
 from ingest.errors import ConfigError
 from ingest.questions.compare import DEFAULT_LABEL
-from ingest.questions.reference import ReferenceTable, parse_column_mapping, parse_reference
+from ingest.questions.reference import ReferenceTable, parse_reference
+from ingest.text.csv_rows import parse_column_mapping
 from ingest.text.numbers import at_most
 from ingest.text.suggest import did_you_mean
 
@@ -69,7 +70,10 @@ def load(
       ingest reference load impact.csv --name appendix3 --column CR1=asthma_cr1
     """
     figures = parse_reference(
-        _read(file), file.name, parse_column_mapping(columns), iso3_column.strip()
+        _read(file),
+        file.name,
+        parse_column_mapping(columns, "COLUMN=SCENARIO", "CR1=asthma_cr1"),
+        iso3_column.strip(),
     )
     name = name.strip()
     if not name:

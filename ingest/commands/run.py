@@ -21,6 +21,7 @@ from ingest.running.backend import Backend, choose_backend
 from ingest.running.planner import Selection
 from ingest.running.runner import ValidationRunner
 from ingest.running.session import RunReport
+from ingest.study.compose import sum_up_unmatched
 from ingest.text.numbers import count_text
 
 
@@ -70,6 +71,8 @@ def run(
     context = choice.context()
     backend = choose_backend(context.settings, context.plugins)
     quiet = quiet or as_json
+    if log_file is not None:
+        choice.output(log_file, force=True)  # it is added to
     runner = ValidationRunner(
         context.study, context.database, context.git, selection, plugins=context.plugins
     )
@@ -79,7 +82,7 @@ def run(
     with _log_to(log_file, verbose), context.database.writing(wait=wait):
         _show_migration(context)
         plan = runner.plan()
-        show_findings([*context.findings, *runner.findings])
+        show_findings(sum_up_unmatched([*context.findings, *runner.findings]))
         if not quiet:
             _show_head(context, plan, runner.study_changes())
         report: RunReport | None
@@ -147,7 +150,7 @@ def _show_head(context: StudyContext, plan: Plan, changes: list[str]) -> None:
     if not (plan.to_run or plan.restored):
         return
     reasons = len(plan.by_reason())
-    for number, (words, group) in enumerate(plan_groups(plan)):
+    for number, (words, group, _) in enumerate(plan_groups(plan)):
         head = "Plan  " if number == 0 else "      "
         what = words if number >= reasons else f"to run: {words}"
         click.echo(f"{head} {len(group):,} {what} · {sample(group)}", err=True)

@@ -16,7 +16,9 @@ from ingest.commands.common.output import (
     show_failure_causes,
     table,
 )
+from ingest.database.other_series import read_other_studies
 from ingest.database.read import read_failure_causes, read_jobs, read_run, read_runs
+from ingest.database.study_identity import read_study_names
 from ingest.errors import ConfigError
 from ingest.text.numbers import count_text
 from ingest.text.times import duration_text
@@ -53,7 +55,11 @@ def status(
     with choice.reading() as connection:
         if run is None:
             runs = read_runs(connection, limit)
-            print_json(runs) if as_json else click.echo(_runs_table(runs))
+            if as_json:
+                print_json(runs)
+            else:
+                _show_study(connection)
+                click.echo(_runs_table(runs))
             return
         chosen = _find_run(connection, run)
         causes = read_failure_causes(connection, chosen["run_id"])
@@ -67,6 +73,17 @@ def status(
             _show_failed(listed)
         elif jobs:
             click.echo(_jobs_table(listed))
+
+
+def _show_study(connection: sqlite3.Connection) -> None:
+    """Whose results these are, and what is kept beside them."""
+    names = read_study_names(connection)
+    if names:
+        earlier = f" (was: {', '.join(names[1:])})" if names[1:] else ""
+        click.echo(f"Study  {names[0]}{earlier}")
+    for other in read_other_studies(connection):
+        size = count_text(other["combinations"], "combination")
+        click.echo(f"Apart  {other['study']} · {size}")
 
 
 def _find_run(connection: sqlite3.Connection, name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import platform
 import sqlite3
@@ -72,6 +73,14 @@ def _deny_attaching(action: int, *_: str | None) -> int:
 def database_file(connection: sqlite3.Connection) -> Path:
     """The file behind a connection."""
     return Path(connection.execute("PRAGMA database_list").fetchone()[2])
+
+
+def database_files(path: Path) -> list[Path]:
+    """A database and what lies beside it: its log, its locks, copies and jobs on their way."""
+    beside = [path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal", ".lock")]
+    name = glob.escape(path.name)
+    patterns = (f"{name}.v*.bak", f"{name}.*.jsonl*")
+    return [path, *beside, *(found for p in patterns for found in path.parent.glob(p))]
 
 
 def database_form(connection: sqlite3.Connection) -> DatabaseForm:

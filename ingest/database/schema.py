@@ -16,7 +16,8 @@ from ingest.database.views import refresh_views
 TABLES = (
     "validation_runs", "job_results", "input_sets", "inputs", "result_sets", "elements",
     "metric_values", "countries", "scenarios", "labels", "series_changes", "quality_findings",
-    "run_tags", "reference_values", "model_versions", "run_inputs", "file_contents",
+    "run_tags", "reference_values", "model_versions", "run_inputs", "study_names", "other_series",
+    "other_values", "file_contents",
 )  # fmt: skip
 """Every table of ours; ingest.database.views has the names of the views."""
 
@@ -282,6 +283,49 @@ def _m009_contents_of_files(db: Database) -> None:
             content BLOB,
             not_kept TEXT,
             CHECK ((content IS NULL) <> (not_kept IS NULL))
+        ) WITHOUT ROWID"""
+    )
+
+
+@migrations(name="m011_whose_results")
+def _m011_whose_results(db: Database) -> None:
+    """Whose results these are, and a place beside them for numbers of others."""
+    db.execute(
+        """CREATE TABLE study_names (
+            study_name_id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            since TEXT NOT NULL,
+            reason TEXT NOT NULL
+        )"""
+    )
+    # the names in the study's own runs; where all were imported, the newest run's
+    db.execute(
+        """INSERT INTO study_names (name, since, reason)
+           SELECT study, min(timestamp), 'in run ' || min(run_id)
+             FROM validation_runs
+            WHERE study <> '' AND (source IS NULL OR run_id = (
+                  SELECT CASE WHEN count(source) = count(*) THEN max(run_id) END
+                    FROM validation_runs WHERE study <> ''))
+            GROUP BY study ORDER BY max(run_id)"""
+    )
+    db.execute(
+        """CREATE TABLE other_series (
+            series_id INTEGER PRIMARY KEY,
+            study TEXT NOT NULL,
+            country TEXT NOT NULL,
+            scenario TEXT NOT NULL,
+            element_label TEXT NOT NULL,
+            origin TEXT NOT NULL,
+            imported_at TEXT NOT NULL,
+            UNIQUE (study, country, scenario, element_label)
+        )"""
+    )
+    db.execute(
+        """CREATE TABLE other_values (
+            series_id INTEGER NOT NULL REFERENCES other_series (series_id),
+            timestamp_year INTEGER NOT NULL,
+            value REAL NOT NULL,
+            PRIMARY KEY (series_id, timestamp_year)
         ) WITHOUT ROWID"""
     )
 

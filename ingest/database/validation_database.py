@@ -6,6 +6,7 @@ write take db.
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from ingest.database.connection import Database
 from ingest.database.files import open_for_writing, writer_lock
 from ingest.database.kept_files import read_file
 from ingest.database.records import JobOutcome, JobRecord, RunRecord, RunStatus, StoredResult
-from ingest.errors import DatabaseError
+from ingest.database.study_identity import read_study_names
+from ingest.errors import DatabaseError, OtherStudyError
 from ingest.planning.plan import EMPTY_STATE, StoredState
 
 if TYPE_CHECKING:
@@ -104,6 +106,20 @@ class ValidationDatabase:
     def settle(self) -> None:
         """Checkpoint and refresh statistics; at the end of a run."""
         write.settle(self.db)
+
+    def refuse_other_study(self, study: str) -> None:
+        """Raise OtherStudyError where these are the results of a study with another name."""
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return
+        with self.reading() as connection:
+            names = read_study_names(connection)
+        if names and names[0] != study:
+            raise OtherStudyError(
+                f"{self.path} holds the results of study {names[0]!r}, and this study is {study!r}:"
+                f" name another --database FILE. If they are one study, write name = {names[0]!r} "
+                "into [study] of ingest.toml, or say that it was renamed: "
+                f"ingest rename-study {shlex.quote(study)} --reason TEXT"
+            )
 
     def stored_state(self) -> StoredState:
         """What planning needs to know; the empty state where there is no database yet."""

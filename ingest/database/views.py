@@ -60,6 +60,13 @@ SELECT {columns}
 """
 _COMBINATIONS = "SELECT DISTINCT country, scenario FROM job_results"
 
+# Numbers of other studies and sources, which are no part of any state.
+_OTHER_METRICS = """
+SELECT other_series.study, other_series.country, other_series.scenario,
+       other_series.element_label, other_values.timestamp_year, other_values.value
+  FROM other_series
+  JOIN other_values ON other_values.series_id = other_series.series_id
+"""
 # The state as of now: of the combinations of the study, {columns} of job_results.
 _LATEST_RESULTS = _NEWEST.format(
     columns="{columns}",
@@ -105,6 +112,7 @@ VIEWS = {
     "present_countries": _PRESENT.format("country", "study_countries"),
     "present_scenarios": _PRESENT.format("scenario", "study_scenarios"),
     "current_inputs": _CURRENT_INPUTS,
+    "other_metrics": _OTHER_METRICS,
 }
 
 

@@ -10,22 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import sqlite3
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ingest import __version__
-from ingest.clock import utc_text
+from ingest.clock import SystemClock, utc_text
 from ingest.database import ValidationDatabase
-from ingest.database.read import read_study_name
+from ingest.database.other_series import OtherNumbers
+from ingest.database.read import read_result_set, read_study_name
 from ingest.database.states import RunRef, make_state_table
+from ingest.database.study_identity import are_one_study, claim, read_study_names
 from ingest.database.transfer import (
     ImportedRuns,
     check_contents,
@@ -39,6 +42,7 @@ from ingest.database.transfer import (
 )
 from ingest.errors import ConfigError, DatabaseError, NewerSchemaError
 from ingest.study.code_version import file_digest
+from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
 from ingest.text.numbers import count_text
 
@@ -156,17 +160,53 @@ def _scenario_inputs(connection: sqlite3.Connection) -> dict[str, list[str]]:
 # --- in -----------------------------------------------------------------------------------------
 
 
-def import_bundle(path: Path, database: ValidationDatabase, *, wait: bool = False) -> ImportedRuns:
+def import_bundle(
+    path: Path,
+    database: ValidationDatabase,
+    *,
+    study: str | None = None,
+    wait: bool = False,
+) -> ImportedRuns:
     """Add a bundle's runs to a database, made where there is none; gives what was done.
 
+    study: whose results a database is meant for that holds none yet; the bundle's where None.
     Everything in the bundle is checked before the database is touched.
-    Raises BundleError, DatabaseError.
+    Raises BundleError (of another study, too), DatabaseError.
     """
-    with checked_bundle(path) as excerpt, database.writing(wait=wait):
-        imported = import_runs(database.db, excerpt)
-        if imported.added:
-            database.settle()
-        return imported
+    with checked_bundle(path) as excerpt:
+        names = read_study_names(excerpt)
+        if study is not None and not database.path.exists():
+            _refuse_other_study(path, names, database.path, [study])
+        with database.writing(wait=wait):
+            own = read_study_names(database.db.conn) or ([study] if study else [])
+            _refuse_other_study(path, names, database.path, own)
+            imported = import_runs(database.db, excerpt)
+            claim(database.db, next(iter(names), None), SystemClock().timestamp(), "first import")
+            if imported.added:
+                database.settle()
+            return imported
+
+
+def _refuse_other_study(
+    path: Path, names: Sequence[str], database: Path, own: Sequence[str]
+) -> None:
+    if not are_one_study(names, own):
+        raise BundleError(
+            f"{path} is of study {names[0]!r}, {database} of {own[0]!r}; nothing was changed. Keep "
+            f"its numbers apart with --as-study {shlex.quote(names[0])}, or import it into another "
+            "--database FILE"
+        )
+
+
+def numbers_of_bundle(excerpt: sqlite3.Connection, path: Path) -> Iterator[OtherNumbers]:
+    """The newest numbers of each combination in the database of a checked bundle."""
+    rows = excerpt.execute(
+        """SELECT country, scenario, result_set_id FROM latest_results
+            WHERE result_set_id IS NOT NULL ORDER BY country, scenario"""
+    ).fetchall()
+    for country, scenario, result_set_id in rows:
+        numbers = read_result_set(excerpt, result_set_id)
+        yield OtherNumbers(Combination(country, scenario), numbers, path.name)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ingest.database.choice import Chosen, MixedRow, ResultRow, read_rows, read_
 from ingest.database.read import read_study_name
 from ingest.errors import ConfigError
 from ingest.exchange.bundle import write_bundle
-from ingest.exchange.whole_file import whole_file
+from ingest.exchange.whole_file import OutputFile
 from ingest.text.numbers import count_text
 
 Row = ResultRow | MixedRow
@@ -147,21 +147,26 @@ class ExportFormat:
     is_whole_run: bool = False
 
     @property
+    def endings(self) -> tuple[str, ...]:
+        """What the names of its files end in."""
+        return self.suffixes or (".csv",)
+
+    @property
     def needs_file(self) -> bool:
         """Whether it cannot be written to standard output."""
         return self.write_text is None
 
     def write(
-        self, connection: sqlite3.Connection, chosen: Chosen, path: Path | None, *, force: bool
+        self, connection: sqlite3.Connection, chosen: Chosen, output: OutputFile | None
     ) -> str:
-        """Write to a file, whole or not at all, or (path None) to standard output.
+        """Write to a file, whole or not at all, or (output None) to standard output.
 
-        Raises ConfigError where the file exists and `force` is not set, or cannot be written.
+        Raises ConfigError where the file may not or cannot be written.
         """
-        if path is None:
+        if output is None:
             assert self.write_text is not None, f"{self.name} needs a file"
             return self.write_text(connection, chosen, sys.stdout)
-        with whole_file(path, force=force) as temporary:
+        with output.whole() as temporary:
             if self.write_text is None:
                 assert self.write_file is not None
                 return self.write_file(connection, chosen, temporary)

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.database.imports import ImportedRun, MetricsOf
+from ingest.database.other_series import OtherNumbers
+from ingest.database.records import JobStatus
 from ingest.errors import ConfigError
 from ingest.executors.job_name import is_ulid, parse_job_name
+from ingest.study.combination import Combination
 from ingest.text.numbers import at_most, count_text
 
 
@@ -30,6 +33,17 @@ class Recorded:
     def job_count(self) -> int:
         """How many jobs the file records."""
         return sum(len(run.jobs) for run in self.runs)
+
+    def numbers(self) -> list[OtherNumbers]:
+        """The newest recorded numbers of each combination."""
+        found: dict[Combination, OtherNumbers] = {}
+        for run, job in ((each, job) for each in self.runs for job in each.jobs):
+            is_success = job.job_status is JobStatus.SUCCESS
+            result_set = self.metrics(run, job) if is_success else None
+            if result_set is not None:
+                origin = job.origin or run.origin
+                found[job.combination] = OtherNumbers(job.combination, result_set, origin)
+        return list(found.values())
 
     @property
     def warnings(self) -> list[str]:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from ingest.analytics.parse import RawRow, ShortRow
-from ingest.analytics.validate import validate_rows
+from ingest.analytics.validate import SHOWN_ROWS, validate_rows
 from ingest.errors import AnalyticsError
 from ingest.exchange.imported_records import ImportFileError, ulid_in
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
-from ingest.text.csv_rows import read_csv
+from ingest.study.country import country_problem, is_aggregate, is_country
+from ingest.text.csv_rows import (
+    parse_column_mapping,
+    read_csv,
+    refuse_lines_above_header,
+    second_header,
+)
+from ingest.text.numbers import at_most, parse_number
+from ingest.text.suggest import did_you_mean
 
 YEAR, DATE, AUTHOR = "timestamp_year", "timestamp", "author"
 # The options that say it, for a command about one combination and for one about many.
@@ -22,18 +30,22 @@ _OPTIONS = (
     {"country": "--countries ISO3", "scenario": "--scenarios NAME"},
 )
 _KNOWN = ("element_label", YEAR, DATE, "value", "country", "scenario", AUTHOR)
+# What other tools' long tables call them; taken where the name itself is not there.
+_ALSO = {"element_label": "metric", YEAR: "year"}
 
 
 @dataclass(frozen=True)
 class FileChoice:
     """What a file's columns may leave open: whose numbers they are, and by which author.
 
+    columns: name of a column here -> its name in the file.
     columns_win: country and scenario are for files without such a column, not for all.
     """
 
     country: str | None = None
     scenario: str | None = None
     author: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
     columns_win: bool = False
 
 
@@ -68,12 +80,26 @@ _Key = tuple[str | None, str | None]
 """Country and scenario of a job, as far as they are known."""
 
 
+def parse_file_columns(pairs: Sequence[str]) -> dict[str, str]:
+    """Name of a column here -> its name in the file, of NAME=COLUMN texts. Raises ConfigError."""
+    columns = parse_column_mapping(pairs, "NAME=COLUMN", "element_label=metric")
+    for name, column in columns.items():
+        if name not in _KNOWN:
+            other_way = f" Write it as {column}={name}" if column in _KNOWN else ""
+            hint = other_way or did_you_mean(name, _KNOWN)
+            raise ImportFileError(
+                f"--column {name}={column}: NAME is one of {', '.join(_KNOWN)}.{hint}"
+            )
+    return columns
+
+
 def read_metric_file(path: Path, choice: FileChoice = FileChoice()) -> list[FileMetrics]:
     """The numbers in a CSV file with a header, by job, in the order in which jobs begin.
 
-    Columns: element_label, value, and timestamp_year or a date timestamp; country, scenario and
-    author where it has them. A file named {ulid}.csv is of that job.
-    Raises ConfigError: bad rows, the first of them with their lines; nothing says whose they are.
+    Columns: element_label (or metric), value, and timestamp_year (or year) or a date timestamp;
+    country, scenario and author where it has them. A file named {ulid}.csv is of that job.
+    Raises ConfigError: bad rows, the first of them with their lines; nothing says whose they are;
+    a country that is no ISO3 code, a row of totals, a header that is not one line.
     """
     return _Reader(path, choice).read()
 
@@ -86,6 +112,7 @@ class _Reader:
         self._header, self._rows = read_csv(path)
         self._columns = self._find_columns()
         self._ulid = ulid_in(path.stem)
+        self._problems: dict[str, int] = {}
         self._jobs: dict[_Key, _Job] = {}
 
     def read(self) -> list[FileMetrics]:
@@ -93,25 +120,51 @@ class _Reader:
         self._check_choice()
         for line, cells in self._rows:
             self._add_row(line, cells)
+        if self._problems:
+            lines = [f"line {line}: {problem}" for problem, line in self._problems.items()]
+            raise ImportFileError(
+                f"{self._path}: {at_most(lines, SHOWN_ROWS, '; ')}; nothing was changed"
+            )
         if not self._jobs:
             raise ImportFileError(f"{self._path} has no row; nothing was changed")
         return [self._file_metrics(key, job) for key, job in self._jobs.items()]
 
     def _find_columns(self) -> dict[str, int]:
         """Where each known column stands."""
-        header = self._header
-        twice = [name for name in _KNOWN if header.count(name) > 1]
-        missing = [name for name in ("element_label", "value") if name not in header]
-        if YEAR not in header and DATE not in header:
+        header, chosen = self._header, self._choice.columns
+        names = {name: chosen.get(name) or self._name_in_file(name) for name in _KNOWN}
+        there = {name: column for name, column in names.items() if column in header}
+        absent = [column for column in chosen.values() if column not in header]
+        twice = [column for column in there.values() if header.count(column) > 1]
+        missing = [name for name in ("element_label", "value") if name not in there]
+        if YEAR not in there and DATE not in there:
             missing.append(f"{YEAR} (or a date {DATE})")
+        if missing or absent:
+            needed = (chosen.get("value", "value"), *chosen.values())
+            refuse_lines_above_header(str(self._path), needed, self._rows)
+        if absent:
+            hint = did_you_mean(absent[0], header)
+            raise ImportFileError(
+                f"{self._path} has no column {absent[0]!r} (--column); it has "
+                f"{', '.join(header)}.{hint}"
+            )
         if missing or twice:
             wrong = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(twice)} twice"
-            raise ImportFileError(f"{self._path} {wrong}: its header is {','.join(header)!r:.120}")
-        return {name: header.index(name) for name in _KNOWN if name in header}
+            hint = "" if twice else "; say which column it is: --column NAME=COLUMN"
+            raise ImportFileError(
+                f"{self._path} {wrong}: its header is {','.join(header)!r:.120}{hint}"
+            )
+        return {name: header.index(column) for name, column in there.items()}
+
+    def _name_in_file(self, name: str) -> str:
+        return name if name in self._header else _ALSO.get(name, name)
 
     def _check_choice(self) -> None:
         """Country and scenario each from one place, a column or an option; a ULID needs neither."""
         choice, columns = self._choice, self._columns
+        by_hand = choice.country if not choice.columns_win else None
+        if by_hand and (problem := country_problem(by_hand)):
+            raise ImportFileError(f"--country {problem}")
         for name, chosen in (("country", choice.country), ("scenario", choice.scenario)):
             if chosen and name in columns and not choice.columns_win:
                 raise ImportFileError(
@@ -136,13 +189,30 @@ class _Reader:
             self._jobs.setdefault(key, _Job()).rows.append(row)
             return
         found = {name: cells[position].strip() for name, position in self._columns.items()}
+        problem = self._problem(line, found, cells)
+        if problem is not None:
+            self._problems.setdefault(problem, line)
+            return
         author = found.get(AUTHOR, "")
         key = (found.get("country", choice.country), found.get("scenario", choice.scenario))
         job = self._jobs.setdefault(key, _Job())
         job.authors.add(author)
         if choice.author is None or author == choice.author:
             year = found[YEAR] if YEAR in found else _year_of(found[DATE])
-            job.rows.append(RawRow(line, found["element_label"], year, found["value"]))
+            number = parse_number(found["value"]) if "," in found["value"] else None
+            value = found["value"] if number is None else number
+            job.rows.append(RawRow(line, found["element_label"], year, value))
+
+    def _problem(self, line: int, found: Mapping[str, str], cells: Sequence[str]) -> str | None:
+        """Why a row holds no number of a country: a sum, a country's name, a line of header."""
+        country = found.get("country", "")
+        has_year = (found[YEAR] if YEAR in found else found[DATE])[:1].isdecimal()
+        has_number = has_year or parse_number(found["value"]) is not None
+        if line == self._rows[0][0] and not has_number and not (country and is_country(country)):
+            return second_header(cells)
+        if not has_year and any(map(is_aggregate, cells)):
+            return "a row of totals, leave it out"
+        return country_problem(country) if country else None
 
     def _file_metrics(self, key: _Key, job: _Job) -> FileMetrics:
         author = self._author(job)  # first: two authors' numbers contradict each other

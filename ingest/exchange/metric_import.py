@@ -19,6 +19,7 @@ from ingest.database.imports import (
     import_jobs,
 )
 from ingest.database.late_results import KnownJob, attach_results, find_jobs
+from ingest.database.other_series import OtherNumbers
 from ingest.database.records import JobStatus, RunStatus
 from ingest.database.rows import first_value
 from ingest.exchange.imported_records import ImportFileError
@@ -26,6 +27,7 @@ from ingest.exchange.metric_files import FileMetrics
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.text.numbers import at_most, count_text
 
 Matches = Sequence[tuple[FileMetrics, KnownJob | None]]
 """The numbers of each file with the job here that they are of, where there is one."""
@@ -80,9 +82,13 @@ def _check_job(file: FileMetrics, job: KnownJob) -> None:
 def store_metrics(
     db: Database, matches: Matches, names: StudyNames, timestamp: str
 ) -> ImportReport:
-    """Metrics to their jobs, the others as a run of their own; all or nothing."""
+    """Metrics to their jobs, the others as a run of their own; all or nothing.
+
+    Raises ImportFileError: other numbers than the model has for a combination.
+    """
     lacking = [(file, job) for file, job in matches if job is not None and job.lacks_results]
     with db.atomic():
+        _refuse_the_models(db.conn, [file for file, job in matches if job is None])
         stored = [
             attach_results(
                 db, job, file.result_set, (f"metrics from {file.path.name}", *file.notes)
@@ -102,12 +108,43 @@ def store_metrics(
 
 
 def _is_here(connection: sqlite3.Connection, file: FileMetrics) -> bool:
-    """Whether an imported run has the same numbers for the combination."""
+    """Whether a run has the same numbers for the combination."""
     query = """SELECT 1 FROM job_results JOIN result_sets USING (result_set_id)
-                 JOIN validation_runs USING (run_id)
-                WHERE country = ? AND scenario = ? AND digest = ? AND executor = ?"""
-    key = (*(file.combination or ()), file.result_set.digest, EXECUTOR)
+                WHERE country = ? AND scenario = ? AND digest = ?"""
+    key = (*(file.combination or ()), file.result_set.digest)
     return first_value(connection, query, *key) is not None
+
+
+def _refuse_the_models(connection: sqlite3.Connection, files: Sequence[FileMetrics]) -> None:
+    """Raise ImportFileError for files that would take the place of the model's own numbers.
+
+    Numbers out of files came in as runs that have an end; those of recorded jobs have none.
+    """
+    query = """SELECT max(run_id) FROM job_results JOIN validation_runs USING (run_id)
+                WHERE country = ? AND scenario = ? AND result_set_id IS NOT NULL
+                  AND NOT (executor = ? AND finished_at IS NOT NULL)"""
+    found = []
+    for file in files:
+        run_id = first_value(connection, query, *(file.combination or ()), EXECUTOR)
+        if run_id is not None and not _is_here(connection, file):
+            found.append(f"{file.combination} ({file.path}; run {run_id})")
+    if found:
+        raise ImportFileError(
+            f"the model has results of {count_text(len(found), 'combination')} already, and "
+            f"imported numbers never take their place: {at_most(found)}. Keep a published or other "
+            "series beside them with --as-study NAME, or load impacts with ingest reference load; "
+            "nothing was changed"
+        )
+
+
+def numbers_of_files(files: Sequence[FileMetrics]) -> list[OtherNumbers]:
+    """What files of metrics hold, to be kept apart. Raises ImportFileError as match_jobs does."""
+    match_jobs(None, files)
+    return [
+        OtherNumbers(file.combination, file.result_set, ", ".join((file.path.name, *file.notes)))
+        for file in files
+        if file.combination is not None
+    ]
 
 
 def _import_run(

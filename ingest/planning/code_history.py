@@ -36,8 +36,10 @@ class CodeHistory:
 
     def changes(
         self, before: str, now: str, content: ContentLookup, file: FileLookup
-    ) -> list[InputChange]:
+    ) -> list[InputChange] | None:
         """What differs between a stored version and another; empty where they are the same.
+
+        None where one of them was not kept.
 
         content, file: look up what the other version consists of.
         """
@@ -45,7 +47,7 @@ class CodeHistory:
             return []
         old, new = self._content(before), content(now)
         if old is None or new is None:
-            return [InputChange(InputKind.CODE, "its files were not recorded", None, None)]
+            return None
         names = differing_parts(old, new)
         return [change for name in names for change in self._part_changes(name, old, new, file)]
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ingest.errors import ConfigError
-from ingest.planning.input_changes import InputChange, InputKind, document_changes
+from ingest.planning.document_changes import document_changes
+from ingest.planning.input_changes import InputChange, InputKind, value_texts
 from ingest.text.csv_rows import parse_csv
 from ingest.text.numbers import count_text
 
-_LONGEST = 60
 _KEY_COLUMNS = 4
 _COMPARED_LINES = 2_000  # beyond, lines are counted: comparing takes the product of both numbers
 Table = tuple[list[str], list[list[str]]]
@@ -51,18 +51,8 @@ def _comparer(name: str) -> Any:
 
 
 def _change(name: str, before: str | None = None, after: str | None = None) -> InputChange:
-    start = 0
-    if before and after and max(len(before), len(after)) > _LONGEST:
-        start = max(0, _common(before, after) - _LONGEST // 2)
-    return InputChange(InputKind.CODE, name, _shortened(before, start), _shortened(after, start))
-
-
-def _shortened(text: str | None, start: int = 0) -> str | None:
-    """The text from a place on, where both sides of a change still are the same, cut at its end."""
-    if text is None or (not start and len(text) <= _LONGEST):
-        return text
-    shown = text[start : start + _LONGEST]
-    return ("..." if start else "") + shown + ("..." if text[start + _LONGEST :] else "")
+    sides = (() if text is None else (text,) for text in (before, after))
+    return InputChange(InputKind.CODE, name, *value_texts(*sides))
 
 
 def _json_changes(name: str, old: bytes, new: bytes) -> list[InputChange]:
@@ -161,5 +151,5 @@ def _compared_lines(
 
 def _line_change(where: str, old: str | None, new: str | None) -> InputChange:
     if new is None:
-        return _change(f"{where} removed: {_shortened(old)}")
+        return _change(f"{where} removed: {value_texts((old,), ())[0]}")
     return _change(where if old is None else f"{where}:", old, new)

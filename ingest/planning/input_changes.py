@@ -1,4 +1,4 @@
-"""Which values of an input changed: parameters, code files, places in the model document.
+"""Which values of an input changed, in words.
 
 Values are compared as digests are, by canonical JSON: 1, 1.0 and true are three values.
 """
@@ -6,14 +6,17 @@ Values are compared as digests are, by canonical JSON: 1, 1.0 and true are three
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from ingest.study.json_files import canonical_json
+from ingest.text.numbers import count_text
 
 _LONGEST = 40
+_SHARED = 10
 
 
 class InputKind(StrEnum):
@@ -31,91 +34,72 @@ class InputKind(StrEnum):
 
 @dataclass(frozen=True)
 class InputChange:
-    """One value that changed; before or after is None where it was not there. Long ones are cut."""
+    """One value that changed; before or after is None where it was not there. Long ones are cut.
+
+    sum_noun: what a sum of such changes calls them ("layout value"); empty where the change can
+    move a number, so that it is named.
+    """
 
     kind: InputKind
     name: str
     before: str | None
     after: str | None
+    sum_noun: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The change as JSON shows it."""
+        values = {name: getattr(self, name) for name in ("kind", "name", "before", "after")}
+        return values | {"is_input": not self.sum_noun}
 
     def __str__(self) -> str:
         if self.before is None:
             return f"{self.name} added: {self.after}" if self.after is not None else self.name
         if self.after is None:
             return f"{self.name} removed"
-        if self.before == self.after:  # alike where they are cut
-            return f"{self.name}: another value"
         return f"{self.name} {self.before} -> {self.after}"
 
 
 def describe_changes(changes: Sequence[InputChange], limit: int) -> str:
-    """The first few changes as text, and how many more there are."""
-    more = [f"{len(changes) - limit} more"] if len(changes) > limit else []
-    return ", ".join([*map(str, changes[:limit]), *more])
+    """The first few changes that can move a number, how many more there are, and sums of the rest.
+
+    Where none can move a number, the first few of the others are told by name.
+    """
+    named = named_changes(changes, limit)
+    others = [change for change in changes if change not in named]
+    more = sum(not change.sum_noun for change in others)
+    parts = [*map(str, named), *([f"{more:,} more"] if more else [])]
+    other = "other " if named and named[0].sum_noun else ""
+    sums = Counter(other + change.sum_noun for change in others if change.sum_noun)
+    texts = [", ".join(parts), ", ".join(count_text(n, noun) for noun, n in sums.items())]
+    return "; ".join(filter(None, texts))
 
 
-def parameter_changes(old: Any, new: Any) -> list[InputChange]:
-    """The parameters that differ between two scenario contents ([name, value, paths] lists)."""
-    before = {name: (canonical_json([value, paths]), value) for name, value, paths in old}
-    after = {name: (canonical_json([value, paths]), value) for name, value, paths in new}
-    changes = [
-        _parameter_change(name, before.get(name), after.get(name))
-        for name in dict.fromkeys([*after, *before])
-        if before.get(name, ("",))[0] != after.get(name, ("",))[0]
-    ]
-    return changes or [InputChange(InputKind.SCENARIO, "order of the parameters", None, None)]
+def named_changes(changes: Sequence[InputChange], limit: int) -> list[InputChange]:
+    """Those that describe_changes() tells by name."""
+    return ([change for change in changes if not change.sum_noun] or list(changes))[:limit]
 
 
-def _parameter_change(name: str, old: Any, new: Any) -> InputChange:
-    if old and new and canonical_json(old[1]) == canonical_json(new[1]):
-        return InputChange(InputKind.SCENARIO, f"{name}: other paths", None, None)
-    before, after = _texts(old[1:] if old else (), new[1:] if new else ())
-    return InputChange(InputKind.SCENARIO, name, before, after)
-
-
-def document_changes(old: Any, new: Any) -> list[InputChange]:
-    """The values that differ between two model documents; list members are told apart by id."""
-    return list(_document_changes(old, new, ""))
-
-
-def _document_changes(old: Any, new: Any, where: str) -> Iterator[InputChange]:
-    if canonical_json(old) == canonical_json(new):
-        return
-    if _has_ids(old) and _has_ids(new):
-        old = {f"[{entry['id']}]": entry for entry in old}
-        new = {f"[{entry['id']}]": entry for entry in new}
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        yield InputChange(InputKind.MODEL, where or "document", *_texts((old,), (new,)))
-        return
-    for key in dict.fromkeys([*new, *old]):
-        place = f"{where}{key}" if key.startswith("[") or not where else f"{where}.{key}"
-        if key in old and key in new:
-            yield from _document_changes(old[key], new[key], place)
-        else:
-            texts = _texts((old[key],) if key in old else (), (new[key],) if key in new else ())
-            yield InputChange(InputKind.MODEL, place, *texts)
-
-
-def _has_ids(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(entry, dict) and isinstance(entry.get("id"), str) for entry in value)
-    )
-
-
-def _texts(old: Sequence[Any], new: Sequence[Any]) -> tuple[str | None, str | None]:
+def value_texts(old: Sequence[Any], new: Sequence[Any]) -> tuple[str | None, str | None]:
     """Two values (or none) as short texts that differ where the values do."""
     texts = [[_words(value) for value in side] for side in (old, new)]
     if texts[0] == texts[1]:  # the text "1" and the number 1
         texts = [[canonical_json(value) for value in side] for side in (old, new)]
-    before, after = (_cut(side[0]) if side else None for side in texts)
+    shared = _shared_length(*texts[0], *texts[1]) if old and new else 0
+    # where they are alike up to the end of what is shown, from a little before the difference
+    begin = max(shared - _SHARED, 0) if shared >= _LONGEST - 3 else 0
+    before, after = (_cut(side[0], begin) if side else None for side in texts)
     return before, after
+
+
+def _shared_length(old: str, new: str) -> int:
+    pairs = enumerate(zip(old, new, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(old), len(new)))
 
 
 def _words(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+def _cut(text: str, begin: int) -> str:
+    shown = f"...{text[begin:]}" if begin else text
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 3] + "..."

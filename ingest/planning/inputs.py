@@ -26,6 +26,11 @@ class InputSet:
     query_digest: str
     model_identity: str = ""
 
+    def has_model_of(self, other: InputSet) -> bool:
+        """Whether both have one model document, or two that differ by what is no input alone."""
+        identities = [shared.model_identity or shared.model_digest for shared in (self, other)]
+        return self.model_digest == other.model_digest or identities[0] == identities[1]
+
     @property
     def model_version(self) -> tuple[str, str, str, str]:
         """What the scenarios of one model share: model, code, environment, analytics query."""

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ingest.planning.code_history import CodeHistory, FileLookup, no_file
-from ingest.planning.country_rows import country_changes
-from ingest.planning.input_changes import (
-    describe_changes,
-    document_changes,
-    parameter_changes,
-)
+from ingest.planning.causes import Cause, ChangeFinder
+from ingest.planning.code_history import FileLookup, no_file
 from ingest.planning.inputs import ContentLookup, Inputs, InputSet
 from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
@@ -42,11 +36,18 @@ class ReasonKind(StrEnum):
     FORCED = "forced"
 
 
-class Reason(NamedTuple):
-    """Why a combination runs: a kind, and words that name what changed."""
+@dataclass(frozen=True)
+class Reason:
+    """Why a combination runs: a kind, and words that name what changed; cause: all of it."""
 
     kind: ReasonKind
     text: str
+    cause: Cause | None = None
+
+    @classmethod
+    def of(cls, kind: ReasonKind, cause: Cause, scenarios: Sequence[str] = ()) -> Reason:
+        """The reason that a cause is, for all of these scenarios (its own where none is given)."""
+        return cls(kind, cause.reason(scenarios or [cause.scenario]), cause)
 
 
 class StoredSuccess(NamedTuple):
@@ -139,21 +140,39 @@ class Plan:
         return groups
 
     def by_reason(self) -> dict[Reason, list[Combination]]:
-        """The combinations to run, grouped by reason, the largest group first."""
-        groups: dict[Reason, list[Combination]] = {}
+        """The combinations to run, grouped by reason, the largest group first.
+
+        Scenarios that changed in the same way have one reason together.
+        """
+        groups: dict[tuple[ReasonKind, str], list[PlannedJob]] = {}
         for job in self.to_run:
-            groups.setdefault(job.reason, []).append(job.combination)
-        return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
+            cause = job.reason.cause
+            key = (job.reason.kind, cause.key if cause else job.reason.text)
+            groups.setdefault(key, []).append(job)
+        largest_first = sorted(groups.values(), key=lambda group: -len(group))
+        return {
+            _shared_reason(group): [job.combination for job in group] for group in largest_first
+        }
+
+
+def _shared_reason(jobs: Sequence[PlannedJob]) -> Reason:
+    first = jobs[0].reason
+    scenarios = list(dict.fromkeys(job.combination.scenario for job in jobs))
+    return Reason.of(first.kind, first.cause, scenarios) if first.cause else first
 
 
 @dataclass(frozen=True)
 class PlanRules:
-    """How strict a plan is: triggers as in run.rerun_triggers; commit is HEAD as it is now."""
+    """How strict a plan is.
+
+    triggers: as in run.rerun_triggers; commit: HEAD as it is now; ignore: as in study.ignore.
+    """
 
     triggers: frozenset[str] = frozenset({"input", "code", "environment"})
     commit: str = "unknown"
     force: bool = False
     only_failed: bool = False
+    ignore: tuple[str, ...] = ()
     reuse: bool = True
 
 
@@ -170,10 +189,10 @@ def make_plan(
     contents, files: content of an input or a file as it is now, by digest, to name what changed.
     row_files: digests of the files of country data as they are now.
     """
-    describe = _Describer(stored, contents, files, row_files)
+    changes = ChangeFinder(stored.content, contents, rules.ignore, stored.file, files, row_files)
     to_run, up_to_date, restored = [], [], []
     for combination, inputs in wanted.items():
-        reason = _reason(combination, inputs, stored, rules, describe)
+        reason = _reason(combination, inputs, stored, rules, changes)
         earlier = _run_to_restore(combination, inputs, reason, stored, rules)
         if earlier is not None:
             restored.append(RestoredJob(combination, inputs, earlier))
@@ -181,8 +200,23 @@ def make_plan(
             to_run.append(PlannedJob(combination, inputs, reason))
         elif not rules.only_failed:
             up_to_date.append(combination)
-    unrecorded = sorted(describe.unrecorded) if restored else ()
-    return Plan(tuple(to_run), tuple(up_to_date), tuple(restored), tuple(unrecorded))
+    return Plan(
+        tuple(to_run), tuple(up_to_date), tuple(restored), _newly_covered(restored, stored, changes)
+    )
+
+
+def _newly_covered(
+    restored: Iterable[RestoredJob], stored: StoredState, changes: ChangeFinder
+) -> tuple[str, ...]:
+    """The files that results did not record and that they are taken to be of."""
+    pairs = set()
+    for job in restored:
+        success = stored.successes.get(job.combination)
+        if success is not None and success.inputs is not None and success.run_id == job.run_id:
+            old, new = success.inputs, job.inputs
+            codes = old.shared.code_digest, new.shared.code_digest
+            pairs.add((*codes, old.country_data_digest, new.country_data_digest))
+    return tuple(sorted({file for pair in pairs for file in changes.unrecorded(*pair)}))
 
 
 def _run_to_restore(
@@ -215,16 +249,13 @@ def _is_of_another_model(success: StoredSuccess, inputs: Inputs, rules: PlanRule
     """
     if success.inputs is None:
         return False
-    old, new = success.inputs, inputs
-    same_code = "code" in rules.triggers or old.shared.code_digest == new.shared.code_digest
-    same_rest = (old.shared.environment, old.shared.query_digest) == (
-        new.shared.environment,
-        new.shared.query_digest,
-    )
-    is_same = (old.shared.model_version, old.shared.scenario_digest, old.country_data_digest) == (
-        new.shared.model_version,
-        new.shared.scenario_digest,
-        new.country_data_digest,
+    old, new = success.inputs.shared, inputs.shared
+    same_code = "code" in rules.triggers or old.code_digest == new.code_digest
+    same_rest = (old.environment, old.query_digest) == (new.environment, new.query_digest)
+    is_same = (
+        old.has_model_of(new)
+        and (old.code_digest, old.scenario_digest) == (new.code_digest, new.scenario_digest)
+        and success.inputs.country_data_digest == inputs.country_data_digest
     )
     return same_code and same_rest and not is_same
 
@@ -234,7 +265,7 @@ def _reason(
     inputs: Inputs,
     stored: StoredState,
     rules: PlanRules,
-    describe: _Describer,
+    changes: ChangeFinder,
 ) -> Reason | None:
     """Why a combination has to run, or None when it is up to date."""
     failure = stored.failures.get(combination)
@@ -250,7 +281,7 @@ def _reason(
         return _failed(failure) if failure else Reason(ReasonKind.NEVER_RUN, "never run")
     if not success.has_metrics:
         return Reason(ReasonKind.NO_METRICS, f"success without metrics in run {success.run_id}")
-    return _changed(success, inputs, combination.country, rules, describe)
+    return _changed(success, inputs, combination.country, rules, changes)
 
 
 def _failed(failure: StoredFailure) -> Reason:
@@ -260,7 +291,7 @@ def _failed(failure: StoredFailure) -> Reason:
 
 
 def _changed(
-    success: StoredSuccess, inputs: Inputs, iso3: str, rules: PlanRules, describe: _Describer
+    success: StoredSuccess, inputs: Inputs, country: str, rules: PlanRules, changes: ChangeFinder
 ) -> Reason | None:
     """Which of the inputs that count differ from those of the newest success."""
     old = success.inputs
@@ -268,20 +299,20 @@ def _changed(
         return Reason(ReasonKind.INPUT, f"inputs of run {success.run_id} were not recorded")
     before, now = old.shared, inputs.shared
     if "input" in rules.triggers:
-        if old.document_digest != inputs.document_digest:
-            return Reason(ReasonKind.INPUT, describe.document(before, now))
+        is_other = old.document_digest != inputs.document_digest
+        if is_other and not changes.is_same_input(before, now, country):
+            return _document_reason(changes.of_documents(before, now))
         if before.query_digest != now.query_digest:
             return Reason(ReasonKind.INPUT, "analytics query changed")
         if old.country_data_digest != inputs.country_data_digest:
-            text = describe.country_data(
-                iso3, before.code_digest, old.country_data_digest, inputs.country_data_digest
-            )
-            if text:
-                return Reason(ReasonKind.INPUT, text)
+            digests = old.country_data_digest, inputs.country_data_digest
+            cause = changes.of_country_data(country, before.code_digest, *digests)
+            if cause.changes:
+                return Reason.of(ReasonKind.INPUT, cause)
     if "code" in rules.triggers and before.code_digest != now.code_digest:
-        text = describe.code(before.code_digest, now.code_digest)
-        if text:
-            return Reason(ReasonKind.CODE, text)
+        cause = changes.of_code(before.code_digest, now.code_digest)
+        if cause.changes:
+            return Reason.of(ReasonKind.CODE, cause)
     if "environment" in rules.triggers and before.environment != now.environment:
         text = f"environment changed ({before.environment} -> {now.environment})"
         return Reason(ReasonKind.ENVIRONMENT, text)
@@ -291,64 +322,10 @@ def _changed(
     return None
 
 
-class _Describer:
-    """Words for what changed, each made once however many combinations share it.
-
-    unrecorded: files that stored results did not record and that count from now on.
-    """
-
-    def __init__(
-        self,
-        stored: StoredState,
-        new: ContentLookup,
-        files: FileLookup,
-        row_files: Mapping[str, str],
-    ) -> None:
-        self._old, self._new = stored.content, new
-        self._files = files
-        self._row_files = row_files
-        self._history = CodeHistory(stored.content, stored.file)
-        self.unrecorded: set[str] = set()
-        self.document = lru_cache(maxsize=None)(self._document)
-        self.code = lru_cache(maxsize=None)(self._code)
-        self.country_data = lru_cache(maxsize=None)(self._country_data)
-
-    def _document(self, before: Any, now: Any) -> str:
-        causes = []
-        if before.model_digest != now.model_digest:
-            old, new = self._old(before.model_digest), self._new(now.model_digest)
-            details = describe_changes(document_changes(old, new), 2) if old is not None else ""
-            causes.append(_with_details("model document changed", details))
-        if before.scenario_digest != now.scenario_digest:
-            old, new = self._old(before.scenario_digest), self._new(now.scenario_digest)
-            details = describe_changes(parameter_changes(old, new), 2) if old is not None else ""
-            causes.append(_with_details(f"scenario {now.scenario} changed", details))
-        return " and ".join(causes) or "composition of the document changed"
-
-    def _code(self, before: str, now: str) -> str:
-        """Empty where the versions are the same as far as both cover the same files."""
-        changes = self._history.changes(before, now, self._new, self._files)
-        if not changes:
-            self.unrecorded.update(self._history.newly_covered(before, self._new(now)))
-            return ""
-        return _with_details("code changed", describe_changes(changes, 3))
-
-    def _country_data(self, iso3: str, code: str, before: str, now: str) -> str:
-        """Empty where the rows are the same as far as it is known."""
-        old, new = (
-            look_up(digest) if digest else {}
-            for look_up, digest in ((self._old, before), (self._new, now))
-        )
-        if old is None or new is None:
-            return "country data changed"
-        named = new.keys() - old.keys()
-        self.unrecorded.update(n for n in named if self._history.known_file(code, n) is None)
-        changes = country_changes(iso3, old, new, code, self._row_files, self._history)
-        return describe_changes(changes, 3)
-
-
-def _with_details(text: str, details: str) -> str:
-    return f"{text} ({details})" if details else text
+def _document_reason(cause: Cause) -> Reason:
+    if not cause.changes:
+        return Reason(ReasonKind.INPUT, "composition of the document changed")
+    return Reason.of(ReasonKind.INPUT, cause)
 
 
 def query_content(settings: AnalyticsSettings) -> str:
@@ -378,14 +355,16 @@ def wanted_inputs(
 def input_sets_of(study: Study) -> dict[str, InputSet]:
     """What the combinations of each scenario of a study share, by the scenario's name."""
     query_digest = sha256_text(query_content(study.settings.analytics))
+    model = study.model
     return {
         scenario.name: InputSet(
             scenario=scenario.name,
-            model_digest=study.model.digest,
+            model_digest=model.digest,
             scenario_digest=scenario.digest,
             code_digest=study.code.digest,
             environment=study.settings.study.environment,
             query_digest=query_digest,
+            model_identity="" if model.input_digest == model.digest else model.input_digest,
         )
         for scenario in study.scenarios
     }

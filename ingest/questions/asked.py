@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ingest.database.consistency import Consistency, read_consistency
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.questions.caption import Conditions, RunFacts, read_run_facts
@@ -34,6 +35,7 @@ from ingest.questions.horizon import (
     read_horizon_of_states,
 )
 from ingest.questions.marks import MARKS
+from ingest.text.numbers import count_text
 from ingest.text.suggest import did_you_mean_or_list
 
 _LONGEST_RUN_NUMBER = 15
@@ -83,6 +85,7 @@ class AskedQuestion:
     names: by parameter. scenarios: those that can be chosen. run: None where the question has no
     run, or the database none yet. unit: of the chosen label, empty where it is not known.
     horizon: the years of a comparison that sums over years, None of any other question.
+    consistency: of the results of a question about one state, None of any other.
     """
 
     query: CannedQuery
@@ -93,16 +96,32 @@ class AskedQuestion:
     scenarios: frozenset[str] = frozenset()
     unit: str = ""
     horizon: Horizon | None = None
+    consistency: Consistency | None = None
+
+    @property
+    def warning(self) -> str:
+        """What of the results does not belong together, or is left out for that; else empty."""
+        found = self.consistency
+        if found is None:
+            return ""
+        if self.values.get("consistent") and found.stale:
+            results = count_text(found.stale, "result|results")
+            return f"{results} of other inputs left out ({found.counts})"
+        return f"{found.warning} ({found.counts})" if found.warning else ""
 
     def conditions(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Conditions:
         """What the numbers depend on, beside the names that every answer has."""
         countries = [c for c in self.choices if c.parameter.name == "countries"]
         only = [value for c in countries if not c.is_default for value in split_values(c.value)]
+        mixed = ("mixed inputs",) if self.consistency and self.consistency.is_mixed else ()
+        if self.values.get("consistent"):
+            mixed = ()
         if self.horizon is None:
             own = horizon_of_rows(columns, rows)
-            return Conditions(tuple(only), own, others=tuple(self._others(_NAMED)))
+            return Conditions(tuple(only), own, others=(*self._others(_NAMED), *mixed))
         rate = sql_values(self.query, self.values).get("discount_rate", 0.0)
-        return Conditions(tuple(only), self.horizon, rate, tuple(self._others(_NAMED | _SUMMING)))
+        others = (*self._others(_NAMED | _SUMMING), *mixed)
+        return Conditions(tuple(only), self.horizon, rate, others)
 
     def _others(self, told: frozenset[str]) -> Iterator[str]:
         """The values of the other parameters, but not a default that is the same everywhere."""
@@ -246,7 +265,24 @@ def describe_question(
         scenarios=scenarios,
         unit=read_unit(connection, values.get("label", "")),
         horizon=_horizon(connection, query, values, reader.memo),
+        consistency=_consistency(connection, query, values, reader.memo),
     )
+
+
+def _consistency(
+    connection: sqlite3.Connection, query: CannedQuery, values: Mapping[str, str], memo: Memo
+) -> Consistency | None:
+    """Whether the results of a question about one state belong together; None of another one."""
+    is_of_a_state = "metric_values" in query.sql and values.get("run") and "before" not in values
+    if not is_of_a_state or "run_id" in query.columns:
+        return None
+    scenarios = [values[name] for name in _SCENARIOS if values.get(name)]
+    countries = split_values(values.get("countries") or values.get("country") or "")
+    key = ("consistency", (values["run"], *scenarios, "", *countries))
+    if key not in memo:
+        memo[key] = read_consistency(connection, int(values["run"]), scenarios, countries)
+    found: Consistency = memo[key]
+    return found
 
 
 def _horizon(

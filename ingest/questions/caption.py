@@ -48,7 +48,11 @@ class Conditions:
     @property
     def parts(self) -> list[str]:
         """Only KEN, UGA; 2025-2050; discounted at 3 % a year to 2025."""
-        parts = [f"only {at_most(self.countries, _NAMED_COUNTRIES)}"] if self.countries else []
+        parts = []
+        if self.countries:
+            number = len(self.countries)
+            count = f"{number} countries: " if number > _NAMED_COUNTRIES else ""
+            parts.append(f"only {count}{at_most(self.countries, _NAMED_COUNTRIES)}")
         if self.horizon.years is not None:
             parts.append(str(self.horizon.years))
         if self.discount_rate:

@@ -22,6 +22,7 @@ from ingest.text.suggest import did_you_mean, did_you_mean_or_list
 DEFAULT_LABEL = "Healthy Years Lived"
 DEEPEST_GROUPS = 3
 
+_CONSISTENT = "only results of the inputs at that run"
 _GROUPS_SOURCE = (
     "Groups are text fields of the countries file, or columns of a CSV file that study.groups "
     "names; the next ingest run stores them"
@@ -78,7 +79,8 @@ class Comparison:
     def conditions(self) -> Conditions:
         """What the numbers depend on, beside label, scenarios and run."""
         request = self.request
-        return Conditions(request.countries, self.horizon, request.discount_rate)
+        others = (_CONSISTENT,) if request.consistent else ()
+        return Conditions(request.countries, self.horizon, request.discount_rate, others)
 
 
 def compare_scenarios(

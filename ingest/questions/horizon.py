@@ -78,6 +78,7 @@ SELECT country,
 
 PARAMETERS = (
     "run", "baseline", "scenario", "label", "countries", "until", "discount_rate", "base_year",
+    "consistent",
 )  # fmt: skip
 """What decides the years of a comparison."""
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.errors import ConfigError
-from ingest.study.country import check_iso3
-from ingest.text.csv_rows import parse_csv
-from ingest.text.numbers import at_most, count_text
+from ingest.study.country import country_problem, is_aggregate, is_country
+from ingest.text.csv_rows import Rows, parse_csv, refuse_lines_above_header, second_header
+from ingest.text.numbers import at_most, count_text, parse_number
 from ingest.text.suggest import did_you_mean
-
-_NUMBER = re.compile(
-    r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?([eE][+-]?\d+)?|[+-]?\.\d+([eE][+-]?\d+)?"
-)
 
 
 @dataclass(frozen=True)
@@ -49,22 +43,6 @@ class _BadRowError(Exception):
     """What is wrong with one row."""
 
 
-def parse_column_mapping(pairs: Sequence[str]) -> dict[str, str]:
-    """Column -> scenario from texts COLUMN=SCENARIO. Raises ConfigError."""
-    mapping: dict[str, str] = {}
-    for pair in pairs:
-        column, equals, scenario = (part.strip() for part in pair.partition("="))
-        if not column or not equals or not scenario:
-            raise ConfigError(f"--column {pair}: write COLUMN=SCENARIO, such as CR1=asthma_cr1")
-        if column in mapping:
-            raise ConfigError(f"--column {pair}: column {column} is given twice")
-        mapping[column] = scenario
-    for scenario in mapping.values():
-        if [*mapping.values()].count(scenario) > 1:
-            raise ConfigError(f"--column: scenario {scenario} is given to two columns")
-    return mapping
-
-
 def parse_reference(
     raw: bytes, where: str, columns: Mapping[str, str], iso3_column: str = "ISO3"
 ) -> ReferenceTable:
@@ -80,6 +58,10 @@ def parse_reference(
         raise ConfigError(
             f"{where} is empty. Write a header ISO3,SCENARIO,... and a row for each country"
         )
+    if iso3_column in header:
+        _refuse_second_header(where, rows, header.index(iso3_column))
+    else:
+        refuse_lines_above_header(where, (iso3_column, *columns), rows)
     mapping = _choose_columns(header, where, columns, iso3_column)
     values: list[ReferenceValue] = []
     without: list[tuple[str, str]] = []
@@ -127,6 +109,18 @@ def _choose_columns(
     return {column: column for column in others}
 
 
+def _refuse_second_header(where: str, rows: Rows, position: int) -> None:
+    """Raise ConfigError where the first row is a second line of header: units, or further names.
+
+    position: of the cell with the country.
+    """
+    line, cells = rows[0] if rows else (0, [])
+    country = cells[position].strip() if position < len(cells) else ""
+    names_one = country and (is_country(country) or is_aggregate(country))
+    if cells and not names_one and all(parse_number(cell.strip()) is None for cell in cells):
+        raise ConfigError(f"{where}: line {line}: {second_header(cells)}. Nothing was stored")
+
+
 def _cells(row: Sequence[str], header: Sequence[str]) -> dict[str, str]:
     if len(row) != len(header):
         hint = " (numbers with thousands commas need quotes)" if len(row) > len(header) else ""
@@ -135,10 +129,9 @@ def _cells(row: Sequence[str], header: Sequence[str]) -> dict[str, str]:
 
 
 def _country(iso3: str, line: int, lines: dict[str, int]) -> str:
-    finding = check_iso3(iso3, iso3, "")
-    if finding is not None and finding.is_error:
-        hint = did_you_mean(iso3, lines)
-        raise _BadRowError(f"{iso3!r} is no ISO 3166 alpha-3 code.{hint}".removesuffix("."))
+    problem = country_problem(iso3)
+    if problem is not None:
+        raise _BadRowError(problem)
     if iso3 in lines:
         raise _BadRowError(f"{iso3} is in line {lines[iso3]} already")
     lines[iso3] = line
@@ -149,7 +142,7 @@ def _number(column: str, text: str) -> float | None:
     """The number in a cell; None for zero and blank."""
     if not text:
         return None
-    number = float(text.replace(",", "")) if _NUMBER.fullmatch(text) else math.nan
-    if not math.isfinite(number):
+    number = parse_number(text)
+    if number is None:
         raise _BadRowError(f"{column} is {text!r:.40}, not a number")
     return number or None

@@ -25,12 +25,12 @@ from ingest.database.choice import (
     read_rows,
 )
 from ingest.database.consistency import read_consistency
-from ingest.database.files import open_for_reading
+from ingest.database.files import database_files, open_for_reading
 from ingest.database.read import read_failure_causes, read_jobs, read_run
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.exchange.export import write_csv
-from ingest.exchange.whole_file import whole_file
+from ingest.exchange.whole_file import OutputFile
 from ingest.questions.caption import read_run_facts
 from ingest.questions.catalogue import load_canned_queries
 from ingest.questions.compare import COUNTRY, VALUE_COLUMNS, YEAR, CompareRequest, compare_scenarios
@@ -212,9 +212,11 @@ class ResultsQuery:
 
         Needs no pandas, and not the memory for all rows. An existing file is kept unless force.
         """
+        keep = dict.fromkeys(database_files(self.database), "part of the results database")
+        output = OutputFile(Path(path), (".csv",), force, keep)
         with (
             self._rows(run, countries, scenarios, labels) as (columns, rows),
-            whole_file(Path(path), force=force) as temporary,
+            output.whole() as temporary,
             temporary.open("w", encoding="utf-8", newline="") as file,
         ):
             return write_csv(rows, file, columns)

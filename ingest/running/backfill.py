@@ -10,7 +10,6 @@ import pluggy
 
 from ingest.analytics.fetcher import Fetched, ResultFetcher
 from ingest.analytics.sources.base import AnalyticsSource
-from ingest.changes.diff import Tolerances
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase
 from ingest.database.late_results import NOT_FETCHED, KnownJob, attach_results
@@ -214,7 +213,7 @@ class Backfill:
     def _settle(self) -> None:
         """Keep what the filled runs changed and what the rules across jobs find in them."""
         for run_id in sorted(self._counts.runs):
-            store_run_changes(self._database, run_id, Tolerances.of(self._settings))
+            store_run_changes(self._database, run_id, self._settings)
             store_run_quality(self._database, run_id, self._settings)
         if self._counts.runs:
             self._database.settle()

@@ -17,7 +17,7 @@ from ingest.study.combination import Combination
 from ingest.study.settings import Settings
 
 if TYPE_CHECKING:
-    from ingest.changes.diff import SeriesChange, StateDiff, Tolerances
+    from ingest.changes.diff import SeriesChange, StateDiff
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,18 @@ class RunChanges:
 
 
 def store_run_changes(
-    database: ValidationDatabase, run_id: int, tolerances: Tolerances
+    database: ValidationDatabase, run_id: int, settings: Settings
 ) -> RunChanges | None:
     """Store which series a run moved; None for the first run, which has nothing before it."""
-    from ingest.changes.diff import diff_states
+    from ingest.changes.diff import Tolerances, diff_states
 
     with database.reading() as connection:
         before = run_before(connection, run_id)
         if before is None:
             return None
-        diff = diff_states(connection, before, resolve_run(connection, str(run_id)), tolerances)
+        after = resolve_run(connection, str(run_id))
+        tolerances, ignore = Tolerances.of(settings), settings.study.ignore
+        diff = diff_states(connection, before, after, tolerances, ignore=ignore)
     replace_series_changes(database.db, run_id, map(_row, diff.series, _causes(diff)))
     return RunChanges(
         before_run_id=before.run_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.database import ValidationDatabase
 from ingest.errors import StudyError
@@ -32,9 +32,10 @@ from ingest.text.numbers import at_most, count_text
 _SHOWN_FILES = 5
 
 
-def _version(shared: InputSet) -> tuple[str, ...]:
-    """What decides the results of a scenario, but for what does not count as input."""
-    return (shared.scenario, shared.scenario_digest, *shared.model_version)
+def _is_same(now: InputSet, stored: InputSet) -> bool:
+    """Whether what decides the results of a scenario is as it was."""
+    rest = [replace(shared, model_digest="", model_identity="") for shared in (now, stored)]
+    return rest[0] == rest[1] and now.has_model_of(stored)
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class RunPlanner:
             commit=self.git.commit,
             force=self.selection.force,
             only_failed=self.selection.only_failed,
+            ignore=self.study.settings.study.ignore,
             reuse=self.selection.reuse,
         )
         contents = content_lookup(study_contents(self.study))
@@ -113,7 +115,11 @@ class RunPlanner:
         return plan
 
     def plan(self) -> Plan:
-        """All planning steps: what would run now, and why."""
+        """All planning steps: what would run now, and why.
+
+        Raises OtherStudyError: the results are of another study.
+        """
+        self._database.refuse_other_study(self.study.name)
         return self.filter_combinations_needing_rerun(
             self.generate_all_combinations(), self._database.stored_state()
         )
@@ -125,8 +131,9 @@ class RunPlanner:
 
     def inputs_changed(self) -> bool:
         """Whether the study has other inputs than at the newest run, whatever runs of it."""
-        now = {_version(shared) for shared in input_sets_of(self.study).values()}
-        return now != {_version(shared) for shared in self._database.stored_input_sets()}
+        now = input_sets_of(self.study)
+        stored = {shared.scenario: shared for shared in self._database.stored_input_sets()}
+        return now.keys() != stored.keys() or not all(_is_same(now[n], stored[n]) for n in now)
 
     def compose_document(self, combination: Combination) -> bytes:
         """The model document of a combination that was generated, as UTF-8 JSON."""

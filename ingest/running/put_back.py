@@ -16,12 +16,10 @@ from ingest.database.read import read_input
 from ingest.errors import ConfigError
 from ingest.planning.code_history import CodeHistory
 from ingest.planning.country_rows import country_changes
-from ingest.planning.input_changes import (
-    describe_changes,
-    document_changes,
-    parameter_changes,
-)
+from ingest.planning.document_changes import document_changes
+from ingest.planning.input_changes import describe_changes
 from ingest.planning.inputs import Inputs, InputSet
+from ingest.planning.parameter_changes import parameter_changes
 from ingest.study.code_version import differing_parts, is_file
 from ingest.study.combination import Combination
 from ingest.study.compose import compose_scenario
@@ -148,7 +146,7 @@ class TwoStates:
             self._file,
         )
         heads = tuple(f"{name}{end}" for name in files for end in " ,:")
-        own = [c for c in changes if c.name in files or c.name.startswith(heads)]
+        own = [c for c in changes or () if c.name in files or c.name.startswith(heads)]
         text = describe_changes(own, _SHOWN_CHANGES) or ", ".join(files)
         obstacle = None
         for name in files:

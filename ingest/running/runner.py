@@ -459,9 +459,7 @@ class ValidationRunner(RunPlanner):
 
     def _end_run(self, run_id: int, now: str) -> tuple[RunStatus, RunChanges | None]:
         """Give a run whose jobs have all ended its final status, and keep what it changed."""
-        from ingest.changes.diff import Tolerances
-
-        changes = store_run_changes(self._database, run_id, Tolerances.of(self.study.settings))
+        changes = store_run_changes(self._database, run_id, self.study.settings)
         store_run_quality(self._database, run_id, self.study.settings)
         failed = self._database.get_failed_jobs(run_id)
         status = RunStatus.FAILED if failed else RunStatus.COMPLETED

@@ -93,7 +93,7 @@ def read_code_version(
     findings: list[Finding] = []
     if study.patterns is None:
         listed = list_study_files(root)
-        names = _default_files(root, study, local, listed)
+        names = default_files(root, study, local, listed)
         marks |= {DEFAULT_FILES: _THIS_DEFAULT}
         if study.ignored:
             marks |= {IGNORED_FILES: canonical_json(sorted(study.ignored))}
@@ -117,7 +117,7 @@ _NO_CODE = (
 )
 
 
-def _default_files(
+def default_files(
     root: Path, study: CodeSettings, local: LocalSettings, listed: StudyFiles
 ) -> list[str]:
     """The code and data files of a study that does not name them."""

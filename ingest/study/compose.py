@@ -14,19 +14,20 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
-
-from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathQuery
-from jsonpath_rfc9535.exceptions import JSONPathError
 
 from ingest.findings import Finding, error, warning
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.study.json_paths import JsonPathError, Location, locations, remove, value_at
 from ingest.study.scenario import COUNTRY_PARAMETER, Scenario
 from ingest.study.study import Model
+from ingest.text.numbers import count_text
 
-Location = tuple[int | str, ...]
 Slot = tuple[Location, str]
+
+UNMATCHED = "unmatched-path"
+"""The code of the finding that a path matches nothing."""
 
 # Stands for the country while a document is dumped; private-use characters keep it unmistakable.
 _MARKER = "\ue000ISO3\ue000"
@@ -49,7 +50,8 @@ class ComposedScenario:
 
     canonical_digest: SHA-256 of the canonical text with the country's slots marked; None when the
     places that the paths find depend on the country. takes_country: whether a slot is marked.
-    uncovered: country slots no path reaches. years: start and end, end exclusive.
+    uncovered: country slots no path reaches. unmatched: paths that find nothing, each with its
+    parameter. years: start and end, end exclusive.
     """
 
     model: Model
@@ -57,6 +59,7 @@ class ComposedScenario:
     canonical_digest: str | None
     takes_country: bool
     uncovered: tuple[Slot, ...]
+    unmatched: tuple[tuple[str, str], ...]
     findings: tuple[Finding, ...]
     years: tuple[Any, Any]
     cache: _PathCache = field(repr=False, compare=False)
@@ -108,7 +111,15 @@ def compose_scenario(
             )
             findings.append(warning("same-document", scenario.file, message))
     return ComposedScenario(
-        model, scenario, digest, takes_country, uncovered, tuple(findings), years, cache
+        model=model,
+        scenario=scenario,
+        canonical_digest=digest,
+        takes_country=takes_country,
+        uncovered=uncovered,
+        unmatched=tuple(applied.unmatched),
+        findings=tuple(findings),
+        years=years,
+        cache=cache,
     )
 
 
@@ -118,25 +129,66 @@ def compose_scenarios(model: Model, scenarios: Sequence[Scenario]) -> dict[str, 
     return {s.name: compose_scenario(model, s, cache=cache) for s in scenarios}
 
 
+def gives_same_input(
+    old: Model, new: Model, scenario: Scenario, iso3: str | None = None
+) -> bool | None:
+    """Whether a scenario's documents of two models differ by what is no input alone.
+
+    None where that may depend on the country: ask with its ISO3 code.
+    """
+    if old.input_digest != new.input_digest:
+        return False
+    if not any(_looks_at_values(path) for p in scenario.parameters for path in p.paths):
+        return True
+    # a filter may look at what is no input, and find other places with it
+    applied = [(_apply(m, scenario, iso3 or _MARKER, _PathCache()), m.ignore) for m in (old, new)]
+    if iso3 is None and any(one.depends_on_country for one, _ in applied):
+        return None
+    texts = [canonical_json(remove(one.document, ignore)) for one, ignore in applied]
+    return texts[0] == texts[1]
+
+
 def composition_findings(
     composed: Sequence[ComposedScenario], unmatched_paths: str = "error"
 ) -> list[Finding]:
-    """What is wrong in composed scenarios; slots left uncovered by several are told once.
+    """What is wrong in composed scenarios; what several have in common is told once.
 
     unmatched_paths: "error" or "warning", what a path that matches nothing is.
     """
     findings: list[Finding] = []
     uncovered: dict[tuple[Slot, ...], list[str]] = {}
+    unmatched: dict[str, dict[str, str]] = {}
     for item in composed:
-        for finding in item.findings:
-            if finding.code == "unmatched-path" and unmatched_paths == "warning":
-                finding = warning(finding.code, finding.where, finding.message)
-            findings.append(finding)
+        findings += item.findings
+        for path, parameter in item.unmatched:
+            unmatched.setdefault(path, {}).setdefault(item.scenario.file, parameter)
         if item.uncovered:
             uncovered.setdefault(item.uncovered, []).append(item.scenario.name)
     for slots, names in uncovered.items():
         findings.append(_uncovered_finding(slots, names, len(composed), composed[0].model.file))
+    make = warning if unmatched_paths == "warning" else error
+    for path, files in unmatched.items():
+        (file, parameter), *others = files.items()
+        more = f", as in {count_text(len(others), 'other scenario')}" if others else ""
+        message = (
+            f"parameter {parameter!r}: {path} matches nothing in {composed[0].model.file}{more} "
+            f"(study.unmatched_paths = {unmatched_paths!r})"
+        )
+        findings.append(make(UNMATCHED, file, message))
     return findings
+
+
+def sum_up_unmatched(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, with one in place of all warnings of paths that match nothing."""
+    unmatched = [f for f in findings if f.code == UNMATCHED and not f.is_error]
+    if not unmatched:
+        return list(findings)
+    verb = "path matches" if len(unmatched) == 1 else "paths match"
+    message = (
+        f"{len(unmatched):,} {verb} nothing in the model document. List them with: ingest check "
+        "(setting study.unmatched_paths)"
+    )
+    return [*(f for f in findings if f not in unmatched), warning(UNMATCHED, "", message)]
 
 
 def _uncovered_finding(
@@ -184,6 +236,7 @@ class _Applied:
     document: Any
     assigned: set[Location] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
+    unmatched: list[tuple[str, str]] = field(default_factory=list)
     depends_on_country: bool = False
     ids_and_structure_kept: bool = True
 
@@ -192,7 +245,7 @@ def _apply(model: Model, scenario: Scenario, country: str, cache: _PathCache) ->
     """Apply a scenario's parameters in order; the Country parameter takes the given country."""
     applied = _Applied(model.copy_document())
     for location, _ in country_slots(applied.document):
-        if _value_at(applied.document, location) == _OLD_PLACEHOLDER:
+        if value_at(applied.document, location) == _OLD_PLACEHOLDER:
             _assign(applied, location, country)
     country_is_set = bool(applied.assigned)
     for parameter in scenario.parameters:
@@ -203,15 +256,12 @@ def _apply(model: Model, scenario: Scenario, country: str, cache: _PathCache) ->
                 applied.depends_on_country = True
             try:
                 places = _places(path, applied, cache)
-            except JSONPathError as exc:
-                # not str(exc): of an empty path, version 2.0 of the library cannot make one
-                reason = str(exc.args[0] if exc.args else exc).splitlines()[0]
-                message = f"parameter {parameter.name!r}: {path} is no RFC 9535 JSONPath: {reason}"
+            except JsonPathError as exc:
+                message = f"parameter {parameter.name!r}: {exc}"
                 applied.findings.append(error("bad-path", scenario.file, message))
                 continue
             if not places:
-                message = f"parameter {parameter.name!r}: {path} matches nothing in {model.file}"
-                applied.findings.append(error("unmatched-path", scenario.file, message))
+                applied.unmatched.append((path, parameter.name))
             for location in places:
                 if is_country and location[-1:] == ("id",):
                     applied.depends_on_country = True
@@ -233,15 +283,10 @@ def _places(path: str, applied: _Applied, cache: _PathCache) -> list[Location]:
     cacheable = applied.ids_and_structure_kept and _STATIC_PATH.fullmatch(path)
     if cacheable and path in cache.places:
         return cache.places[path]
-    places = [node.location for node in _compiled(path).find(applied.document)]
+    places = locations(path, applied.document)
     if cacheable:
         cache.places[path] = places
     return places
-
-
-@lru_cache(maxsize=4096)
-def _compiled(path: str) -> JSONPathQuery:
-    return JSONPathEnvironment().compile(path)
 
 
 def _assign(applied: _Applied, location: Location, value: Any) -> bool:
@@ -255,7 +300,7 @@ def _assign(applied: _Applied, location: Location, value: Any) -> bool:
         applied.ids_and_structure_kept = False
         return True
     try:
-        target = _value_at(applied.document, location[:-1])
+        target = value_at(applied.document, location[:-1])
         old = target[location[-1]]
     except (KeyError, IndexError, TypeError):
         return False
@@ -270,12 +315,6 @@ def _assign(applied: _Applied, location: Location, value: Any) -> bool:
     target[location[-1]] = value
     applied.assigned.add(location)
     return True
-
-
-def _value_at(document: Any, location: Location) -> Any:
-    for key in location:
-        document = document[key]
-    return document
 
 
 def _check_years(document: Any, scenario: Scenario) -> tuple[tuple[Any, Any], list[Finding]]:

@@ -14,6 +14,9 @@ from ingest.text.suggest import did_you_mean
 # ISO 3166-1: codes that users may assign themselves (XKX for Kosovo is the common one).
 _USER_ASSIGNED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-Z]{2}|ZZ[A-Z]")
 GROUP_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_AGGREGATES = frozenset(
+    ("total", "totals", "grand total", "sum", "world", "global", "all", "all countries")
+)
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,48 @@ def check_iso3(iso3: str, name: str, where: str) -> Finding | None:
     if re.fullmatch(r"[A-Z]{3}", iso3) and _USER_ASSIGNED.fullmatch(iso3):
         message = f"{iso3} ({name}) is a user-assigned code, not an ISO 3166 country"
         return warning("user-assigned-iso3", where, message)
-    hint = did_you_mean(iso3, _known_iso3())
+    code = find_iso3(iso3)
+    hint = f" Write {code}" if code else did_you_mean(iso3, _known_iso3())
     return error("unknown-iso3", where, f"{iso3!r} ({name}) is no ISO 3166 alpha-3 code.{hint}")
+
+
+@lru_cache(maxsize=1024)
+def country_problem(text: str) -> str | None:
+    """What is wrong with a text in place of an ISO3 code, and what to write; None for a code."""
+    if not text:
+        return "the country is blank"
+    finding = check_iso3(text, text, "")
+    if finding is None or not finding.is_error:
+        return None
+    if is_aggregate(text):
+        return f"{text}: an aggregate, leave it out"
+    code = find_iso3(text)
+    if code:
+        return f"{text}: write {code}"
+    return f"{text!r} is no ISO 3166 alpha-3 code"
+
+
+def is_country(text: str) -> bool:
+    """Whether a text is a country's ISO3 code, or stands for one as a name or two letters."""
+    finding = check_iso3(text, text, "")
+    return finding is None or not finding.is_error or find_iso3(text) is not None
+
+
+def is_aggregate(text: str) -> bool:
+    """Whether a text in a table says that its row is a sum of others."""
+    return text.strip().casefold() in _AGGREGATES
+
+
+def find_iso3(text: str) -> str | None:
+    """The code of a country by its name or two-letter code, as ISO 3166 has them, else None."""
+    import pycountry
+
+    try:
+        return str(pycountry.countries.lookup(text).alpha_3)
+    except LookupError:
+        start = f"{text},".casefold()  # Tanzania, United Republic of
+        found = [c for c in pycountry.countries if c.name.casefold().startswith(start)]
+        return str(found[0].alpha_3) if len(found) == 1 else None
 
 
 @lru_cache(maxsize=1)

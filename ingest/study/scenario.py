@@ -43,6 +43,12 @@ class Scenario:
         return sha256_text(self.content)
 
 
+def scenario_of(content: Any, name: str = "") -> Scenario:
+    """The scenario with a content that was kept ([name, value, paths] lists)."""
+    parameters = tuple(Parameter(name, value, tuple(paths)) for name, value, paths in content)
+    return Scenario(name, name, "", parameters, "")
+
+
 def parse_scenario(document: Any, name: str, where: str) -> tuple[Scenario, list[Finding]]:
     """The scenario in a scenario document, and what is wrong with it (broken parameters left out).
 

@@ -7,6 +7,7 @@ TOML, INGEST_* variables or --set) into one, and tells everything that is wrong 
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -167,12 +168,14 @@ _TYPE_WORDS: dict[Any, str] = {
     float: "a number",
     bool: "true or false",
 }
+# Commas between brackets belong to a JSONPath or a glob.
+_COMMA = re.compile(r",(?![^\[]*\])")
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def _parsed_text(text: str, hint: Any) -> Any:
     if hint == _TEXTS:
-        return [item.strip() for item in text.split(",") if item.strip()]
+        return [item.strip() for item in _COMMA.split(text) if item.strip()]
     if hint is bool:
         return _TRUTH.get(text.casefold(), text)
     if hint in (int, float):

@@ -66,6 +66,13 @@ class StudySettings:
     unmatched_paths: str = setting(
         "error", "what a path that matches nothing is", choices=("error", "warning")
     )
+    ignore: tuple[str, ...] = setting(
+        (
+            "$.metadata",
+            "$['nodes','links','subroutines'][*]['x','y','color','description','narration']",
+        ),
+        "JSONPaths of what is no input in the model document: a change there runs nothing",
+    )
     plugins: str | None = setting(None, "folder of plugin files (*.py) to load")
 
 

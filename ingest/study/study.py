@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import pickle
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,25 +13,31 @@ from typing import Any
 
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
-from ingest.study.code_version import CodeSettings, CodeVersion, read_code_version
+from ingest.study.code_version import CodeSettings, CodeVersion, default_files, read_code_version
 from ingest.study.country import Country, parse_countries
 from ingest.study.country_data import NO_COUNTRY_DATA, CountryData, read_country_data
 from ingest.study.country_groups import add_groups
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
+from ingest.study.json_paths import JsonPathError, locations, remove
 from ingest.study.label import Label, read_labels
 from ingest.study.lists import Rows, study_rows
 from ingest.study.local_settings import LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
 from ingest.study.setting_fields import input_names, read_section
 from ingest.study.settings import STUDY_FILE, Settings, StudySettings
+from ingest.study.study_files import list_study_files
 
 
 @dataclass(frozen=True)
 class Model:
-    """The model document; file is relative to the study's folder."""
+    """The model document; file is relative to the study's folder.
+
+    ignore: JSONPaths of what is no input in it (study.ignore).
+    """
 
     document: dict[str, Any]
     file: str
+    ignore: tuple[str, ...] = ()
 
     def copy_document(self) -> Any:
         """A copy of the document to change, several times faster than copy.deepcopy makes one."""
@@ -49,6 +56,11 @@ class Model:
     def digest(self) -> str:
         """SHA-256 of content."""
         return sha256_text(self.content)
+
+    @cached_property
+    def input_digest(self) -> str:
+        """SHA-256 of the document as canonical JSON, without what is no input."""
+        return sha256_text(canonical_json(remove(self.copy_document(), self.ignore)))
 
 
 @dataclass(frozen=True)
@@ -201,7 +213,24 @@ def _read_model(settings: Settings) -> tuple[Model | None, list[Finding]]:
         entries = document.get(key, [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             findings.append(error("bad-model", file, f'"{key}" must be a list of objects'))
-    return (None if findings else Model(document, file)), findings
+    if findings:
+        return None, findings
+    ignore = settings.study.ignore
+    findings = [
+        error("bad-value", STUDY_FILE, f"study.ignore: {problem}")
+        for problem in (_path_problem(path, document) for path in ignore)
+        if problem
+    ]
+    return Model(document, file, ignore), findings
+
+
+def _path_problem(path: str, document: Any) -> str:
+    """What is wrong with a path of study.ignore; empty where it is right."""
+    try:
+        found = locations(path, document)
+    except JsonPathError as exc:
+        return str(exc)
+    return f"{path} names the whole model document" if () in found else ""
 
 
 def _read_scenarios(settings: Settings, hooks: Any) -> tuple[list[Scenario], list[Finding]]:
@@ -246,6 +275,27 @@ def _read_countries(settings: Settings, hooks: Any) -> tuple[list[Country], list
         return countries, findings
     countries, more = add_groups(countries, settings.root / groups, groups)
     return countries, [*findings, *more]
+
+
+def study_files(settings: Settings) -> list[Path]:
+    """The files that the settings name: model, scenarios, countries, code and plugins."""
+    study = settings.study
+    patterns = (*(study.code or ()), *([f"{study.plugins}/*.py"] if study.plugins else []))
+    found = [settings.root / study.model, settings.root / study.countries]
+    with suppress(ConfigError):  # what is wrong with a study is for `ingest check` to say
+        found += find_scenario_files(settings)
+    for pattern in patterns:
+        with suppress(ValueError, NotImplementedError):
+            found += settings.root.glob(pattern)
+    found += [settings.root / entry.file for entry in study.country_data]
+    if study.code is None:
+        local, _ = read_section(LocalSettings, settings.executors.get("local", {}), "", "")
+        chosen = code_settings(settings.root, study, settings.name)
+        listed = list_study_files(settings.root)
+        found += [
+            settings.root / name for name in default_files(settings.root, chosen, local, listed)
+        ]
+    return found
 
 
 def find_scenario_files(settings: Settings) -> list[Path]:

@@ -152,7 +152,8 @@ def test_json_numbers_beyond_a_double_are_not_finite() -> None:
 def test_rows_of_another_length_are_told_with_their_line() -> None:
     raw = as_csv(("A", 2030, 1.0), ("B", 2031), ("C", 2032, 3.0, 4.0))
     assert error_of(raw) == (
-        "2 bad rows in the results: line 3: 2 cells instead of 3; line 4: 4 cells instead of 3"
+        "2 bad rows in the results: line 3: 2 cells instead of 3; line 4: 4 cells instead of 3 "
+        "(numbers with thousands commas need quotes)"
     )
 
 

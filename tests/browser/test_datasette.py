@@ -12,7 +12,8 @@ from tests.browser.site import Site
 TABLES = (
     "validation_runs", "job_results", "metrics", "latest_metrics", "latest_results", "countries",
     "scenarios", "labels", "elements", "series_changes", "quality_findings", "reference_values",
-    "run_tags", "inputs", "input_sets", "result_sets", "metric_values",
+    "other_metrics", "other_series", "other_values", "study_names", "run_tags", "inputs",
+    "input_sets", "result_sets", "metric_values",
 )  # fmt: skip
 
 

@@ -108,7 +108,8 @@ def test_causes_have_countries_and_scenarios() -> None:
         },
     )
     first, second = summarise_causes(diff)
-    assert (first.cause, first.combinations, first.countries) == ("a", 3, 2)
+    assert first.cause == "in 2 scenarios: a 0.95 -> 0.9"
+    assert (first.combinations, first.countries) == (3, 2)
     assert first.scenarios == ("cr1", "cr3")
     assert not first.is_nondeterministic
     assert second.is_nondeterministic

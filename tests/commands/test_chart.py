@@ -78,7 +78,7 @@ def test_without_a_query_those_with_a_chart_are_listed(ingest: Ingest) -> None:
         (["zzz", "-o", "c.svg"], "there is no canned query 'zzz'. List them with: ingest chart"),
         (
             ["scenario_impact", "-o", "c.jpg"],
-            "c.jpg should end with one of .svg .png .html .vl.json",
+            "c.jpg: the name must end in .svg, .png, .html or .vl.json",
         ),
         (["scenario_impact", "-o", "no/c.svg"], "there is no folder no for c.svg"),
         (["scenario_impact", "-p", "KEN"], "--parameter 'KEN' is not NAME=VALUE"),
@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_written_is_told(study: StudyFolder, ingest: Inges
     result = ingest("chart", "scenario_impact", "-o", "c.svg")
     assert (result.exit_code, result.stderr) == (
         2,
-        "Error: c.svg cannot be written: Is a directory\n",
+        "Error: c.svg is a folder; name a file\n",
     )
 
 

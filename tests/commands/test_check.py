@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
+from ingest.study.settings import StudySettings
 from tests.conftest import BUNDLED_STUDY, COUNTRY_PATHS, MODEL, Ingest, StudyFolder, scenario
 
 
 def test_good_study_has_no_finding(ingest: Ingest) -> None:
     result = ingest("check")
     assert result.exit_code == 0
-    assert result.stdout == "code:         model.py\n"
+    layout = "$['nodes','links','subroutines'][*]['x','y','color','description','narration']"
+    assert result.stdout == (
+        f"Code: model.py\nNo input (study.ignore): $.metadata (1 place), {layout} (0 places)\n"
+    )
     assert result.stderr == "tiny, 4 countries x 2 scenarios: 0 errors, 0 warnings\n"
 
 
@@ -95,7 +99,7 @@ ERRORS: dict[str, tuple[Break, str]] = {
     "path that matches nothing": (
         path("$.nodes[?(@.id=='absent')].label"),
         "scenarios/null.json: parameter 'P': $.nodes[?(@.id=='absent')].label"
-        " matches nothing in model.json",
+        " matches nothing in model.json (study.unmatched_paths = 'error')",
     ),
     "end before start": (
         start_year(2030),
@@ -191,7 +195,8 @@ def test_path_that_matches_nothing_may_be_a_warning(study: StudyFolder, ingest: 
     result = ingest("check", "--set", "study.unmatched_paths=warning")
     assert result.exit_code == 0
     assert result.stderr == (
-        "Warning: scenarios/null.json: parameter 'P': $.absent matches nothing in model.json\n"
+        "Warning: scenarios/null.json: parameter 'P': $.absent matches nothing in model.json "
+        "(study.unmatched_paths = 'warning')\n"
         "tiny, 4 countries x 2 scenarios: 0 errors, 1 warning\n"
     )
 
@@ -250,7 +255,8 @@ def test_check_as_json_tells_everything_on_stdout(broken: StudyFolder, ingest: I
     assert result.exit_code == 2
     assert result.stderr == ""
     answer = json.loads(result.stdout)
-    assert list(answer) == ["ok", "findings", "code", "data", "country_data"]
+    assert list(answer) == ["ok", "findings", "ignored", "code", "data", "country_data"]
+    assert answer["ignored"] == {}
     assert answer["ok"] is False
     found = [(f["severity"], f["code"], f["where"]) for f in answer["findings"]]
     assert found == EVERYTHING_BROKEN
@@ -265,6 +271,7 @@ def test_check_of_a_good_study_as_json(ingest: Ingest) -> None:
     assert json.loads(result.stdout) == {
         "ok": True,
         "findings": [],
+        "ignored": dict(zip(StudySettings.ignore, (1, 0), strict=True)),
         "code": ["model.py"],
         "data": [],
         "country_data": [],
@@ -375,3 +382,54 @@ def test_real_study_loads_as_it_is_and_its_two_uncovered_slots_are_told(
     planned = json.loads(ingest("plan", "--study", str(copy), "--json").stdout)
     assert planned["to_run"] == 1376
     assert not list(copy.glob("*.db*"))
+
+
+@pytest.fixture
+def many_unmatched(study: StudyFolder) -> StudyFolder:
+    """Ten scenarios, each with the same 53 paths that match nothing."""
+    study.write_settings(study='name = "tiny"\nunmatched_paths = "warning"')
+    for number in range(10):
+        parameter = {"value": 1, "paths": [f"$.absent{place:02}" for place in range(53)]}
+        name = "null" if number == 0 else f"s{number}"
+        study.write_json(f"scenarios/{name}.json", scenario(0.0, Gone=parameter))
+    (study.root / "scenarios" / "scale_up.json").unlink()
+    return study
+
+
+def test_paths_that_match_nothing_are_told_once_each(
+    many_unmatched: StudyFolder, ingest: Ingest
+) -> None:
+    result = ingest("check")
+    lines = result.stderr.splitlines()
+    assert lines[0] == (
+        "Warning: scenarios/null.json: parameter 'Gone': $.absent00 matches nothing in model.json, "
+        "as in 9 other scenarios (study.unmatched_paths = 'warning')"
+    )
+    assert len(lines) == 12
+    assert lines[10:] == [
+        "and 43 more paths match nothing; all of them: ingest check --json",
+        "tiny, 4 countries x 10 scenarios: 0 errors, 53 warnings",
+    ]
+    findings = json.loads(ingest("check", "--json").stdout)["findings"]
+    assert len({finding["message"] for finding in findings}) == len(findings) == 53
+
+
+@pytest.mark.parametrize("command", [("plan",), ("run", "--dry-run"), ("run",)])
+def test_plan_and_run_sum_up_paths_that_match_nothing(
+    many_unmatched: StudyFolder, ingest: Ingest, command: tuple[str, ...]
+) -> None:
+    lines = ingest(*command, "--countries", "KEN", "--scenarios", "null,s1").stderr.splitlines()
+    assert [line for line in lines if "match" in line] == [
+        "Warning: 53 paths match nothing in the model document. List them with: ingest check "
+        "(setting study.unmatched_paths)"
+    ]
+
+
+def test_errors_of_paths_name_the_setting_and_are_at_most_ten(
+    many_unmatched: StudyFolder, ingest: Ingest
+) -> None:
+    result = ingest("run", "--set", "study.unmatched_paths=error")
+    lines = result.stderr.splitlines()
+    assert (result.exit_code, len(lines)) == (2, 11)
+    assert "study.unmatched_paths = 'error'" in lines[0]
+    assert lines[-1] == "(43 more errors; all of them: ingest check)"

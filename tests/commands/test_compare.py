@@ -73,6 +73,10 @@ def test_nested_groups(stored: Path, ingest: Ingest) -> None:
 def test_csv_holds_unrounded_rows_and_no_total(stored: Path, ingest: Ingest) -> None:
     result = ingest("compare", "null", "up", "--by", "year", "--country", "ken", "--csv")
     rows = list(csv.reader(io.StringIO(result.stdout)))
+    assert result.stderr == (
+        "(Healthy Years Lived: up against null · only KEN · 2025-2027 · as of run 2, commit "
+        f"{COMMIT})\n"
+    )
     assert rows[0] == [
         "timestamp_year",
         "baseline_value",

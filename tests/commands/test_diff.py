@@ -79,7 +79,13 @@ def test_json_holds_everything(changed: StudyFolder, ingest: Ingest) -> None:
     assert (found["changed"], found["equal"], found["has_changes"]) == (4, 4, True)
     (cause,) = found["causes"]
     assert cause["changes"] == [
-        {"kind": "scenario", "name": "Coverage", "before": "0.9", "after": "0.8"}
+        {
+            "kind": "scenario",
+            "name": "Coverage",
+            "before": "0.9",
+            "after": "0.8",
+            "is_input": True,
+        }
     ]
     assert len(found["series"]) == 4
     kenya = next(series for series in found["series"] if series["country"] == "KEN")
@@ -111,9 +117,9 @@ def test_selection_of_countries_scenarios_and_labels(changed: StudyFolder, inges
          "Years Lived, Population.\n"),
         (("9",), "Error: no run '9' in this database; runs are 1 to 2. Name one by number, tag, "
          "commit, date, latest or previous (ingest status lists them)\n"),
-        (("--chart", "x.gif"), "Error: --chart x.gif: the name must end in .svg or .png\n"),
+        (("--chart", "x.gif"), "Error: x.gif: the name must end in .svg or .png\n"),
         (("--html", "no/such/folder.html"),
-         "Error: no/such/folder.html cannot be written: No such file or directory\n"),
+         "Error: there is no folder no/such for folder.html\n"),
     ],
 )  # fmt: skip
 def test_errors_are_one_line(

@@ -121,7 +121,7 @@ def test_only_run_leaves_out_what_other_runs_found(study: StudyFolder, ingest: I
             "commit, date, latest or previous (ingest status lists them)\n",
         ),
         (["-o", "none/out.csv"], "Error: there is no folder none for out.csv\n"),
-        (["-o", "scenarios"], "Error: scenarios is a folder; name a file with --output\n"),
+        (["-o", "scenarios"], "Error: scenarios is a folder; name a file\n"),
     ],
 )
 def test_an_error_is_one_line_and_leaves_no_file(

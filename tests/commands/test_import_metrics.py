@@ -120,7 +120,8 @@ def test_one_author_of_several_is_chosen(study: StudyFolder, ingest: Ingest) -> 
             "m.csv",
             "element_label,value\n",
             (),
-            "m.csv lacks timestamp_year (or a date timestamp): its header is 'element_label,value'",
+            "m.csv lacks timestamp_year (or a date timestamp): its header is "
+            "'element_label,value'; say which column it is: --column NAME=COLUMN",
         ),
         (
             "m.csv",
@@ -240,7 +241,10 @@ def test_two_jobs_that_nobody_knows_cannot_be_of_one_combination(
     ("arguments", "message"),
     [
         (("a.zip", "b.zip"), "name one file; several files need --metrics"),
-        (("a.zip", "--country", "KEN"), "--country, --scenario and --author need --metrics"),
+        (
+            ("a.zip", "--country", "KEN"),
+            "--country, --scenario, --author and --column need --metrics",
+        ),
     ],
 )
 def test_options_of_metrics_need_metrics(
@@ -248,3 +252,196 @@ def test_options_of_metrics_need_metrics(
 ) -> None:
     result = ingest("import", *arguments)
     assert (result.exit_code, result.stderr) == (2, f"Error: {message}\n")
+
+
+LONG = "country,scenario,metric,year,value\n"
+
+
+def test_imported_numbers_never_take_the_models_place(study: StudyFolder, ingest: Ingest) -> None:
+    ingest("run", "--quiet")
+    state = query(
+        study.database, METRICS.replace("metrics", "latest_metrics") + " ORDER BY 1,2,3,4"
+    )
+    (study.root / "published.csv").write_text(
+        LONG + "KEN,null,Population,2025,1\nUGA,null,Population,2025,2\nUGA,new,Population,2025,3\n"
+    )
+    result = ingest("import", "--metrics", "published.csv")
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        2,
+        "",
+        "Error: the model has results of 2 combinations already, and imported numbers never take "
+        "their place: KEN / null (published.csv; run 1), UGA / null (published.csv; run 1). Keep a "
+        "published or other series beside them with --as-study NAME, or load impacts with ingest "
+        "reference load; nothing was changed\n",
+    )
+    assert query(study.database, "SELECT count(*) FROM validation_runs") == [(1,)]
+    beside = ingest("import", "--metrics", "published.csv", "--as-study", "GBD 2021")
+    assert (beside.exit_code, beside.stderr.splitlines()[0]) == (
+        0,
+        "3 combinations of GBD 2021 kept apart in validation_results.db",
+    )
+    assert state == query(
+        study.database, METRICS.replace("metrics", "latest_metrics") + " ORDER BY 1,2,3,4"
+    )
+    assert query(study.database, "SELECT * FROM other_metrics ORDER BY country, scenario") == [
+        ("GBD 2021", "KEN", "null", "Population", 2025, 1.0),
+        ("GBD 2021", "UGA", "new", "Population", 2025, 3.0),
+        ("GBD 2021", "UGA", "null", "Population", 2025, 2.0),
+    ]
+
+
+def test_numbers_kept_apart_are_replaced_by_the_next_edition(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    command = ("import", "--metrics", "published.csv", "--as-study", "GBD")
+    (study.root / "published.csv").write_text(LONG + "KEN,a,Deaths,2020,1\nUGA,a,Deaths,2020,2\n")
+    ingest(*command)
+    (study.root / "published.csv").write_text(LONG + "KEN,a,Cases,2021,5\nUGA,a,Deaths,2020,2\n")
+    assert ingest(*command).stderr.splitlines()[0] == (
+        "1 combination of GBD kept apart in validation_results.db, 1 of them in place of others; "
+        "1 there already"
+    )
+    assert query(study.database, "SELECT country, element_label FROM other_metrics") == [
+        ("UGA", "Deaths"),
+        ("KEN", "Cases"),
+    ]
+
+
+def test_a_corrected_file_of_numbers_that_nobody_computed_comes_in(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    for value in (1, 2):
+        (study.root / "hand.csv").write_text(LONG + f"KEN,null,X,2025,{value}\n")
+        assert ingest("import", "--metrics", "hand.csv").exit_code == 0
+    assert query(study.database, "SELECT value FROM latest_metrics") == [(2.0,)]
+
+
+def test_an_export_of_the_models_numbers_is_there_already(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    ingest("run", "--quiet")
+    ingest("export", "-o", "all.csv")
+    assert ingest("import", "--metrics", "all.csv").stderr == (
+        "Nothing to do: validation_results.db has the metrics of 8 jobs already\n"
+    )
+
+
+def test_numbers_of_an_imported_job_are_the_models_too(study: StudyFolder, ingest: Ingest) -> None:
+    make_small(study.root / "old.db")
+    ingest("import", "old.db")
+    (study.root / "m.csv").write_text(LONG + "KEN,null,Population,2025,77\n")
+    result = ingest("import", "--metrics", "m.csv")
+    assert (result.exit_code, "KEN / null (m.csv; run 1)" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        (LONG + "KEN,null,Deaths,2025,7\n", ()),
+        (
+            "iso,arm,cause,when,deaths\nKEN,null,Deaths,2025,7\n",
+            ("country=iso", "scenario=arm", "element_label=cause", "timestamp_year=when",
+             "value=deaths"),
+        ),
+        (
+            "country,scenario,element_label,metric,year,value\nKEN,null,x,Deaths,2025,7\n",
+            ("element_label=metric",),
+        ),
+    ],
+)  # fmt: skip
+def test_long_files_of_other_tools(
+    study: StudyFolder, ingest: Ingest, text: str, columns: tuple[str, ...]
+) -> None:
+    (study.root / "long.csv").write_text(text)
+    options = [part for column in columns for part in ("--column", column)]
+    result = ingest("import", "--metrics", "long.csv", *options)
+    assert result.exit_code == 0, result.stderr
+    assert query(study.database, METRICS) == [("KEN", "null", "Deaths", 2025, 7.0)]
+
+
+def test_thousands_separators_are_read_as_reference_load_reads_them(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    (study.root / "long.csv").write_text(LONG + 'KEN,null,Deaths,2025,"9,319,675.5"\n')
+    ingest("import", "--metrics", "long.csv")
+    assert query(study.database, "SELECT value FROM metrics") == [(9319675.5,)]
+    (study.root / "figures.csv").write_text('ISO3,null\nKEN,"9,319,675.5"\n')
+    ingest("reference", "load", "figures.csv", "--name", "a", "--label", "Deaths")
+    assert query(study.database, "SELECT value FROM reference_values") == [(9319675.5,)]
+    for text, message in (
+        (LONG + "KEN,null,Deaths,2025,9,319\n", "6 cells instead of 5 (numbers with thousands "
+         "commas need quotes)"),
+        (LONG + 'KEN,null,Deaths,2025,"9,31"\n', "value '9,31' is no number"),
+    ):  # fmt: skip
+        (study.root / "long.csv").write_text(text)
+        result = ingest("import", "--metrics", "long.csv")
+        assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (
+            LONG + "KEN,null,X,2025,1\nWorld,null,X,2025,9\nKenya,null,X,2025,1\n"
+            "Kenya,null,X,2026,1\nTanzania,null,X,2025,1\nXKX,null,X,2025,1\n",
+            (),
+            "m.csv: line 3: World: an aggregate, leave it out; line 4: Kenya: write KEN; line 6: "
+            "Tanzania: write TZA; nothing was changed",
+        ),
+        (
+            LONG + "KEN,null,X,2025,1\nTotal,,,,1\n",
+            (),
+            "m.csv: line 3: a row of totals, leave it out; nothing was changed",
+        ),
+        (
+            "metric,year,value\nX,2025,1\nTotal,,1\n",
+            ("--country", "KEN", "--scenario", "null"),
+            "m.csv: line 3: a row of totals, leave it out; nothing was changed",
+        ),
+        (
+            LONG + ",,,,(thousands)\nKEN,null,X,2025,1\n",
+            (),
+            "m.csv: line 2: ,,,,(thousands) is a second line of header, delete it; nothing was "
+            "changed",
+        ),
+        (
+            "Table 3. Deaths\n\n" + LONG + "KEN,null,X,2025,1\n",
+            (),
+            "m.csv: the header is line 3; delete the lines above it",
+        ),
+        (
+            "metric,year,value\nX,2025,1\n",
+            ("--country", "Kenya", "--scenario", "null"),
+            "--country Kenya: write KEN",
+        ),
+        (
+            LONG + "KEM,null,X,2025,1\n",
+            (),
+            "m.csv: line 2: 'KEM' is no ISO 3166 alpha-3 code; nothing was changed",
+        ),
+        (
+            LONG,
+            ("--column", "metric"),
+            "--column metric: write NAME=COLUMN, such as element_label=metric",
+        ),
+        (
+            LONG,
+            ("--column", "cause=element_label"),
+            "--column cause=element_label: NAME is one of element_label, timestamp_year, "
+            "timestamp, value, country, scenario, author. Write it as element_label=cause",
+        ),
+        (
+            LONG,
+            ("--column", "element_label=metrics"),
+            "m.csv has no column 'metrics' (--column); it has country, scenario, metric, year, "
+            "value. Did you mean metric?",
+        ),
+    ],
+)
+def test_tables_that_need_a_hand_are_told_what_to_write(
+    study: StudyFolder, ingest: Ingest, text: str, options: tuple[str, ...], message: str
+) -> None:
+    (study.root / "m.csv").write_text(text)
+    result = ingest("import", "--metrics", "m.csv", *options)
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message}\n")
+    assert not study.database.exists()

@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from ingest.cli import main
+from ingest.cli import LazyCommand, main
 from tests.conftest import MODEL_CODE, StudyFolder, scenario
 from tests.odd_study import run_study
 
@@ -44,13 +44,14 @@ WRITING = {
     "gc": ["gc", "--keep", "1", "--yes"],
     "import": ["import", "--metrics", "numbers.csv"],
     "reference load": ["reference", "load", "figures.csv", "--name", "x", "--label", "Population"],
+    "rename-study": ["rename-study", "renamed", "--reason", "a test"],
     "run": ["run", "--quiet", "--force", "--countries", "KEN", "--scenarios", "null"],
     "tag": ["tag", "latest", "mine"],
 }
 ROUTES_TO_A_STUDY = ("--study", "INGEST_STUDY")
 ROUTES_TO_A_DATABASE = ("--database", "-d", "--set", "INGEST_DATABASE", "INGEST_DATABASE_PATH")
-OTHER = 'name = "other"\nplugins = "plugins"\nunmatched_paths = "warning"'
-NUMBERS = "country,scenario,element_label,timestamp_year,value\nKEN,null,Population,2025,1.5\n"
+OTHER = 'name = "tiny"\nplugins = "plugins"\nunmatched_paths = "warning"'
+NUMBERS = "country,scenario,element_label,timestamp_year,value\nKEN,by_hand,Population,2025,1.5\n"
 
 
 class Folders:
@@ -188,7 +189,7 @@ def commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.
         if isinstance(command, click.Group):
             yield from commands(command, f"{before}{name} ")
         else:
-            yield f"{before}{name}", command
+            yield f"{before}{name}", command.load() if isinstance(command, LazyCommand) else command
 
 
 def test_no_command_is_missing_above() -> None:

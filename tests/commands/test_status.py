@@ -21,10 +21,11 @@ def two_runs(study: StudyFolder, ingest: Ingest) -> StudyFolder:
 
 def test_status_lists_runs_newest_first(two_runs: StudyFolder, ingest: Ingest) -> None:
     lines = ingest("status").stdout.splitlines()
-    assert re.split(r"  +", lines[0].strip()) == [
+    assert lines[0] == "Study  tiny"
+    assert re.split(r"  +", lines[1].strip()) == [
         "run", "started", "commit", "status", "ok", "failed", "jobs", "took", "executor",
     ]  # fmt: skip
-    cells = [re.split(r"  +", line.strip()) for line in lines[2:]]
+    cells = [re.split(r"  +", line.strip()) for line in lines[3:]]
     assert [(row[0], row[2], row[3], row[4], row[5], row[6]) for row in cells] == [
         ("2", "unknown", "completed", "2", "0", "2"),
         ("1", "unknown", "failed", "6", "2", "8"),
@@ -32,7 +33,7 @@ def test_status_lists_runs_newest_first(two_runs: StudyFolder, ingest: Ingest) -
 
 
 def test_status_limit(two_runs: StudyFolder, ingest: Ingest) -> None:
-    assert len(ingest("status", "--limit", "1").stdout.splitlines()) == 2 + 1
+    assert len(ingest("status", "--limit", "1").stdout.splitlines()) == 1 + 2 + 1
 
 
 def test_status_of_one_run_groups_failures_by_cause(two_runs: StudyFolder, ingest: Ingest) -> None:

@@ -37,7 +37,7 @@ from ingest.exchange.export import (
     write_parquet,
     write_wide,
 )
-from ingest.exchange.whole_file import whole_file
+from ingest.exchange.whole_file import OutputFile
 from tests.conftest import PROJECT, StudyFolder, scenario
 from tests.odd_study import ODD_LABEL, SPARSE_LABEL, make_odd, metrics, run_study
 
@@ -226,7 +226,7 @@ def test_a_failure_while_writing_leaves_nothing(tmp_path: Path) -> None:
         raise ZeroDivisionError
 
     def write() -> None:
-        with whole_file(tmp_path / "out.csv") as temporary, temporary.open("w") as file:
+        with OutputFile(tmp_path / "out.csv").whole() as temporary, temporary.open("w") as file:
             write_csv(rows(), file)
 
     with pytest.raises(ZeroDivisionError):
@@ -238,9 +238,9 @@ def test_an_existing_file_is_overwritten_by_force_alone(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     path.write_text("old")
     with pytest.raises(ConfigError, match="exists; overwrite it with --force"):
-        whole_file(path).__enter__()
+        OutputFile(path).whole().__enter__()
     assert path.read_text() == "old"
-    with whole_file(path, force=True) as temporary:
+    with OutputFile(path, force=True).whole() as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
@@ -251,7 +251,7 @@ def test_a_file_that_came_to_be_meanwhile_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
 
     def write() -> None:
-        with whole_file(path) as temporary:
+        with OutputFile(path).whole() as temporary:
             temporary.write_text("mine")
             path.write_text("another's")
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,16 +54,17 @@ def study_of(
     code: Mapping[str, str] | None = None,
     environment: str = "standard",
     analytics: AnalyticsSettings | None = None,
+    ignore: tuple[str, ...] = StudySettings.ignore,
 ) -> Study:
     """A study in memory: two scenarios, three countries unless others are given."""
     documents = scenarios or {"null": scenario(0.0), "scale_up": scenario(0.9)}
     return Study(
         settings=Settings(
             Path("study"),
-            study=StudySettings(environment=environment),
+            study=StudySettings(environment=environment, ignore=ignore),
             analytics=analytics or AnalyticsSettings(),
         ),
-        model=Model(model, "model.json"),
+        model=Model(model, "model.json", ignore),
         scenarios=tuple(
             parse_scenario(d, name, f"{name}.json")[0] for name, d in documents.items()
         ),
@@ -89,7 +91,7 @@ def succeeded(study: Study, run_id: int = 1, **fields: Any) -> StoredState:
 
 
 def plan(study: Study, stored: StoredState, **rules: Any) -> Plan:
-    rules = {"commit": HEAD} | rules
+    rules = {"commit": HEAD, "ignore": study.settings.study.ignore} | rules
     contents = content_lookup(study_contents(study))
     return make_plan(inputs_of(study), stored, PlanRules(**rules), contents)
 
@@ -173,10 +175,138 @@ def test_scenario_written_otherwise_with_the_same_document_does_not_run() -> Non
 
 
 def test_changed_model_runs_everything() -> None:
-    changed = MODEL | {"metadata": {"name": "other"}}
+    changed = MODEL | {"runtime": {"startYear": 2025, "endYear": 2028}}
     made = plan(study_of(model=changed), succeeded(study_of()))
-    text = "model document changed (metadata.name tiny -> other)"
+    text = "model document changed (runtime.synchronous_iterations removed)"
     assert reasons(made) == {("input", text): 6}
+
+
+def moved(**layout: Any) -> dict[str, Any]:
+    """The model with another layout and other metadata, and nothing else."""
+    changed = copy.deepcopy(MODEL)
+    changed["metadata"] = {"version": 7}
+    changed["nodes"][0] |= {"x": 3.5, "y": -1, "color": "#fff", "description": "New"} | layout
+    return changed
+
+
+def test_change_of_layout_words_and_metadata_alone_runs_nothing() -> None:
+    before = succeeded(study_of(model=moved()))
+    assert plan(study_of(), before).to_run == ()
+    assert plan(study_of(model=moved(x=9)), before).to_run == ()
+
+
+def test_change_of_layout_counts_where_the_study_says_so() -> None:
+    made = plan(study_of(model=moved(), ignore=("$.metadata",)), succeeded(study_of()))
+    text = (
+        "model document changed (nodes[population].color added: #fff, "
+        "nodes[population].description added: New, nodes[population].x added: 3.5, 1 more; "
+        "2 metadata values)"
+    )
+    assert reasons(made) == {("input", text): 6}
+
+
+def test_list_of_what_is_no_input_is_none_itself() -> None:
+    for ignore in ((), ("$.nodes[*].label",), ("$.runtime", "$.nodes")):
+        assert plan(study_of(ignore=ignore), succeeded(study_of())).to_run == ()
+
+
+def test_change_of_layout_runs_where_the_document_before_was_not_kept() -> None:
+    stored = dataclasses.replace(succeeded(study_of()), content=lambda digest: None)
+    assert len(plan(study_of(model=moved()), stored).to_run) == 6
+
+
+def test_change_of_layout_beside_another_runs_and_the_other_is_named() -> None:
+    changed = moved()
+    changed["runtime"] = MODEL["runtime"] | {"endYear": 2030}
+    made = plan(study_of(model=changed), succeeded(study_of()))
+    text = (
+        "model document changed (runtime.endYear 2028 -> 2030; "
+        "2 metadata values, 3 layout values, 1 text)"
+    )
+    assert reasons(made) == {("input", text): 6}
+
+
+def test_scenario_may_set_what_is_no_input() -> None:
+    def documents(version: int) -> dict[str, Any]:
+        parameter = {"value": version, "paths": ["$.metadata.name"]}
+        return {"null": scenario(0.0), "scale_up": scenario(0.9, Version=parameter)}
+
+    stored = succeeded(study_of(documents(1)))
+    composed = compose_scenarios(study_of().model, study_of(documents(5)).scenarios)
+    assert json.loads(composed["scale_up"].document("KEN"))["metadata"]["name"] == 5
+    assert plan(study_of(documents(1)), stored).to_run == ()
+    made = plan(study_of(documents(2)), stored)
+    assert reasons(made) == {("input", "scenario scale_up changed (Version 1 -> 2)"): 3}
+
+
+@pytest.mark.parametrize(
+    ("path", "runs"),
+    [
+        ("$.nodes[?(@.x > 5)].generate_array.parameters.value", True),
+        ("$.nodes[?(@.label == 'Coverage')].generate_array.parameters.value", False),
+        ("$.nodes[?(@.generate_array.parameters.country == 'UGA')].label", False),
+        ("$.nodes[?(@.generate_array.parameters.country == 'UGA' && @.x > 5)].label", {"UGA"}),
+    ],
+)
+def test_layout_that_a_scenarios_path_looks_at_counts(path: str, runs: bool | set[str]) -> None:
+    documents = {"null": scenario(0.0), "more": scenario(0.9, X={"value": 7, "paths": [path]})}
+    old, new = copy.deepcopy(MODEL), copy.deepcopy(MODEL)
+    old["nodes"][1]["x"], new["nodes"][1]["x"] = 9, 1
+    old["nodes"][0]["generate_array"]["parameters"]["value"] = 0
+    new["nodes"][0]["generate_array"]["parameters"]["value"] = 0
+    old["nodes"][0]["x"], new["nodes"][0]["x"] = 1, 9
+    made = plan(study_of(documents, model=new), succeeded(study_of(documents, model=old)))
+    countries = {"KEN", "UGA", "TZA"} if runs is True else runs or set()
+    assert {job.combination for job in made.to_run} == {(c, "more") for c in countries}
+
+
+def test_documents_are_compared_once_for_each_pair_and_only_where_they_differ() -> None:
+    asked: list[str] = []
+    stored = succeeded(study_of(model=moved()))
+
+    def content(digest: str) -> Any:
+        asked.append(digest)
+        return stored.content(digest)
+
+    counted = dataclasses.replace(stored, content=content)
+    assert plan(study_of(), counted).to_run == ()
+    assert asked == [study_of(model=moved()).model.digest]
+    asked.clear()
+    assert plan(study_of(model=moved()), counted).to_run == ()
+    assert asked == []
+
+
+def test_scenarios_that_changed_alike_have_one_reason_and_their_jobs_name_their_own() -> None:
+    def documents(coverage: float, other: float) -> dict[str, Any]:
+        alike = {f"s{number}": scenario(coverage) for number in range(9)}
+        return alike | {"other": scenario(other)}
+
+    made = plan(study_of(documents(0.9, 0.5)), succeeded(study_of(documents(0.8, 0.4))))
+    assert reasons(made) == {
+        ("input", "9 scenarios changed (Coverage 0.8 -> 0.9)"): 27,
+        ("input", "scenario other changed (Coverage 0.4 -> 0.5)"): 3,
+    }
+    assert made.to_run[0].reason.text == "scenario s0 changed (Coverage 0.8 -> 0.9)"
+
+
+def test_reasons_that_begin_alike_stay_apart() -> None:
+    def model(last: int) -> dict[str, Any]:
+        return MODEL | {"other": {"a": 1, "b": 1, "c": 1, "d": last}}
+
+    first, second = succeeded(study_of(model=model(1))), succeeded(study_of(model=model(2)))
+    mixed = {c: (first if c.country == "KEN" else second).successes[c] for c in first.successes}
+    contents = {
+        **study_contents(study_of(model=model(1))),
+        **study_contents(study_of(model=model(2))),
+    }
+    stored = dataclasses.replace(first, successes=mixed, content=content_lookup(contents))
+    new = MODEL | {"other": {"a": 2, "b": 2, "c": 2, "d": 3}}
+    made = plan(study_of(model=new), stored)
+    groups = made.by_reason()
+    assert sorted(len(group) for group in groups.values()) == [2, 4]
+    assert len({reason.text for reason in groups}) == 1
+    lasts = {reason.cause.more()[0] for reason in groups if reason.cause}
+    assert lasts == {"other.d 1 -> 3", "other.d 2 -> 3"}
 
 
 def test_model_change_that_a_scenario_overrides_does_not_run_that_scenario() -> None:
@@ -193,10 +323,10 @@ def test_model_change_that_a_scenario_overrides_does_not_run_that_scenario() -> 
 
 
 def test_changed_model_and_scenario_are_both_named() -> None:
-    changed = study_of({"null": scenario(0.5)}, model=MODEL | {"metadata": {}})
+    changed = study_of({"null": scenario(0.5)}, model=MODEL | {"subroutines": [1]})
     made = plan(changed, succeeded(study_of({"null": scenario(0.0)})))
     text = (
-        "model document changed (metadata.name removed)"
+        "model document changed (subroutines [] -> [1])"
         " and scenario null changed (Coverage 0.0 -> 0.5)"
     )
     assert reasons(made) == {("input", text): 3}
@@ -205,7 +335,8 @@ def test_changed_model_and_scenario_are_both_named() -> None:
 def test_scenario_whose_old_content_was_not_kept_is_named_without_the_parameter() -> None:
     stored = dataclasses.replace(succeeded(study_of()), content=lambda digest: None)
     documents = {"null": scenario(0.0), "scale_up": scenario(0.95)}
-    assert reasons(plan(study_of(documents), stored)) == {("input", "scenario scale_up changed"): 3}
+    text = "scenario scale_up changed (what it was before is not kept)"
+    assert reasons(plan(study_of(documents), stored)) == {("input", text): 3}
 
 
 def test_other_document_of_the_same_model_and_scenario_is_a_change_of_composition() -> None:
@@ -292,7 +423,7 @@ def test_changed_code_runs_everything_and_names_the_files() -> None:
 def test_code_whose_old_parts_were_not_kept_is_told_without_files() -> None:
     stored = dataclasses.replace(succeeded(study_of()), content=lambda digest: None)
     made = plan(study_of(code={"model.py": "2"}), stored)
-    assert reasons(made) == {("code", "code changed (its files were not recorded)"): 6}
+    assert reasons(made) == {("code", "code changed (what it was before is not kept)"): 6}
 
 
 def test_changed_environment_runs_everything_and_names_both() -> None:
@@ -313,7 +444,7 @@ def test_same_commit_runs_nothing_under_the_commit_trigger() -> None:
 
 
 CHANGES: dict[str, tuple[Study, dict[str, Any]]] = {
-    "input": (study_of(model=MODEL | {"metadata": {}}), {}),
+    "input": (study_of(model=MODEL | {"subroutines": [1]}), {}),
     "code": (study_of(code={"model.py": "2"}), {}),
     "environment": (study_of(environment="big"), {}),
     "commit": (study_of(), {"commit": "c" * 40}),
@@ -338,7 +469,9 @@ def test_change_whose_trigger_is_off_runs_nothing(trigger: str) -> None:
 
 def test_input_is_told_before_code_before_environment_before_commit() -> None:
     stored = succeeded(study_of(), git_commit="a" * 40)
-    everything = study_of(model=MODEL | {"metadata": {}}, code={"model.py": "2"}, environment="big")
+    everything = study_of(
+        model=MODEL | {"subroutines": [1]}, code={"model.py": "2"}, environment="big"
+    )
     triggers = set(ALL_TRIGGERS)
     for kind in ("input", "code", "environment", "commit"):
         made = plan(everything, stored, triggers=frozenset(triggers))
@@ -600,7 +733,8 @@ def test_planner_refuses_a_study_whose_scenarios_do_not_fit_the_model(tmp_path: 
     with pytest.raises(StudyError) as caught:
         planner(study_of({"null": bad}), tmp_path).plan()
     assert str(caught.value) == (
-        "null.json: parameter 'Bad': $.absent matches nothing in model.json"
+        "null.json: parameter 'Bad': $.absent matches nothing in model.json "
+        "(study.unmatched_paths = 'error')"
     )
 
 

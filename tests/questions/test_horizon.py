@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -7,8 +8,12 @@ import pytest
 
 from ingest.database import ValidationDatabase
 from ingest.database.files import open_for_reading
+from ingest.questions import horizon as horizon_module
 from ingest.questions.horizon import Horizon, Years, horizon_of_rows, read_horizon
-from tests.questions.test_canned_queries import LABEL, Values, store_run
+from ingest.questions.shared import include_fragments
+from tests.questions.test_canned_queries import LABEL, Values, connection, store_run
+
+__all__ = ["connection"]  # fixture
 
 ASKED = {"run": 1, "baseline": "null", "scenario": "up", "label": LABEL}
 
@@ -73,3 +78,11 @@ def test_rows_that_name_their_years() -> None:
         Years(2025, 2050)
     )
     assert horizon_of_rows(["a"], [(1,)]) == horizon_of_rows(columns, []) == Horizon()
+
+
+def test_years_are_found_by_the_key_of_the_numbers(connection: sqlite3.Connection) -> None:
+    values = dict.fromkeys(horizon_module.PARAMETERS, "")
+    sql = include_fragments("horizon", horizon_module._ENDS)
+    steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert not [step for step in steps if step.startswith("SCAN metric_values")]
+    assert "SEARCH metric_values USING PRIMARY KEY (result_set_id=? AND element_id=?)" in steps

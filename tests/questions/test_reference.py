@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import ConfigError
-from ingest.questions.reference import ReferenceValue, parse_column_mapping, parse_reference
+from ingest.questions.reference import ReferenceValue, parse_reference
+from ingest.text.csv_rows import parse_column_mapping
 
+FORM = ("COLUMN=SCENARIO", "CR1=asthma_cr1")
 MAPPING = {"CR1": "asthma_cr1", "CR3": "asthma_cr3"}
 
 
@@ -89,6 +91,22 @@ def test_namibia_is_a_country_and_not_a_missing_value() -> None:
             'ISO3,CR1,CR3\nKEN,"1,2\n',
             "t.csv is broken or cut-off CSV: unexpected end of data (line 2)",
         ),
+        (
+            "ISO3,CR1,CR3\nKenya,1,2\nWorld,3,4\nTotal,3,4\nGB,1,2\n",
+            "t.csv: 4 bad rows: line 2: Kenya: write KEN; line 3: World: an aggregate, leave it "
+            "out; line 4: Total: an aggregate, leave it out; line 5: GB: write GBR. Nothing was "
+            "stored",
+        ),
+        (
+            "ISO3,Impact,\n,CR1,CR3\nKEN,1,2\n",
+            "t.csv: line 2: ,CR1,CR3 is a second line of header, delete it. Nothing was stored",
+        ),
+        ("Table 3,,\nISO3,CR1,CR3\nKEN,1,2\n",
+         "t.csv: the header is line 2; delete the lines above it"),
+        (
+            "ISO3,CR1,CR3\nKEN,n/a,\n",
+            "t.csv: 1 bad row: line 2: CR1 is 'n/a', not a number. Nothing was stored",
+        ),
         ("ISO3,CR1,CR3\nKEN,1\n", "t.csv: 1 bad row: line 2: 2 cells where the header has 3. "
          "Nothing was stored"),
     ],
@@ -116,7 +134,7 @@ def test_a_file_that_is_not_utf8_is_told() -> None:
 
 
 def test_column_mapping() -> None:
-    assert parse_column_mapping(["CR1 = asthma_cr1", "CR3=x=y"]) == {
+    assert parse_column_mapping(["CR1 = asthma_cr1", "CR3=x=y"], *FORM) == {
         "CR1": "asthma_cr1",
         "CR3": "x=y",
     }
@@ -133,5 +151,5 @@ def test_column_mapping() -> None:
 )
 def test_a_bad_column_mapping(pairs: list[str], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_column_mapping(pairs)
+        parse_column_mapping(pairs, *FORM)
     assert str(caught.value) == message

@@ -106,10 +106,7 @@ def assert_as_naive(composed: ComposedScenario, countries: Iterable[str]) -> Non
 def unmatched_paths(composed: ComposedScenario) -> list[str]:
     """The paths that are told to match nothing; no other path may be told of."""
     assert "bad-path" not in {finding.code for finding in composed.findings}
-    told = [f.message for f in composed.findings if f.code == "unmatched-path"]
-    return [
-        text.partition("': ")[2].removesuffix(" matches nothing in model.json") for text in told
-    ]
+    return [path for path, _ in composed.unmatched]
 
 
 def told(composed: ComposedScenario, unmatched_paths: str = "error") -> list[str]:
@@ -505,14 +502,18 @@ def test_good_scenario_has_no_finding() -> None:
 def test_path_that_matches_nothing_is_an_error_that_names_parameter_and_path() -> None:
     path = "$.nodes[?(@.id=='absent')].label"
     composed = compose(COUNTRY, ("Coverage", 0.5, [COVERAGE_PATH, path, "$.x"]))
-    message = "scenarios/s.json: parameter 'Coverage': {} matches nothing in model.json"
-    assert told(composed) == [f"error: {message.format(p)}" for p in (path, "$.x")]
+    message = (
+        "error: scenarios/s.json: parameter 'Coverage': {} matches nothing in model.json "
+        "(study.unmatched_paths = 'error')"
+    )
+    assert told(composed) == [message.format(p) for p in (path, "$.x")]
 
 
 def test_path_that_matches_nothing_may_be_a_warning() -> None:
     composed = compose(COUNTRY, ("Coverage", 0.5, ["$.x"]))
     assert told(composed, "warning") == [
-        "warning: scenarios/s.json: parameter 'Coverage': $.x matches nothing in model.json"
+        "warning: scenarios/s.json: parameter 'Coverage': $.x matches nothing in model.json "
+        "(study.unmatched_paths = 'warning')"
     ]
 
 

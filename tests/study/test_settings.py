@@ -120,6 +120,7 @@ def test_last_of_two_overrides_wins(read: Read) -> None:
         ("INGEST_RUN_POLL_INTERVAL_S", "0.25", "run", "poll_interval_s", 0.25),
         ("INGEST_RUN_SUBMIT_RATE", "", "run", "submit_rate", None),
         ("INGEST_STUDY_SCENARIOS", "a, b,,c*", "study", "scenarios", ("a", "b", "c*")),
+        ("INGEST_STUDY_IGNORE", "$.a['x','y'], $.b", "study", "ignore", ("$.a['x','y']", "$.b")),
         ("INGEST_RUN_RERUN_TRIGGERS", "commit", "run", "rerun_triggers", ("commit",)),
         ("INGEST_STUDY_CODE_VERSION", "", "study", "code_version", None),
         ("INGEST_TOLERANCE_RTOL", "1e-3", "tolerance", "rtol", 0.001),

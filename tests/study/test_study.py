@@ -167,6 +167,23 @@ def test_model_may_lack_nodes_and_links(study: StudyFolder) -> None:
     assert errors(study.root) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("metadata", "metadata is no RFC 9535 JSONPath: "),
+        ("", " is no RFC 9535 JSONPath: "),
+        ("$", "$ names the whole model document"),
+        ("$.nodes[*", "$.nodes[* is no RFC 9535 JSONPath: "),
+    ],
+)
+def test_path_of_what_is_no_input_that_cannot_be_used_is_an_error(
+    study: StudyFolder, path: str, problem: str
+) -> None:
+    study.write_settings(study=f'ignore = ["{path}"]')
+    (message,) = errors(study.root)
+    assert message.startswith(f"ingest.toml: study.ignore: {problem}")
+
+
 def test_study_without_a_model_is_none_and_the_rest_is_still_looked_at(study: StudyFolder) -> None:
     (study.root / "model.json").unlink()
     (study.root / "scenarios" / "null.json").write_text("{")

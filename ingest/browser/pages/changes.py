@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from ingest.browser.pages.reasons import Reason, read_reasons
 from ingest.browser.pages.runs import Run, read_run_facts
 from ingest.text.numbers import count_text
 
@@ -46,6 +47,7 @@ class ChangesPage:
     labels: list[LabelChanges]
     changes: list[Change]
     has_more: bool
+    reasons: list[Reason]
 
 
 def read_changes_page(
@@ -63,6 +65,7 @@ def read_changes_page(
         labels=read_label_changes(connection, run_id),
         changes=changes[:SHOWN_CHANGES],
         has_more=len(changes) > SHOWN_CHANGES,
+        reasons=read_reasons(connection, run_id),
     )
 
 

@@ -13,6 +13,7 @@ from ingest.database.states import resolve_run
 from ingest.questions.asked import read_unit
 from ingest.questions.catalogue import run_canned_query
 from ingest.questions.compare import DEFAULT_LABEL
+from ingest.questions.horizon import Horizon, horizon_of_rows
 from ingest.study.scenario_order import order_scenarios
 
 
@@ -61,6 +62,12 @@ class CountryPage:
     chart: Spec | None
     difference_chart: Spec | None
     """Small multiples with one scale each; None where there is nothing to draw."""
+
+    @property
+    def horizon(self) -> Horizon:
+        """The years that the totals are over."""
+        rows = [(total.scenario, total.first_year, total.last_year) for total in self.totals]
+        return horizon_of_rows(("scenario", "first_year", "last_year"), rows)
 
     @property
     def failures(self) -> list[CountryJob]:

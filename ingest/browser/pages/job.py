@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.browser.pages.changes import Change, read_changes
+from ingest.browser.pages.reasons import read_input_changes
 from ingest.database.read import read_input
 from ingest.database.records import read_notes
 from ingest.study.scenario import COUNTRY_PARAMETER
@@ -66,6 +67,8 @@ class JobPage:
     result: dict[str, Any]
     """The result set: digest, row_count, first_year, last_year; empty without one."""
     changes: list[Change]
+    changed_inputs: tuple[str, ...]
+    """Which inputs differ from those of the success before."""
     findings: list[FoundProblem]
     others: list[OtherJob]
 
@@ -90,6 +93,7 @@ def read_job_page(
         parameters=_parameters(connection, inputs["scenario_digest"], country) if inputs else (),
         result=_row(connection, "result_sets", result_set_id=job["result_set_id"]),
         changes=read_changes(connection, run_id, SHOWN_CHANGES, country=country, scenario=scenario),
+        changed_inputs=read_input_changes(connection, run_id, country, scenario),
         findings=_findings(connection, (run_id, country, scenario)),
         others=_others(connection, job),
     )

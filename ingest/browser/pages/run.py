@@ -11,6 +11,7 @@ from ingest.browser.pages.changes import (
     read_changes,
     read_label_changes,
 )
+from ingest.browser.pages.reasons import Reason, read_reasons
 from ingest.browser.pages.runs import Progress, Run, read_progress, read_run_facts
 from ingest.database import read
 from ingest.database.states import RunRef, run_after, run_before
@@ -77,24 +78,6 @@ def read_durations(connection: sqlite3.Connection, run_id: int) -> Durations:
     if longest is None:
         return Durations(None, None, None, None)
     return Durations(total, mean, longest, (country, scenario))
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why jobs of a run ran, in words, and how many did for that reason."""
-
-    text: str
-    jobs: int
-
-
-def read_reasons(connection: sqlite3.Connection, run_id: int) -> list[Reason]:
-    """Why the jobs of a run ran, the most frequent reason first."""
-    rows = connection.execute(
-        """SELECT coalesce(nullif(reason, ''), reason_kind, 'not recorded') AS text, count(*)
-             FROM job_results WHERE run_id = ? GROUP BY text ORDER BY count(*) DESC, text""",
-        [run_id],
-    )
-    return [Reason(*row) for row in rows]
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ class QuestionPage:
     where its years are not those that a reader expects. choices stand in the form, further ones
     behind "More choices". pinned: the query string with every value, the run among them, which
     gives the same page after later runs. related: the other questions of the topic, title and
-    address below the database.
+    address below the database. warning: what of the results does not belong together.
+    consistent_address: the page with only those that do, empty where there is no such choice.
     """
 
     query: CannedQuery
@@ -47,6 +48,8 @@ class QuestionPage:
     answer: str
     conditions: str
     notes: tuple[str, ...]
+    warning: str
+    consistent_address: str
     is_empty: bool
     choices: tuple[Choice, ...]
     further: tuple[Choice, ...]
@@ -96,6 +99,8 @@ def build_question_page(
         answer=answer,
         conditions="; ".join(parts) if rows else "",
         notes=conditions.horizon.notes,
+        warning=asked.warning[:1].upper() + asked.warning[1:],
+        consistent_address=_consistent_address(asked),
         is_empty=not rows,
         choices=shown,
         further=further,
@@ -106,6 +111,12 @@ def build_question_page(
         has_editor=has_editor,
         related=tuple(_related(asked, questions)),
     )
+
+
+def _consistent_address(asked: AskedQuestion) -> str:
+    if asked.values.get("consistent", "yes"):
+        return ""
+    return f"{asked.query.name}?{urlencode({**asked.values, 'consistent': 'yes'})}"
 
 
 def _related(asked: AskedQuestion, questions: Iterable[CannedQuery]) -> Iterator[tuple[str, str]]:

@@ -17,10 +17,10 @@ from urllib.parse import parse_qsl
 
 from ingest import __version__
 from ingest.browser.file_state import settled_state
+from ingest.browser.files.json_answer import TRUNCATED_HEADER
 from ingest.browser.links import decode
 from ingest.browser.protocols import App, Datasette, Message, Receive, Send
 from ingest.browser.questions.catalogue import questions_of
-from ingest.browser.tables.truncation import TRUNCATED_HEADER
 from ingest.errors import ConfigError
 from ingest.resources import resource_path
 

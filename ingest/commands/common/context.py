@@ -7,22 +7,29 @@ import os
 import shlex
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ingest.database.files import open_for_reading
+from ingest.database.files import database_files, open_for_reading
 from ingest.errors import ConfigError
 from ingest.findings import Finding
-from ingest.study.settings import STUDY_FILE, Settings, load_settings
+from ingest.study.settings import (
+    STUDY_FILE,
+    Settings,
+    StudySettings,
+    load_settings,
+    read_settings_file,
+)
 
 if TYPE_CHECKING:
     import pluggy
 
     from ingest.database import ValidationDatabase
+    from ingest.exchange.whole_file import OutputFile
     from ingest.study.git import GitState
     from ingest.study.study import Study
 
@@ -68,6 +75,13 @@ class StudyChoice:
         """Whether a study is named, is there, or is needed because a setting is overridden."""
         named = self.study or os.environ.get(STUDY_VARIABLE) or self.overrides
         return bool(named) or self.study_file.exists()
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """What is no input in the study's model document; without a study, the default."""
+        if not self.has_study:
+            return StudySettings.ignore
+        return self.settings()[0].study.ignore
 
     def settings(
         self, load: Callable[..., tuple[Settings, list[Finding]]] = load_settings
@@ -118,6 +132,32 @@ class StudyChoice:
             f"no {STUDY_FILE} and no {_DEFAULT_DATABASE} in {Path.cwd()}. "
             "Name one with --study FOLDER or --database FILE, or begin with: ingest init DIR"
         )
+
+    @property
+    def names_database(self) -> bool:
+        """Whether --database or INGEST_DATABASE names a database, in place of the study's."""
+        return bool(self.database or os.environ.get(DATABASE_VARIABLE))
+
+    def output(self, name: str | Path, *endings: str, force: bool = False) -> OutputFile:
+        """A file to write, checked: its ending fits, and nothing is lost by it.
+
+        Raises ConfigError as OutputFile.check() does.
+        """
+        from ingest.exchange.whole_file import OutputFile
+
+        output = OutputFile(Path(name), endings, force, self._files_to_keep())
+        output.check()
+        return output
+
+    def _files_to_keep(self) -> dict[Path, str]:
+        """The files that no output replaces: the study's, and its database with companions."""
+        from ingest.study.study import study_files
+
+        keep = dict.fromkeys(database_files(self.database_path()), "part of the results database")
+        of_study = [self.study_file]
+        with suppress(ConfigError):  # no study, or one that cannot be read
+            of_study += study_files(self.settings(read_settings_file)[0])
+        return keep | dict.fromkeys(of_study, "a file of the study")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -12,6 +12,10 @@ from ingest.commands.common.context import setting_option
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV")
 all_option = click.option("--all", "show_all", is_flag=True, help="Show every row")
+force_option = click.option("--force", is_flag=True, help="Overwrite a file that exists")
+all_changes_option = click.option(
+    "--all", "show_all", is_flag=True, help="Name every change, also those that move no number"
+)
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Errors and warnings only")
 wait_option = click.option(
     "--wait", is_flag=True, help="Wait while another process writes to this database"

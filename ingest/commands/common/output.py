@@ -7,12 +7,10 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ingest.errors import ConfigError
 from ingest.findings import Finding, Severity
 from ingest.text.numbers import at_most, count_text
 
@@ -32,14 +30,6 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file. Raises ConfigError where that is not possible."""
-    try:
-        path.write_bytes(content)
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be written: {exc.strerror}") from exc
 
 
 def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], right: Iterable[str] = ()) -> str:

@@ -156,6 +156,8 @@ def test_a_picture_is_of_every_row_where_the_page_is_cut(own: Site) -> None:
     assert "Only the first 10,000 rows are shown" in get(own, "/many").text
     spec = get(own, "/many.vl.json").json()
     assert len(spec["data"]["values"]) == ROWS
+    rates = get(own, "/many_rates.vl.json?discount_rate=3").json()["data"]["values"]
+    assert {row["y"] for row in rates if "y" in row} == {0.03}
 
 
 def test_more_rows_than_can_be_drawn_are_refused(own: Site) -> None:

@@ -33,6 +33,9 @@ OWN = {
     "many": HEAD.format(title="Many", more=CHART)
     + COUNT.format(rows=ROWS)
     + "SELECT n, n / 2.0 AS half FROM c",
+    "many_rates": HEAD.format(title="Rates", more="parameters:\n  discount_rate:\n" + CHART)
+    + COUNT.format(rows=ROWS)
+    + "SELECT n, :discount_rate + 0 AS half FROM c",
     "texts": HEAD.format(title="Texts", more="")
     + f"SELECT {TEXT} AS \"x, y\", NULL AS blank, 1e308 * 10 AS endless, x'00ff' AS bytes",
     "fails_midway": HEAD.format(title="Fails", more="")

@@ -356,6 +356,12 @@ def test_years_that_differ_are_told_on_the_page(tmp_path: Path) -> None:
         "Years: not all rows have the same years: 2025-2026 in up; 2025-2027 in null."
     ]
     assert site.get("scenario_impact", until=2026).notes == []
+    country = site.get(Links("results").country("KEN"))
+    assert country.notes == totals.notes
+    assert "summed over 2025-2027, as of run 1" in country.text
+    assert "The region of no country is known: groups are text fields of the countries file" in (
+        site.get("scenario_impact_by_group").words
+    )
 
 
 def test_a_publication_keeps_countries_that_the_results_lack(tmp_path: Path) -> None:
