@@ -49,8 +49,8 @@ columns:
   after_value: value after, in that year
   largest_year: the year of the largest relative change
   changed_years: number of years that changed
-  before_sum: sum over the years before
-  after_sum: sum over the years after
+  before_sum: sum over the years before; null for a label that is not summed over years
+  after_sum: the same after
   cause: what moved it
 chart:
   mark: bar
@@ -59,10 +59,12 @@ chart:
   y: [name, scenario, element_label]
 ---
 */
-SELECT country, coalesce(nullif(countries.name, ''), country) AS name, scenario, element_label, kind,
-       100 * relative_change AS percent, before_value, after_value, largest_year, changed_years,
-       before_sum, after_sum, cause
-  FROM series_changes LEFT JOIN countries ON countries.iso3 = country
+SELECT country, coalesce(nullif(countries.name, ''), country) AS name, scenario, element_label,
+       series_changes.kind, 100 * relative_change AS percent, before_value, after_value, largest_year, changed_years,
+       CASE WHEN coalesce(over_years, '') IN ('', 'sum') THEN before_sum END AS before_sum,
+       CASE WHEN coalesce(over_years, '') IN ('', 'sum') THEN after_sum END AS after_sum, cause
+  FROM series_changes LEFT JOIN labels USING (element_label)
+  LEFT JOIN countries ON countries.iso3 = country
  WHERE run_id = CAST(:run AS INTEGER)
    AND (:country = '' OR country = :country)
    AND (:scenario = '' OR scenario = :scenario)

@@ -7,9 +7,13 @@ description: >-
 topic: Compare
 unit: the label's own
 answer: |-
-  In {{ country }}, {{ scenario }} gives {{ total("difference") | more }} {{ label }} than {{ baseline }}
-  between {{ first("timestamp_year") }} and {{ last("timestamp_year") }}
-  ({{ share(total("difference"), total("baseline_value")) | percent }}).
+  In {{ country }}, {% if adds_years -%}
+  {{ change(total("difference")) }}{{ percent_of(total("difference"), total("baseline_value")) }},
+  {{ over_years(first("timestamp_year"), last("timestamp_year")) }}.
+  {%- else -%}
+  {{ change(last("difference")) }}{{ percent_of(last("difference"), last("baseline_value")) }},
+  {{ at(last("timestamp_year")) }}.
+  {%- endif %}
 empty: |-
   {{ country }} has no year of {{ label }} under both {{ baseline }} and {{ scenario }} in this state.
   Choose another label, country or run, or look at the missing combinations.

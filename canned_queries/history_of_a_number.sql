@@ -2,14 +2,14 @@
 ---
 title: How did one number develop over runs and commits?
 description: >-
-  One label of one country under one scenario, in one year or summed over all years, in the state as of
-  each run.
+  One label of one country under one scenario, in one year or summed over all years, or what the
+  label has in place of a sum, in the state as of each run.
 topic: Changes
-unit: the label's own
+unit: the label's own, over years
 answer: |-
   {% set moved = rows | selectattr("change") | list -%}
   {{ label }} in {{ country }} under {{ scenario }}
-  {{- ", " ~ year if year else ", all years together" }}: {{ last("value") | quantity }} as of {{ run }}
+  {{- ", " ~ (year if year else over_years()) }}: {{ last("value") | quantity }} as of {{ run }}
   {%- if moved %}; it moved in {{ moved | length | count("run") }}, most recently in run {{ moved[-1].run_id }}
   (commit {{ moved[-1].git_commit[:7] }}) by {{ moved[-1].change | signed }}
   {%- if moved[-1].percent is not none %} ({{ (moved[-1].percent / 100) | percent }}){% endif %}.
@@ -38,7 +38,7 @@ parameters:
                         ORDER BY scenario = 'null', scenario = 'baseline', scenario LIMIT 1))
   label:
   year:
-    title: Year (empty = the sum of all)
+    title: Year (empty = all together)
     type: year
     default: ""
 columns:
@@ -66,14 +66,17 @@ WITH states AS (
      WHERE run_id <= CAST(:run AS INTEGER)
 ),
 -- each result set is read once, however many runs have it
-summed AS (
-    SELECT result_set_id, sum(value) AS value, min(timestamp_year) AS first_year,
-           max(timestamp_year) AS last_year
+numbers AS MATERIALIZED (
+    SELECT result_set_id AS series, NULL AS period, element_id, result_set_id AS low_set,
+           NULL AS high_set, timestamp_year, value AS low, NULL AS high
       FROM (SELECT element_id FROM elements WHERE element_label = :label) AS chosen
      CROSS JOIN (SELECT DISTINCT result_set_id FROM states WHERE result_set_id IS NOT NULL)
      CROSS JOIN metric_values USING (result_set_id, element_id)
      WHERE :year = '' OR timestamp_year = CAST(:year AS INTEGER)
-     GROUP BY result_set_id
+),
+-- include: adding_up,
+summed AS (
+    SELECT series AS result_set_id, low AS value, first_year, last_year FROM added
 )
 SELECT run_id, timestamp, git_commit, value, value - lag(value) OVER runs AS change,
        100 * (value - lag(value) OVER runs) / nullif(abs(lag(value) OVER runs), 0) AS percent,

@@ -2,11 +2,11 @@
 ---
 title: How does the model compare with published figures?
 description: >-
-  The impact of a scenario (its difference to the baseline, summed over the years that both have) in
-  each country, beside the figure of a loaded reference table. Every country of the table: one that the
-  results lack has no model value.
+  The impact of a scenario (its difference to the baseline, summed over the years that both have, or
+  what the label has in place of a sum) in each country, beside the figure of a loaded reference table.
+  Every country of the table: one that the results lack has no model value.
 topic: Compare
-unit: the label's own
+unit: the label's own, over years
 answer: |-
   {% set both = rows | rejectattr("model_value", "none") | list -%}
   {% set published = both | sum(attribute="reference_value") -%}
@@ -56,12 +56,12 @@ columns:
   country: ISO3 code of each country that the publication has
   name: name of the country
   model_value: >-
-    difference between scenario and baseline in the model, summed over the years; null where the results
-    lack the country
+    difference between scenario and baseline in the model, over the years; null where the results lack
+    the country
   reference_value: the published figure
   ratio: model_value / reference_value
-  first_year: first year of the sum
-  last_year: last year of the sum
+  first_year: first year that counts
+  last_year: last year that counts
 charts:
   Chart:
     mark: point
@@ -76,12 +76,9 @@ charts:
 ---
 */
 WITH RECURSIVE
--- include: chosen, pairs, yearly,
+-- include: chosen, pairs, yearly, numbers, adding_up,
 summed AS (
-    SELECT country, sum(scenario_value) - sum(baseline_value) AS model_value,
-           min(timestamp_year) AS first_year, max(timestamp_year) AS last_year
-      FROM (SELECT * FROM yearly ORDER BY country, timestamp_year)
-     GROUP BY country
+    SELECT series AS country, high - low AS model_value, first_year, last_year FROM added
 )
 SELECT published.country, coalesce(countries.name, published.country) AS name, model_value,
        published.value AS reference_value,

@@ -10,9 +10,14 @@ answer: |-
   {% if total("difference") == 0 and not rows | selectattr("difference") | list -%}
   In {{ country }}, {{ label }} under {{ scenario }} is the same in {{ before }} and in {{ run }}.
   {%- else -%}
-  In {{ country }}, {{ label }} under {{ scenario }} is {{ total("difference") | higher }} in {{ run }} than
-  in {{ before }} between {{ first("timestamp_year") }} and {{ last("timestamp_year") }}
+  In {{ country }}, {{ label }} under {{ scenario }} is {% if adds_years -%}
+  {{ total("difference") | higher }} in {{ run }} than in {{ before }},
+  {{ over_years(first("timestamp_year"), last("timestamp_year")) }}
   ({{ share(total("difference"), total("before_value")) | percent }}).
+  {%- else -%}
+  {{ last("difference") | higher }} in {{ run }} than in {{ before }} in {{ last("timestamp_year") }}
+  ({{ share(last("difference"), last("before_value")) | percent }}).
+  {%- endif %}
   {%- endif %}
 empty: |-
   {{ country }} has no year of {{ label }} under {{ scenario }} in both states. Choose another country,

@@ -2,18 +2,19 @@
 ---
 title: What does a scenario change in each country?
 description: >-
-  One label of each country under two scenarios, summed over the years that both scenarios have, with
-  difference and percent. Countries that have both scenarios.
+  One label of each country under two scenarios, with difference and percent: summed over the years
+  that both scenarios have, or what the label has in place of a sum. Countries that have both scenarios.
 topic: Compare
-unit: the label's own
+unit: the label's own, over years
 answer: |-
-  {{ scenario }} gives {{ total("difference") | more }} {{ label }} than {{ baseline }}
-  ({{ share(total("difference"), total("baseline_value")) | percent }}) in
-  {{ rows | length | count("country|countries") }}, {{ lowest("first_year").first_year }} to
-  {{ highest("last_year").last_year }}. {{ highest("difference").name }} gains most
-  ({{ highest("difference").difference | signed }})
-  {%- if rows | length > 1 %}, {{ lowest("difference").name }} least
-  ({{ lowest("difference").difference | signed }}){% endif %}.
+  {% set years = over_years(lowest("first_year").first_year, highest("last_year").last_year) -%}
+  {% if adds_countries -%}
+  {{ change(total("difference")) }}{{ percent_of(total("difference"), total("baseline_value")) }} in
+  {{ rows | length | count("country|countries") }}, {{ years }}.
+  {%- else -%}
+  {{ label }} {{ years }} under {{ scenario }}, against {{ baseline }}, in
+  {{ rows | length | count("country|countries") }}.
+  {%- endif %} {{ extremes("name", "difference") }}
 empty: |-
   No country has {{ label }} under both {{ baseline }} and {{ scenario }} in this state. Choose another
   label or run, or look at the missing combinations.
@@ -29,12 +30,12 @@ parameters:
 columns:
   country: ISO3 code
   name: name of the country
-  baseline_value: the label's value under the baseline scenario, summed over the years
+  baseline_value: the label's value under the baseline scenario, over the years
   scenario_value: the same under the scenario
   difference: scenario_value - baseline_value
   percent: difference as a percentage of |baseline_value|; null where that is 0
-  first_year: first year of the sums
-  last_year: last year of the sums
+  first_year: first year that counts
+  last_year: last year that counts
 charts:
   Countries:
     mark: bar
@@ -47,13 +48,10 @@ charts:
 ---
 */
 WITH RECURSIVE
--- include: chosen, pairs, yearly,
--- in the order of the years, so that a sum is the same to the last digit wherever it is taken
+-- include: chosen, pairs, yearly, numbers, adding_up,
 summed AS (
-    SELECT country, sum(baseline_value) AS baseline_value, sum(scenario_value) AS scenario_value,
-           min(timestamp_year) AS first_year, max(timestamp_year) AS last_year
-      FROM (SELECT * FROM yearly ORDER BY country, timestamp_year)
-     GROUP BY country
+    SELECT series AS country, low AS baseline_value, high AS scenario_value, first_year, last_year
+      FROM added
 )
 SELECT country, coalesce(countries.name, country) AS name, baseline_value, scenario_value,
        scenario_value - baseline_value AS difference,

@@ -2,16 +2,28 @@
 ---
 title: What does a scenario change in each group of countries?
 description: >-
-  One label under two scenarios, summed over the years that both scenarios have and over the countries
-  of each group, with difference and percent. Groups are a column of the countries table, "country",
-  "year", or nothing (all together); up to three of them nest. Countries that have both scenarios.
+  One label under two scenarios, with difference and percent: summed over the years that both scenarios
+  have and over the countries of each group, or what the label has in place of a sum. Groups are a column
+  of the countries table, "country", "year", or nothing (all together); up to three of them nest.
+  Countries that have both scenarios.
 topic: Compare
-unit: the label's own
+unit: the label's own, over years
 answer: |-
-  {{ scenario }} gives {{ total("difference") | more }} {{ label }} than {{ baseline }}
-  ({{ share(total("difference"), total("baseline_value")) | percent }}) in all groups together.
-  {%- if rows | length > 1 %} Most in {{ highest("difference") | values("group_1", "group_2", "group_3") }}
-  ({{ highest("difference").difference | signed }}).{% endif %}
+  {% set by_year = "year" in (group_1, group_2, group_3) -%}
+  {% set known = rows | selectattr("difference", "ne", none) | list -%}
+  {% if not known -%}
+  {{ label }} does not add up over countries. Group by country, or say in ingest.toml how it adds up:
+  [labels."{{ label }}"] over_countries.
+  {%- elif rows | length == 1 or (adds_countries and (adds_years or not by_year)) -%}
+  {{ change(total("difference")) }}{{ percent_of(total("difference"), total("baseline_value")) }} in all
+  groups together
+  {{- ", " ~ over_years(lowest("first_year").first_year, highest("last_year").last_year) }}
+  {{- over_countries }}. {{ (spread if by_year else extremes)(("group_1", "group_2", "group_3"), "difference") }}
+  {%- else -%}
+  {{ label }} {{ over_years(lowest("first_year").first_year, highest("last_year").last_year, by_year) }} under
+  {{ scenario }}, against {{ baseline }}{{ over_countries }}.
+  {{ (spread if by_year else extremes)(("group_1", "group_2", "group_3"), "difference") }}
+  {%- endif %}
   {%- if rows | map(attribute="group_1") | unique | list == ["(none)"] %} The {{ group_1 }} of no country is known: groups are
   text fields of the countries file, or columns of a CSV file that study.groups names.{% endif %}
 empty: |-
@@ -46,12 +58,12 @@ columns:
   group_2: the group within it
   group_3: the group within that
   countries: number of countries
-  baseline_value: the label's value under the baseline scenario, summed over years and countries
+  baseline_value: the label's value under the baseline scenario, over years and countries; null where it does not add up
   scenario_value: the same under the scenario
   difference: scenario_value - baseline_value
   percent: difference as a percentage of |baseline_value|; null where that is 0
-  first_year: first year of the sums
-  last_year: last year of the sums
+  first_year: first year that counts
+  last_year: last year that counts
 chart:
   mark: bar
   x: difference
@@ -61,6 +73,14 @@ chart:
 */
 WITH RECURSIVE
 -- include: chosen, pairs, yearly,
+numbers AS NOT MATERIALIZED (
+    SELECT country AS series,
+           CASE WHEN 'year' IN (:group_1, :group_2, :group_3) THEN timestamp_year END AS period,
+           element_id, baseline_set AS low_set, scenario_set AS high_set, timestamp_year,
+           baseline_value AS low, scenario_value AS high
+      FROM chosen CROSS JOIN yearly CROSS JOIN pairs USING (country)
+),
+-- include: adding_up,
 -- the groups that countries had at that run; those of now where it did not keep them
 listed AS MATERIALIZED (
     SELECT country, details FROM study_countries
@@ -78,29 +98,34 @@ memberships (country, grouping, value) AS (
 ),
 grouped AS (
     SELECT
-           CASE :group_1 WHEN '' THEN NULL WHEN 'year' THEN timestamp_year
-               WHEN 'country' THEN yearly.country ELSE coalesce(groups_1.value, '(none)') END
+           CASE :group_1 WHEN '' THEN NULL WHEN 'year' THEN period
+               WHEN 'country' THEN series ELSE coalesce(groups_1.value, '(none)') END
                AS group_1,
-           CASE :group_2 WHEN '' THEN NULL WHEN 'year' THEN timestamp_year
-               WHEN 'country' THEN yearly.country ELSE coalesce(groups_2.value, '(none)') END
+           CASE :group_2 WHEN '' THEN NULL WHEN 'year' THEN period
+               WHEN 'country' THEN series ELSE coalesce(groups_2.value, '(none)') END
                AS group_2,
-           CASE :group_3 WHEN '' THEN NULL WHEN 'year' THEN timestamp_year
-               WHEN 'country' THEN yearly.country ELSE coalesce(groups_3.value, '(none)') END
+           CASE :group_3 WHEN '' THEN NULL WHEN 'year' THEN period
+               WHEN 'country' THEN series ELSE coalesce(groups_3.value, '(none)') END
                AS group_3,
-           yearly.country, timestamp_year, baseline_value, scenario_value
-      FROM (SELECT * FROM yearly ORDER BY country, timestamp_year) AS yearly
+           added.*
+      FROM added
       LEFT JOIN memberships AS groups_1
-        ON groups_1.country = yearly.country AND groups_1.grouping = :group_1
+        ON groups_1.country = series AND groups_1.grouping = :group_1
       LEFT JOIN memberships AS groups_2
-        ON groups_2.country = yearly.country AND groups_2.grouping = :group_2
+        ON groups_2.country = series AND groups_2.grouping = :group_2
       LEFT JOIN memberships AS groups_3
-        ON groups_3.country = yearly.country AND groups_3.grouping = :group_3
+        ON groups_3.country = series AND groups_3.grouping = :group_3
 ),
 summed AS (
-    SELECT group_1, group_2, group_3, count(DISTINCT country) AS countries,
-           sum(baseline_value) AS baseline_value, sum(scenario_value) AS scenario_value,
-           min(timestamp_year) AS first_year, max(timestamp_year) AS last_year
-      FROM grouped
+    SELECT group_1, group_2, group_3, count(DISTINCT series) AS countries,
+           CASE WHEN over_countries = 'sum' OR count(*) = 1 THEN sum(low)
+               WHEN over_countries <> 'none' AND count(low_weight) = count(*)
+               THEN sum(low * low_weight) / sum(low_weight) END AS baseline_value,
+           CASE WHEN over_countries = 'sum' OR count(*) = 1 THEN sum(high)
+               WHEN over_countries <> 'none' AND count(high_weight) = count(*)
+               THEN sum(high * high_weight) / sum(high_weight) END AS scenario_value,
+           min(first_year) AS first_year, max(last_year) AS last_year
+      FROM (SELECT * FROM grouped ORDER BY series, period)
      GROUP BY group_1, group_2, group_3
 )
 SELECT group_1, group_2, group_3, countries, baseline_value, scenario_value,

@@ -2,17 +2,16 @@
 ---
 title: What does each scenario add up to in one country?
 description: >-
-  One label of one country, summed over the years, under every scenario, with the difference to a
-  baseline. Each scenario is summed over the years that it has.
+  One label of one country under every scenario, with the difference to a baseline: summed over the
+  years that the scenario has, or what the label has in place of a sum.
 topic: Compare
-unit: the label's own
+unit: the label's own, over years
 answer: |-
-  {% set best, worst = highest("difference"), lowest("difference") -%}
-  In {{ country }}, {{ best.scenario }} gives the most {{ label }}:
-  {{ best.value | quantity }}, {{ best.difference | more }} than {{ baseline }}
-  {%- if best.percent is not none %} ({{ (best.percent / 100) | percent }}){% endif %}
-  {%- if worst.scenario != best.scenario %}; {{ worst.scenario }} gives the least, {{ worst.value | quantity }}
-  {%- endif %}.
+  {% set high, low = highest("value"), lowest("value") -%}
+  In {{ country }}, {{ label }} {{ over_years(high.first_year, high.last_year) }} is highest under
+  {{ high.scenario }}: {{ high.value | quantity }}{{ against(high) }}
+  {%- if low.scenario != high.scenario %}; it is lowest under {{ low.scenario }}:
+  {{ low.value | quantity }}{{ against(low) }}{% endif %}.
 empty: |-
   {{ country }} has no {{ label }} in this state. Choose another country, label or run.
 parameters:
@@ -22,19 +21,18 @@ parameters:
   label:
 columns:
   scenario: name of the scenario
-  value: the label's value, summed over the years
+  value: the label's value, over the years
   difference: value - value of the baseline
   percent: difference as a percentage of |value of the baseline|; null where that is 0
-  first_year: first year of the sum
-  last_year: last year of the sum
+  first_year: first year that counts
+  last_year: last year that counts
 charts:
   Difference:
     mark: bar
     x: difference
     y: scenario
-  Sum:
+  Value:
     mark: bar
-    measure: sum over the years
     x: value
     y: scenario
 ---
@@ -47,14 +45,15 @@ WITH state AS (
        AND scenario IN (SELECT scenario FROM study_scenarios WHERE run_id = CAST(:run AS INTEGER))
      GROUP BY scenario
 ),
-summed AS (
-    SELECT scenario, sum(value) AS value, min(timestamp_year) AS first_year,
-           max(timestamp_year) AS last_year
+numbers AS MATERIALIZED (
+    SELECT scenario AS series, NULL AS period, element_id, result_set_id AS low_set,
+           NULL AS high_set, timestamp_year, value AS low, NULL AS high
       FROM (SELECT element_id FROM elements WHERE element_label = :label) AS chosen
      CROSS JOIN state
      CROSS JOIN metric_values USING (result_set_id, element_id)
-     GROUP BY scenario
-)
+),
+-- include: adding_up,
+summed AS (SELECT series AS scenario, low AS value, first_year, last_year FROM added)
 SELECT scenario, summed.value, summed.value - low.value AS difference,
        100 * (summed.value - low.value) / nullif(abs(low.value), 0) AS percent,
        first_year, last_year

@@ -7,12 +7,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.charts.drawing import Body, Drawing, Row, is_number, joined_values, telling_columns
+from ingest.charts.drawing import (
+    DIFFERENCES,
+    Body,
+    Drawing,
+    Row,
+    is_number,
+    joined_values,
+    telling_columns,
+)
 from ingest.charts.style import (
     BAD,
     FAINT,
     GOOD,
     GREY,
+    JUDGED,
     NUMBER_AXIS,
     PALETTE,
     STEP,
@@ -22,6 +31,7 @@ from ingest.charts.style import (
     column_title,
     hover_fields,
     hover_values,
+    judged,
     nominal,
     numeric,
 )
@@ -30,7 +40,6 @@ from ingest.text.numbers import quantity_text, signed_quantity_text
 
 MOST_BARS = 30
 _COLUMN_COLOURS = {"successful_jobs": GOOD, "failed_jobs": BAD}
-_SIGNED = ("difference", "percent", "change")
 
 
 @dataclass(frozen=True)
@@ -53,12 +62,14 @@ def draw_bars(drawing: Drawing) -> Body | None:
     shown = _ordered(drawing, [bar for bar in bars if bar.name in kept])
     has_series = any(bar.series for bar in shown)
     hovers = [_hover(drawing, bar, has_series) for bar in shown]
+    judges = _judges(drawing, shown)
     values = [
         {
             "name": bar.name,
             "value": bar.value,
             "series": bar.series,
             "text": _bar_text(column, bar.value),
+            **(judged(drawing.better, bar.value) if judges else {}),
             **hover_values([text for _, text in hover]),
         }
         for bar, hover in zip(shown, hovers, strict=True)
@@ -158,7 +169,7 @@ def _hover(drawing: Drawing, bar: _Bar, has_series: bool) -> list[tuple[str, Any
 def _bar_text(column: str, value: float) -> str:
     if column == "percent":
         return signed_quantity_text(value) + " %"
-    return signed_quantity_text(value) if column in _SIGNED else quantity_text(value)
+    return signed_quantity_text(value) if column in DIFFERENCES else quantity_text(value)
 
 
 def _bar_texts(bars: Sequence[_Bar]) -> list[Spec]:
@@ -181,7 +192,7 @@ def _bar_texts(bars: Sequence[_Bar]) -> list[Spec]:
 
 
 def _bar_colours(drawing: Drawing, bars: Sequence[_Bar]) -> Spec:
-    """By series, by scenario where the bars are scenarios, else one colour for all."""
+    """By series, by scenario where the bars are scenarios, by better and worse, else one colour."""
     series = list(dict.fromkeys(bar.series for bar in bars if bar.series))
     if series:
         known = {column_title(column): colour for column, colour in _COLUMN_COLOURS.items()}
@@ -192,4 +203,12 @@ def _bar_colours(drawing: Drawing, bars: Sequence[_Bar]) -> Spec:
         return coloured(
             "name", {name: drawing.colours.get(name, PALETTE[0]) for name in _names(bars)}
         )
+    if _judges(drawing, bars):
+        return coloured("judged", JUDGED, title=None, legend={"orient": "top"})
     return {"value": drawing.colours.get(drawing.chart.column("x"), PALETTE[0])}
+
+
+def _judges(drawing: Drawing, bars: Sequence[_Bar]) -> bool:
+    """Whether the colours of the bars are free to say which of them are good."""
+    is_free = not any(bar.series for bar in bars) and drawing.chart.listed("y") != ["scenario"]
+    return is_free and drawing.shows_better(drawing.chart.column("x"))

@@ -10,6 +10,8 @@ from typing import Any
 from ingest.charts.style import Spec
 from ingest.questions.files import Chart
 
+DIFFERENCES = ("difference", "percent", "change")
+"""Columns whose numbers have a sign that says which way something went."""
 Row = Mapping[str, Any]
 Body = tuple[Spec, str]
 """A specification without its title, and a note on what the picture leaves out."""
@@ -20,6 +22,7 @@ class Drawing:
     """What is drawn: a chart, its rows (one at least), what to call columns, colours by series.
 
     shapes: where the map's outlines come from, as Vega-Lite data; the bundled ones where None.
+    better: which direction of a difference is good: lower, higher or none.
     """
 
     chart: Chart
@@ -27,6 +30,11 @@ class Drawing:
     names: Mapping[str, str]
     colours: Mapping[str, str]
     shapes: Spec | None
+    better: str = "none"
+
+    def shows_better(self, column: str) -> bool:
+        """Whether colours say which numbers of a column are good."""
+        return self.better != "none" and column in DIFFERENCES
 
     def present(self, *columns: str) -> list[str]:
         """Those of the columns that the rows have."""

@@ -35,16 +35,19 @@ def draw_chart(
     names: Mapping[str, str] | None = None,
     colours: Mapping[str, str] | None = None,
     shapes: Spec | None = None,
+    better: str = "none",
 ) -> Spec:
     """A chart of these rows.
 
     names: what to call columns that are series, where not by their own name. colours: by series or
-    scenario. shapes: data of a map's outlines, in the specification itself where None.
+    scenario. shapes: data of a map's outlines, in the specification itself where None. better:
+    which direction of a difference is good.
     """
     if not rows:
         return message_chart(title, "No rows. Are country, scenario and label spelled right?")
     records = [dict(zip(columns, row, strict=True)) for row in rows]
-    body = DRAWINGS[chart.mark](Drawing(chart, records, names or {}, colours or {}, shapes))
+    drawing = Drawing(chart, records, names or {}, colours or {}, shapes, better)
+    body = DRAWINGS[chart.mark](drawing)
     if body is None:
         return message_chart(title, "No numbers in these rows to draw")
     spec, note = body
@@ -61,7 +64,10 @@ def question_chart(
     """A chart of a question as it was asked, the same in a terminal, on a page and as a picture."""
     subtitle = chart_subtitle(asked, chart, columns, rows)
     names, colours = asked.series_names, _series_colours(asked)
-    return draw_chart(asked.query.title, chart, columns, rows, subtitle, names, colours, shapes)
+    better = asked.label.better
+    return draw_chart(
+        asked.query.title, chart, columns, rows, subtitle, names, colours, shapes, better
+    )
 
 
 def _series_colours(asked: AskedQuestion) -> dict[str, str]:

@@ -19,6 +19,8 @@ GREY = "#5B616A"
 FAINT = "#B4B9C1"
 UP, DOWN, MIXED = PALETTE[0], PALETTE[1], GREY
 GOOD, BAD = PALETTE[2], PALETTE[1]
+JUDGED = {"better": GOOD, "worse": BAD}
+"""The colours of differences that are good and bad, on every chart."""
 INK = "#1c1e21"
 LINE = "#9aa1ac"
 
@@ -91,6 +93,12 @@ def exact_text(value: Any) -> str:
         return str(value)
     size = f"{abs(value):,.0f}" if abs(value) >= 1000 else f"{abs(value):.6g}"
     return (MINUS if value < 0 else "") + size
+
+
+def judged(better: str, difference: float) -> Spec:
+    """The field of a mark that says whether its difference is good; better: lower or higher."""
+    is_good = difference <= 0 if better == "lower" else difference >= 0
+    return {"judged": "better" if is_good else "worse"}
 
 
 # Big numbers in words: 10 M, 2 bn; small ones as they are, for "m" would be read as million.

@@ -12,12 +12,22 @@ from functools import lru_cache
 from typing import Any
 
 from ingest.charts.drawing import Body, Drawing, is_number
-from ingest.charts.style import WIDTH, Spec, column_title, hover_fields, hover_values, numeric
+from ingest.charts.style import (
+    BAD,
+    GOOD,
+    WIDTH,
+    Spec,
+    column_title,
+    hover_fields,
+    hover_values,
+    numeric,
+)
 from ingest.resources import resource_path
 
 SHAPES_FILE = "world-110m.json"
 _FORMAT = {"type": "topojson", "feature": "countries"}
 _OUTLINE = {"type": "geoshape", "stroke": "white", "strokeWidth": 0.5}
+_MIDDLE = "#f3f3f0"
 _NO_DATA = "#d9dce1"
 
 
@@ -46,19 +56,28 @@ def draw_map(drawing: Drawing) -> Body | None:
         "height": 300,
         "projection": {"type": "equalEarth"},
         "data": drawing.shapes or {"values": _topology(), "format": _FORMAT},
-        "layer": [{"mark": _OUTLINE | {"fill": _NO_DATA}}, _coloured(column, shown, values)],
+        "layer": [{"mark": _OUTLINE | {"fill": _NO_DATA}}, _coloured(drawing, shown, values)],
     }
     return body, "grey: no data" + (f"; too small to be seen: {_some(small)}" if small else "")
 
 
-def _coloured(column: str, shown: Sequence[str], values: Sequence[Spec]) -> Spec:
+def _coloured(drawing: Drawing, shown: Sequence[str], values: Sequence[Spec]) -> Spec:
     """The countries that have a number, which is looked up by their outlines' codes."""
+    column = drawing.chart.column("value")
     most = max(abs(value["value"]) for value in values) or 1.0
     tooltip = hover_fields(["country", *map(column_title, shown)])
     fields = ["value", *(field["field"] for field in tooltip)]
     numbers = {"data": {"values": values}, "key": "id", "fields": fields}
-    scale = {"scheme": "purpleorange", "reverse": True, "domainMid": 0, "domain": [-most, most]}
     title = "%" if column == "percent" else None
+    scale: Spec = {"domain": [-most, most]}
+    if drawing.shows_better(column):
+        scale = {"domain": [-most, 0, most], "range": [BAD, _MIDDLE, GOOD]}
+        ends = ["worse", "better"]
+        if drawing.better == "lower":
+            scale["range"], ends = scale["range"][::-1], ends[::-1]
+        title = f"← {ends[0]} · {title or column} · {ends[1]} →"
+    else:
+        scale = {**scale, "scheme": "purpleorange", "reverse": True, "domainMid": 0}
     legend = {"orient": "bottom", "title": title, "gradientLength": 220, "format": "~g"}
     return {
         "transform": [{"lookup": "id", "from": numbers}, {"filter": "isValid(datum.value)"}],

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import click
 
 from ingest.commands.check_results import check_results
 from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
 from ingest.commands.common.options import executor_option, json_option, run_option
-from ingest.commands.common.output import print_json, show_findings
+from ingest.commands.common.output import print_json, show_findings, table
 from ingest.errors import BackendError, ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
 from ingest.running.backend import Backend, choose_backend
 from ingest.study.compose import UNMATCHED, compose_scenarios, composition_findings
 from ingest.study.json_paths import locations
+from ingest.study.label import Label
 from ingest.study.quality_rules import unknown_scenarios
 from ingest.study.settings import STUDY_FILE, read_settings_file
 from ingest.study.study import Model, Study, read_study
@@ -48,6 +50,10 @@ def check(
     that is right, it also asks the service that the executor needs: credentials, names, network.
     Exit code 2 for an error in the study, 4 if only its backend cannot be used, 0 otherwise.
 
+    It shows what is known of each element label: whether its numbers add up over years and over
+    countries, and which direction is good. What nobody says is guessed by unit and name; [labels]
+    in ingest.toml says it, and runs nothing.
+
     With --results, it checks the stored results against the [[rules]] of ingest.toml instead, in
     the state as of --run (default: latest). Exit code 3 when a rule of severity error is broken, 0
     otherwise.
@@ -75,14 +81,18 @@ def check(
     errors = [finding for finding in findings if finding.is_error]
     if as_json:
         listed = [finding.as_dict() for finding in findings]
-        model = None if study is None else study.model
-        ignored = _ignored_places(model) if model and not errors else {}
+        usable = None if errors else study
+        ignored = _ignored_places(usable.model) if usable else {}
+        labels = [vars(label) for label in usable.labels] if usable else []
         files = {} if study is None else _files(study)
-        print_json({"ok": not errors, "findings": listed, "ignored": ignored, **files})
+        answer = {"findings": listed, "ignored": ignored, "labels": labels}
+        print_json({"ok": not errors, **answer, **files})
     else:
-        _show(findings)
         if study is not None and not errors:
             _show_files(_files(study))
+            click.echo(_label_table(study.labels))
+        _show(findings)
+        if study is not None and not errors:
             _show_ignored(study.model)
         others = count_text(len(findings) - len(errors), "warning")
         click.echo(f"{summary}: {count_text(len(errors), 'error')}, {others}", err=True)
@@ -103,6 +113,29 @@ def _show_files(files: Mapping[str, Sequence[str]]) -> None:
         if names:
             words = kind.replace("_", " ").capitalize()
             click.echo(f"{words}: {at_most(names, _SHOWN_FILES)}")
+
+
+_SHOWN = ("kind", "over_years", "over_countries", "better")
+
+
+def _label_table(labels: Sequence[Label]) -> str:
+    """A line for all labels that add up alike, with what of it was guessed."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for label in labels:
+        guessed = [name.replace("_", " ") for name in _SHOWN if name in label.guessed.split(", ")]
+        key = [*(getattr(label, name) for name in _SHOWN), *guessed]
+        alike.setdefault(tuple(key), []).append(label.element_label)
+    headers = (*(name.replace("_", " ") for name in _SHOWN), "guessed", "labels")
+    count = len(_SHOWN)
+    rows = [
+        [*key[:count], _guessed(key[count:]), fill(", ".join(names), 60)]
+        for key, names in alike.items()
+    ]
+    return table(rows, headers) + "\n"
+
+
+def _guessed(names: Sequence[str]) -> str:
+    return "all of it" if len(names) == len(_SHOWN) else ", ".join(names)
 
 
 def _show(findings: Sequence[Finding]) -> None:

@@ -39,8 +39,10 @@ from ingest.questions.compare import (
     sort_rows,
 )
 from ingest.questions.discount import Bare, parse_rate, percent_of
+from ingest.questions.wording import over_countries_text
 from ingest.text.numbers import at_most
 
+_MEANING = ("unit", "sum_unit", "kind", "over_years", "over_countries", "better")
 _YEARS = range(1900, 2301)
 
 
@@ -104,9 +106,10 @@ def compare(
 ) -> None:
     """Compare scenario B with scenario A, the baseline.
 
-    Values are summed over the years that both scenarios have; the difference is B - A, and the
-    percentage is of A. Values are those of the state as of --run (default: latest). CSV and JSON
-    are not rounded; JSON has the total too.
+    Values are summed over the years that both scenarios have; of a stock or a share, the last of
+    these years is shown, and the title says so. The difference is B - A, the percentage is of A.
+    Values are those of the state as of --run (default: latest). CSV and JSON are not rounded; JSON
+    has the total too.
 
     \b
     Examples:
@@ -229,6 +232,7 @@ def _as_json(
         "discount_rate_percent": percent_of(request.discount_rate),
         "base_year": horizon.base_year if request.discount_rate else None,
         "reference": request.reference,
+        "label": {k: v for k, v in vars(comparison.label).items() if k in _MEANING},
         "left_out": list(comparison.left_out),
         **comparison.consistency.as_json(),
         "no_results": list(comparison.lacking),
@@ -252,7 +256,10 @@ def _title(comparison: Comparison, run: RunFacts) -> str:
     head = f"{request.label}: {request.scenario} against {request.baseline}"
     if request.reference is not None:
         head += f", beside {request.reference}"
-    return " · ".join([head, *comparison.conditions.parts, f"as of {run.words}"])
+    label = comparison.label
+    unit = label.unit if "year" in request.by else label.unit_of_years
+    parts = [head, *([unit] if unit else []), *comparison.conditions.parts]
+    return " · ".join([*parts, f"as of {run.words}"])
 
 
 def _headers(comparison: Comparison) -> list[str]:
@@ -280,7 +287,7 @@ def _table(comparison: Comparison, rows: Sequence[Sequence[Any]]) -> str:
     ]
     lines = [list(line) for line in zip(*cells, strict=True)]
     if total is not None:
-        lines[-1][0] = "total"
+        lines[-1][0] = "mean" if over_countries_text(comparison.label) else "total"
     headers = _headers(comparison)
     columns = zip(headers, comparison.columns, strict=True)
     return table(lines, headers, right=[header for header, name in columns if is_number(name)])

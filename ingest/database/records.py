@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from ingest.study.combination import Combination
 
 ULID_LENGTH = 26
+_LONGEST_WORDS = 400
+
+
+def stored_words(text: str) -> str:
+    """A reason or cause as it is stored with each of a million rows: cut where it is very long."""
+    return text if len(text) <= _LONGEST_WORDS else f"{text[: _LONGEST_WORDS - 3]}..."
 
 
 class RunStatus(StrEnum):
@@ -117,7 +123,7 @@ class JobRecord:
             "job_name": self.job_name,
             "job_status": JobStatus.SUBMITTED.value,
             "reason_kind": self.reason.kind.value,
-            "reason": self.reason.text,
+            "reason": stored_words(self.reason.text),
             "input_digest": self.inputs.digest,
             "document_digest": self.inputs.document_digest,
             "country_data_digest": self.inputs.country_data_digest or None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ingest.database.changes import RECOUNT
 from ingest.database.connection import Database as Connected
+from ingest.database.labels import fill_in_labels
 from ingest.database.migrations import Migrations
 from ingest.database.views import refresh_views
 
@@ -285,6 +286,14 @@ def _m009_contents_of_files(db: Database) -> None:
             CHECK ((content IS NULL) <> (not_kept IS NULL))
         ) WITHOUT ROWID"""
     )
+
+
+@migrations(name="m010_meaning_of_labels")
+def _m010_meaning_of_labels(db: Database) -> None:
+    """How labels add up and which direction is good; the next run of the study says it anew."""
+    for column in ("kind", "over_years", "over_countries", "sum_unit", "better", "guessed"):
+        db.execute(f"ALTER TABLE labels ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+    fill_in_labels(db.conn)
 
 
 @migrations(name="m011_whose_results")

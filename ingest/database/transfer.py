@@ -20,6 +20,7 @@ from ingest.database.files import (
     open_for_reading,
     open_for_writing,
 )
+from ingest.database.labels import fill_in_labels
 from ingest.database.read import read_result_set
 from ingest.database.records import IS_OPEN
 from ingest.database.rows import first_value, insert_row, insert_rows, read_dicts
@@ -289,10 +290,13 @@ class _Importer:
         _copy_columns(self._source, self._target, "countries")
         for table, key in KEYS.items():
             columns = _columns(self._source, table)
-            filled = ", ".join(f"{c} = coalesce({c}, excluded.{c})" for c in columns if c != key)
+            filled = ", ".join(
+                f"{c} = coalesce(nullif({c}, ''), excluded.{c})" for c in columns if c != key
+            )
             rows = self._source.execute(f"SELECT {', '.join(columns)} FROM {table}")
             conflict = f"ON CONFLICT ({key}) DO UPDATE SET {filled}"
             insert_rows(self._target, table, columns, rows, conflict)
+        fill_in_labels(self._target)
 
     def _rows(self, table: str, condition: str, *values: object) -> list[dict[str, Any]]:
         columns = ", ".join(_columns(self._source, table))

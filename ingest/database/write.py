@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from ingest.database.connection import Database
+from ingest.database.labels import fill_in_labels
 from ingest.database.quality import copy_findings, replace_job_findings
 from ingest.database.records import (
     CUT_OFF,
@@ -239,9 +240,12 @@ def _element_ids(db: Database, labels: Sequence[str]) -> dict[str, int]:
     ids: dict[str, int] = dict(
         db.conn.execute(query.format(", ".join("?" * len(labels))), labels).fetchall()
     )
+    known = len(ids)
     for label in labels:
         if label not in ids:
             ids[label] = insert_row(db.conn, "elements", {"element_label": label})
+    if len(ids) > known:
+        fill_in_labels(db.conn)
     return ids
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.database.consistency import Consistency, read_consistency
+from ingest.database.labels import read_label
 from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.questions.caption import Conditions, RunFacts, read_run_facts
@@ -21,6 +22,7 @@ from ingest.questions.catalogue import (
 )
 from ingest.questions.discount import Bare, parse_rate, rate_text, rate_words
 from ingest.questions.files import (
+    UNIT_OVER_YEARS,
     CannedQuery,
     Chart,
     ParameterType,
@@ -35,6 +37,8 @@ from ingest.questions.horizon import (
     read_horizon_of_states,
 )
 from ingest.questions.marks import MARKS
+from ingest.questions.wording import NO_LABEL, adding_words
+from ingest.study.label import Label
 from ingest.text.numbers import count_text
 from ingest.text.suggest import did_you_mean_or_list
 
@@ -83,7 +87,7 @@ class AskedQuestion:
     """A question with the value of every parameter, and what people call them.
 
     names: by parameter. scenarios: those that can be chosen. run: None where the question has no
-    run, or the database none yet. unit: of the chosen label, empty where it is not known.
+    run, or the database none yet. label: the chosen one, NO_LABEL where none is.
     horizon: the years of a comparison that sums over years, None of any other question.
     consistency: of the results of a question about one state, None of any other.
     """
@@ -94,7 +98,7 @@ class AskedQuestion:
     names: Mapping[str, str]
     run: RunFacts | None
     scenarios: frozenset[str] = frozenset()
-    unit: str = ""
+    label: Label = NO_LABEL
     horizon: Horizon | None = None
     consistency: Consistency | None = None
 
@@ -109,6 +113,18 @@ class AskedQuestion:
             return f"{results} of other inputs left out ({found.counts})"
         return f"{found.warning} ({found.counts})" if found.warning else ""
 
+    @property
+    def unit(self) -> str:
+        """The unit of the numbers of the chosen label, empty where it is not known."""
+        return self.label.unit_of_years if self.is_over_years else self.label.unit
+
+    @property
+    def is_over_years(self) -> bool:
+        """Whether a number is of several years of the chosen label, not of each year."""
+        groups = {self.values.get(f"group_{n}") for n in (1, 2, 3)}
+        is_each = "year" in groups or bool(self.values.get("year"))
+        return self.query.unit == UNIT_OVER_YEARS and not is_each
+
     def conditions(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Conditions:
         """What the numbers depend on, beside the names that every answer has."""
         countries = [c for c in self.choices if c.parameter.name == "countries"]
@@ -118,10 +134,17 @@ class AskedQuestion:
             mixed = ()
         if self.horizon is None:
             own = horizon_of_rows(columns, rows)
-            return Conditions(tuple(only), own, others=(*self._others(_NAMED), *mixed))
+            others = (*self._others(_NAMED), *mixed)
+            return Conditions(tuple(only), own, others=others, adding=self._adding(own))
         rate = sql_values(self.query, self.values).get("discount_rate", 0.0)
+        rate = rate if self.label.over_years == "sum" else 0.0
         others = (*self._others(_NAMED | _SUMMING), *mixed)
-        return Conditions(tuple(only), self.horizon, rate, others)
+        return Conditions(tuple(only), self.horizon, rate, others, self._adding(self.horizon))
+
+    def _adding(self, horizon: Horizon) -> tuple[str, ...]:
+        countries = "group_1" in self.values
+        each_year = not self.is_over_years
+        return adding_words(self.label, horizon.years, each_year=each_year, countries=countries)
 
     def _others(self, told: frozenset[str]) -> Iterator[str]:
         """The values of the other parameters, but not a default that is the same everywhere."""
@@ -263,7 +286,7 @@ def describe_question(
         names={choice.parameter.name: _name(choice) for choice in choices},
         run=read_run_facts(connection, int(values["run"])) if values.get("run") else None,
         scenarios=scenarios,
-        unit=read_unit(connection, values.get("label", "")),
+        label=read_label(connection, values["label"]) if values.get("label") else NO_LABEL,
         horizon=_horizon(connection, query, values, reader.memo),
         consistency=_consistency(connection, query, values, reader.memo),
     )
@@ -298,12 +321,6 @@ def _horizon(
         memo[key] = read(connection, bound)
     horizon: Horizon = memo[key]
     return horizon
-
-
-def read_unit(connection: sqlite3.Connection, element_label: str) -> str:
-    """The unit of an element label, empty where it is not known."""
-    row = connection.execute("SELECT unit FROM labels WHERE element_label = ?", [element_label])
-    return str((row.fetchone() or ("",))[0])
 
 
 def _choice(reader: _Reader, parameter: QueryParameter, values: Mapping[str, str]) -> Choice:

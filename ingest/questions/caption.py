@@ -37,13 +37,15 @@ class Conditions:
     """Everything that would change the numbers of an answer, beside the names in its sentence.
 
     countries: the only ones, empty for all. discount_rate: a fraction a year. others: values of
-    further parameters, in words.
+    further parameters, in words. adding: how years and countries were added up, in place of the
+    years, where they were not summed.
     """
 
     countries: tuple[str, ...] = ()
     horizon: Horizon = NO_YEARS
     discount_rate: float = 0.0
     others: tuple[str, ...] = ()
+    adding: tuple[str, ...] = ()
 
     @property
     def parts(self) -> list[str]:
@@ -54,7 +56,7 @@ class Conditions:
             count = f"{number} countries: " if number > _NAMED_COUNTRIES else ""
             parts.append(f"only {count}{at_most(self.countries, _NAMED_COUNTRIES)}")
         if self.horizon.years is not None:
-            parts.append(str(self.horizon.years))
+            parts += self.adding or (str(self.horizon.years),)
         if self.discount_rate:
             to = f" to {self.horizon.base_year}" if self.horizon.base_year is not None else ""
             parts.append(f"discounted at {rate_words(self.discount_rate)} a year{to}")

@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ingest.database.consistency import Consistency, read_consistency
+from ingest.database.labels import read_label
 from ingest.errors import ConfigError
 from ingest.questions.caption import Conditions
 from ingest.questions.catalogue import group_columns, run_canned_query
 from ingest.questions.files import CannedQuery
 from ingest.questions.horizon import Horizon, read_horizon
+from ingest.questions.wording import NO_LABEL, adding_words
 from ingest.study.combination import select_names
+from ingest.study.label import Label
 from ingest.text.numbers import count_text
 from ingest.text.suggest import did_you_mean, did_you_mean_or_list
 
@@ -74,23 +77,58 @@ class Comparison:
     horizon: Horizon
     consistency: Consistency
     lacking: tuple[str, ...] = ()
+    label: Label = NO_LABEL
 
     @property
     def conditions(self) -> Conditions:
         """What the numbers depend on, beside label, scenarios and run."""
         request = self.request
         others = (_CONSISTENT,) if request.consistent else ()
-        return Conditions(request.countries, self.horizon, request.discount_rate, others)
+        has_total = self.total is not None or COUNTRY not in request.by
+        adding = adding_words(
+            self.label, self.horizon.years, each_year=YEAR in request.by, countries=has_total
+        )
+        return Conditions(request.countries, self.horizon, request.discount_rate, others, adding)
 
 
 def compare_scenarios(
-    connection: sqlite3.Connection, queries: dict[str, CannedQuery], request: CompareRequest
+    connection: sqlite3.Connection,
+    queries: dict[str, CannedQuery],
+    request: CompareRequest,
+    *,
+    strict: bool = True,
 ) -> Comparison:
     """The comparison that was asked for, by the canned queries.
 
-    Raises ConfigError: a name that the state does not have, or nothing to compare.
+    label: how its years and countries were added up; total is None where they do not add up.
+    Raises ConfigError: a name that the state does not have, nothing to compare, or, if strict, a
+    label that does not add up as it would have to.
     """
     left_out = _check(connection, request)
+    label = read_label(connection, request.label)
+    if strict:
+        _check_adding_up(label, request)
+    comparison = _compare(connection, queries, request, left_out)
+    return replace(comparison, label=label, total=_total(comparison, label))
+
+
+def _total(comparison: Comparison, label: Label) -> tuple[Any, ...] | None:
+    """The total, or None where there is none; the last of several years is a row already."""
+    request, total = comparison.request, comparison.total
+    if YEAR in request.by and label.over_years in ("last", "none"):
+        return None
+    is_known = total is not None and total[-len(VALUE_COLUMNS)] is not None
+    if label.over_countries != "sum" and (request.reference is not None or not is_known):
+        return None
+    return total
+
+
+def _compare(
+    connection: sqlite3.Connection,
+    queries: dict[str, CannedQuery],
+    request: CompareRequest,
+    left_out: tuple[str, ...],
+) -> Comparison:
     scenarios = (request.baseline, request.scenario)
     consistency = read_consistency(connection, request.run_id, scenarios, request.countries)
     if request.reference is not None:
@@ -256,6 +294,23 @@ def _check(connection: sqlite3.Connection, request: CompareRequest) -> tuple[str
     one_alone = state[request.baseline] ^ state[request.scenario]
     chosen = set(request.countries) or countries
     return tuple(sorted(one_alone & chosen))
+
+
+def _check_adding_up(label: Label, request: CompareRequest) -> None:
+    """Raises ConfigError: a group of countries that do not add up, a discount of what is no sum."""
+    setting = f'[labels."{label.element_label}"]'
+    is_of_one = COUNTRY in request.by or len(request.countries) == 1
+    if label.over_countries == "none" and not is_of_one:
+        raise ConfigError(
+            f"--by {','.join(request.by)}: {label.element_label!r} ({label.kind}) does not add up "
+            "over countries. Compare --by country, or say in ingest.toml how it does: "
+            f'{setting} over_countries = "weighted:LABEL" or "mean"'
+        )
+    if request.discount_rate and label.over_years != "sum":
+        raise ConfigError(
+            f"--discount: {label.element_label!r} ({label.kind}) is not summed over years, so it "
+            f'is not discounted. Leave it out, or say in ingest.toml: {setting} over_years = "sum"'
+        )
 
 
 def countries_where(connection: sqlite3.Connection, conditions: Sequence[str]) -> tuple[str, ...]:

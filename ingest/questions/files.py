@@ -18,6 +18,8 @@ from ingest.text.suggest import did_you_mean
 # In place of a column: the number of rows; every column that is a year, whose numbers are `value`.
 COUNT = "count()"
 YEARS = "(years)"
+# The unit of questions whose numbers are of several years together.
+UNIT_OVER_YEARS = "the label's own, over years"
 
 _FRONT_MATTER = re.compile(r"\A\s*/\*\s*^---\s*$(.*?)^---\s*\*/\s*", re.DOTALL | re.MULTILINE)
 _IS_SQL = re.compile(r"\s*(SELECT|WITH)\b", re.IGNORECASE)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 Names = str | Sequence[str] | None
 """None for all, one text, or several; comma lists and globs are understood."""
 
+_ADDED = ("over_years", "over_countries")
 _TYPES = {
     **dict.fromkeys(("run_id", "timestamp_year", "changed_years", "attempts"), "int64"),
     **dict.fromkeys(("value", *VALUE_COLUMNS, "duration_s", "before", "after"), "float64"),
@@ -149,6 +150,9 @@ class ResultsQuery:
         several of them, e.g. ["region", "year"]. One row for each and for each label.
         Only countries, labels and years that both scenarios have are summed. difference is b - a;
         percent is of |a|, missing where a is 0. A country without a group is in the group (none).
+        over_years and over_countries say how each label was added up: sum, last (the last year),
+        mean, weighted:OTHER LABEL; missing where nothing was. A label that does not add up as it
+        would have to is an error where it is asked for, and has no values among all labels.
         until_year: the last year to sum. discount_rate: a year, 0.03 or "3%"; base_year: discounted
         to it, the first year where None. The frame's `attrs` say what the numbers depend on:
         run_id, git_commit, discount_rate, and by label `captions`, `years` (first and last) and
@@ -160,7 +164,8 @@ class ResultsQuery:
         with self._connection() as connection:
             found = _compare(connection, str(run), (a, b), label, countries, keys, sums)
         groups = {name: "int64" if name == "timestamp_year" else "string" for name in found.keys}
-        frame = _frame(pd, found.rows, groups | _types("element_label", *VALUE_COLUMNS))
+        values = ("element_label", *VALUE_COLUMNS, *_ADDED)
+        frame = _frame(pd, found.rows, groups | _types(*values))
         frame.attrs.update(found.attrs)
         return frame
 
@@ -266,7 +271,7 @@ class ResultsQuery:
         with self._connection() as connection:
             found = _compare(connection, str(run), (a, b), label, countries, [by], sums)
         rows, (key,) = found.rows, found.keys
-        position = VALUE_COLUMNS.index(measure) - len(VALUE_COLUMNS)
+        position = VALUE_COLUMNS.index(measure) - len(VALUE_COLUMNS) - len(_ADDED)
         values = [
             {key: row[0], measure: row[position]} for row in rows if row[position] is not None
         ]
@@ -358,7 +363,12 @@ def _compare(
     names = ["timestamp_year" if name == YEAR else name for name in request.by]
     rows = []
     for element_label in choose_labels(connection, _patterns(label)):
-        comparison = compare_scenarios(connection, queries, replace(request, label=element_label))
+        own = replace(request, label=element_label)
+        comparison = compare_scenarios(connection, queries, own, strict=label is not None)
+        how = (
+            None if YEAR in request.by else comparison.label.over_years,
+            None if COUNTRY in request.by else comparison.label.over_countries,
+        )
         if comparison.consistency.is_mixed:
             warnings.warn(comparison.consistency.warning, stacklevel=4)
         horizon = comparison.horizon
@@ -367,7 +377,8 @@ def _compare(
         attrs["horizon_notes"][element_label] = list(horizon.notes)
         keys = [comparison.columns.index(name) for name in names]
         for row in comparison.rows:
-            rows.append((*(row[key] for key in keys), element_label, *row[-len(VALUE_COLUMNS) :]))
+            values = row[-len(VALUE_COLUMNS) :]
+            rows.append((*(row[key] for key in keys), element_label, *values, *how))
     return _Compared(rows, names, attrs)
 
 

@@ -12,6 +12,7 @@ from ingest.database.quality import (
     read_finding_counts,
     replace_rule_findings,
 )
+from ingest.database.records import stored_words
 from ingest.database.states import resolve_run, run_before
 from ingest.study.combination import Combination
 from ingest.study.settings import Settings
@@ -56,7 +57,8 @@ def store_run_changes(
 
 
 def _causes(diff: StateDiff) -> list[str]:
-    return [diff.changed[Combination(s.country, s.scenario)].text for s in diff.series]
+    texts = {combination: stored_words(cause.text) for combination, cause in diff.changed.items()}
+    return [texts[Combination(s.country, s.scenario)] for s in diff.series]
 
 
 def _row(series: SeriesChange, cause: str) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -116,12 +117,12 @@ def find_iso3(text: str) -> str | None:
     """The code of a country by its name or two-letter code, as ISO 3166 has them, else None."""
     import pycountry
 
-    try:
-        return str(pycountry.countries.lookup(text).alpha_3)
-    except LookupError:
-        start = f"{text},".casefold()  # Tanzania, United Republic of
-        found = [c for c in pycountry.countries if c.name.casefold().startswith(start)]
-        return str(found[0].alpha_3) if len(found) == 1 else None
+    name = text.partition("(")[0].strip()  # Iran (Islamic Republic of)
+    with suppress(LookupError):
+        return str(pycountry.countries.lookup(name).alpha_3)
+    start = f"{name},".casefold()  # Palestine, State of
+    found = [c.alpha_3 for c in pycountry.countries if c.name.casefold().startswith(start)]
+    return str(found[0]) if len(found) == 1 else None
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors, warning
+from ingest.study.label import LabelSettings, read_label_settings
 from ingest.study.quality_rules import Rule, read_rules
 from ingest.study.setting_fields import FromText, read_section, setting
 from ingest.text.suggest import did_you_mean
@@ -226,6 +227,8 @@ class Settings:
     rules: tuple[Rule, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     """[units]: the unit of each element label."""
+    labels: Mapping[str, LabelSettings] = field(default_factory=dict)
+    """[labels]: how each element label adds up, and which direction is good."""
     tolerance_labels: Mapping[str, ToleranceSettings] = field(default_factory=dict)
     executors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     analytics_sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -298,7 +301,7 @@ def _read_toml(study_file: Path) -> dict[str, Any]:
 
 def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, list[Finding]]:
     where = study_file.name
-    tables = (*SECTIONS, "executors", "units")
+    tables = (*SECTIONS, "executors", "units", "labels")
     findings = [
         error("unknown-key", where, f"unknown section [{key}].{did_you_mean(key, known)}")
         for known in [(*tables, "rules")]
@@ -308,23 +311,26 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
     not_tables = _not_tables({key: raw.get(key, {}) for key in tables}, "", where)
     if not_tables:
         return Settings(study_file.parent), findings + not_tables
-    labels = _take_tables(raw, "tolerance", lambda key: key == "labels").get("labels", {})
+    tolerated = _take_tables(raw, "tolerance", lambda key: key == "labels").get("labels", {})
     sources = _take_tables(raw, "analytics", lambda key: key not in _keys("analytics"))
     sections = {}
     for name, section in SECTIONS.items():
         sections[name], more = read_section(section, raw.get(name, {}), name, where)
         findings += more
-    tolerances, more = _read_label_tolerances(labels, sections["tolerance"], where)
+    tolerances, more = _read_label_tolerances(tolerated, sections["tolerance"], where)
     findings += more
     rules, more = read_rules(raw.get("rules", []), where)
     findings += more
     units, more = _read_units(raw.get("units", {}), where)
+    findings += more
+    labels, more = read_label_settings(raw.get("labels", {}), where)
     executors = raw.get("executors", {})
     settings = Settings(
         study_file.parent,
         **sections,
         rules=rules,
         units=units,
+        labels=labels,
         tolerance_labels=tolerances,
         executors={name: table for name, table in executors.items() if isinstance(table, dict)},
         analytics_sources=sources,

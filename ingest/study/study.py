@@ -19,7 +19,7 @@ from ingest.study.country_data import NO_COUNTRY_DATA, CountryData, read_country
 from ingest.study.country_groups import add_groups
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
 from ingest.study.json_paths import JsonPathError, locations, remove
-from ingest.study.label import Label, read_labels
+from ingest.study.label import Label, label_findings, read_labels
 from ingest.study.lists import Rows, study_rows
 from ingest.study.local_settings import LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
@@ -97,8 +97,8 @@ class Study:
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        """The element labels whose unit or meaning the model document or [units] tells."""
-        return read_labels(self.model.document, self.settings.units)
+        """The element labels that the model document, [units] and [labels] name."""
+        return read_labels(self.model.document, self.settings.units, self.settings.labels)
 
 
 def load_study(settings: Settings, hooks: Any) -> tuple[Study, list[Finding]]:
@@ -131,6 +131,7 @@ def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Findi
     files += [settings.study.groups] if settings.study.groups else []
     files += [*code.files, *data.names]
     study = Study(settings, model, tuple(scenarios), tuple(countries), code, tuple(files), data)
+    findings += label_findings(model.document, study.labels, settings.labels, STUDY_FILE)
     return study, findings
 
 
@@ -278,10 +279,11 @@ def _read_countries(settings: Settings, hooks: Any) -> tuple[list[Country], list
 
 
 def study_files(settings: Settings) -> list[Path]:
-    """The files that the settings name: model, scenarios, countries, code and plugins."""
+    """The files that the settings name: model, scenarios, countries, groups, code and plugins."""
     study = settings.study
     patterns = (*(study.code or ()), *([f"{study.plugins}/*.py"] if study.plugins else []))
-    found = [settings.root / study.model, settings.root / study.countries]
+    named = (study.model, study.countries, study.groups)
+    found = [settings.root / name for name in named if name]
     with suppress(ConfigError):  # what is wrong with a study is for `ingest check` to say
         found += find_scenario_files(settings)
     for pattern in patterns:

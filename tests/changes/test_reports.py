@@ -82,7 +82,7 @@ def test_markdown_of_very_much_is_under_60_lines_and_says_what_it_leaves_out() -
         assert any(line.endswith(f"… and {more}") for line in lines), more
     (folded,) = [line for line in lines if line.startswith("<details>")]
     assert folded.startswith("<details><summary>… and 35 more causes</summary><ul><li>")
-    assert "<li>cr1: cause 39 0.95 -&gt; 0.9</li>" in folded or "cause 39" in folded
+    assert folded.count("<li>") == 35
     assert any(
         line.startswith("- 40 combinations added: 40 countries under s0, s1") for line in lines
     )

@@ -49,6 +49,10 @@ CASES: dict[str, Spec] = {
         ("Kenya", "low", 1.5e6, 2.5), ("Uganda", "low", -20.0, None), ("Chad", "low", None, None),
         colours={"difference": COLOURS["low"]},
     ),
+    "bar_better": drawn(
+        "bar", {"x": "difference", "y": "name"}, "name difference percent",
+        ("Kenya", -1.5e6, -2.5), ("Uganda", 20.0, 0.1), better="lower",
+    ),
     "bar_many": drawn(
         "bar", {"x": "percent", "y": "name"}, "name percent",
         *((f"Land {n}", n / 4) for n in range(1, 33)),
@@ -93,6 +97,10 @@ CASES: dict[str, Spec] = {
         "map", {"country": "country", "value": "percent"}, "country name percent difference",
         ("KEN", "Kenya", 2.0, 10.0), ("FRA", None, -4.0, 1.0), ("SGP", "Singapore", 1.0, 1.0),
         shapes=SHAPES,
+    ),
+    "map_better": drawn(
+        "map", {"country": "country", "value": "percent"}, "country name percent difference",
+        ("KEN", "Kenya", -2.0, -10.0), ("FRA", "France", 4.0, 1.0), shapes=SHAPES, better="lower",
     ),
     "point": drawn(
         "point", POINTS, "name published model", ("A", -1.0, 2.0), ("B", 1000.0, 900.0),

@@ -229,6 +229,25 @@ def test_nothing_that_can_move_a_number_is_hidden_behind_a_count(
     assert all(change in explained for change in named)
 
 
+def test_stored_words_of_a_cause_are_cut_where_they_are_very_long(
+    ran: StudyFolder, ingest: Ingest
+) -> None:
+    path = "$.runtime['endYear']" + "['endYear']" * 40
+    many = {"value": 0, "paths": [path, "$.runtime.startYear"]}
+    ran.write_json(
+        "scenarios/s0.json", scenario(0.5, Many={"value": 2020, "paths": ["$.runtime.startYear"]})
+    )
+    ingest("run", "--quiet", "-s", "s0", "--set", "study.unmatched_paths=warning")
+    ran.write_json("scenarios/s0.json", scenario(0.5, Many=many | {"value": 2021}))
+    ingest("run", "--quiet", "-s", "s0", "--set", "study.unmatched_paths=warning")
+    stored = ingest("query", "SELECT DISTINCT cause FROM series_changes WHERE run_id = 3", "--json")
+    (row,) = json.loads(stored.stdout)
+    assert row["cause"].startswith("s0: Many 2020 -> 2021, Many: path $.runtime['endYear']")
+    assert len(row["cause"]) == 400
+    assert row["cause"].endswith("...")
+    assert path in ingest("diff").stdout
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("datasette") is None, reason="pip install 'ingest[browser]'"
 )

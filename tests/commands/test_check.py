@@ -16,10 +16,28 @@ def test_good_study_has_no_finding(ingest: Ingest) -> None:
     result = ingest("check")
     assert result.exit_code == 0
     layout = "$['nodes','links','subroutines'][*]['x','y','color','description','narration']"
-    assert result.stdout == (
-        f"Code: model.py\nNo input (study.ignore): $.metadata (1 place), {layout} (0 places)\n"
-    )
+    ignored = f"No input (study.ignore): $.metadata (1 place), {layout} (0 places)"
+    assert result.stdout.splitlines()[0] == "Code: model.py"
+    assert result.stdout.splitlines()[-1] == ignored
     assert result.stderr == "tiny, 4 countries x 2 scenarios: 0 errors, 0 warnings\n"
+
+
+def test_it_shows_how_labels_add_up_and_what_of_it_is_guessed(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_settings('[labels.Births]\nbetter = "higher"\n[labels.Deaths]\nunit = "people"\n')
+    head, _, *lines = ingest("check").stdout.splitlines()[1:-1]
+    assert [line.split() for line in (head, *lines)] == [
+        ["kind", "over", "years", "over", "countries", "better", "guessed", "labels"],
+        ["stock", "last", "sum", "none", "all", "of", "it", "Population"],
+        ["share", "last", "none", "none", "all", "of", "it", "Coverage"],
+        ["flow", "sum", "sum", "higher", "kind,", "over", "years,", "over", "countries", "Births"],
+        ["flow", "sum", "sum", "lower", "all", "of", "it", "Deaths"],
+        [],
+    ]
+    births = json.loads(ingest("check", "--json").stdout)["labels"][2]
+    assert births["element_label"] == "Births"
+    assert births["guessed"] == "kind, over_years, over_countries"
 
 
 def test_check_makes_no_file(study: StudyFolder, ingest: Ingest) -> None:
@@ -255,8 +273,9 @@ def test_check_as_json_tells_everything_on_stdout(broken: StudyFolder, ingest: I
     assert result.exit_code == 2
     assert result.stderr == ""
     answer = json.loads(result.stdout)
-    assert list(answer) == ["ok", "findings", "ignored", "code", "data", "country_data"]
-    assert answer["ignored"] == {}
+    kinds = ["ok", "findings", "ignored", "labels", "code", "data", "country_data"]
+    assert list(answer) == kinds
+    assert (answer["ignored"], answer["labels"]) == ({}, [])
     assert answer["ok"] is False
     found = [(f["severity"], f["code"], f["where"]) for f in answer["findings"]]
     assert found == EVERYTHING_BROKEN
@@ -268,7 +287,9 @@ def test_check_as_json_tells_everything_on_stdout(broken: StudyFolder, ingest: I
 def test_check_of_a_good_study_as_json(ingest: Ingest) -> None:
     result = ingest("check", "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == {
+    answer = json.loads(result.stdout)
+    assert len(answer.pop("labels")) == 3
+    assert answer == {
         "ok": True,
         "findings": [],
         "ignored": dict(zip(StudySettings.ignore, (1, 0), strict=True)),

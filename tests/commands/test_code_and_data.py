@@ -158,7 +158,6 @@ def test_check_lists_what_counts(study: StudyFolder, ingest: Ingest) -> None:
         "Code: lib/rates.py, model.py\n"
         "Data: data/costs.csv\n"
         "Country data: country_facts.csv (iso3)\n"
-        "No input (study.ignore): "
     )
     answer = json.loads(ingest("check", "--json").stdout)
     assert {kind: answer[kind] for kind in ("code", "data", "country_data")} == {

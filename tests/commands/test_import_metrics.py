@@ -383,10 +383,12 @@ def test_thousands_separators_are_read_as_reference_load_reads_them(
     [
         (
             LONG + "KEN,null,X,2025,1\nWorld,null,X,2025,9\nKenya,null,X,2025,1\n"
-            "Kenya,null,X,2026,1\nTanzania,null,X,2025,1\nXKX,null,X,2025,1\n",
+            "Kenya,null,X,2026,1\nPalestine,null,X,2025,1\nXKX,null,X,2025,1\n"
+            "Korea (South),null,X,2025,1\nVirgin Islands,null,X,2025,1\n",
             (),
             "m.csv: line 3: World: an aggregate, leave it out; line 4: Kenya: write KEN; line 6: "
-            "Tanzania: write TZA; nothing was changed",
+            "Palestine: write PSE; line 8: 'Korea (South)' is no ISO 3166 alpha-3 code; line 9: "
+            "'Virgin Islands' is no ISO 3166 alpha-3 code; nothing was changed",
         ),
         (
             LONG + "KEN,null,X,2025,1\nTotal,,,,1\n",

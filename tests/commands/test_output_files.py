@@ -24,6 +24,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ran(built: Path, study: StudyFolder) -> StudyFolder:
     """The tiny study with two runs, a database beside which everything lies that can."""
     shutil.copy(built, study.database)
+    study.write_settings(study='name = "tiny"\ngroups = "groups.csv"\nplugins = "plugins"')
+    (study.root / "groups.csv").write_text("iso3,region\nKEN,East\n")
+    (study.root / "plugins").mkdir()
+    (study.root / "plugins" / "mine.py").write_text('"""A plugin without hooks."""\n')
     for end in ("-wal", "-shm", ".lock", ".v3.bak", ".run-api.jsonl"):
         (study.root / f"validation_results.db{end}").touch()
     return study
@@ -32,7 +36,7 @@ def ran(built: Path, study: StudyFolder) -> StudyFolder:
 KEPT = [
     *(f"validation_results.db{end}" for end in ("", "-wal", "-shm", ".lock", ".v3.bak")),
     "validation_results.db.run-api.jsonl", "ingest.toml", "model.json", "model.py",
-    "countries.json", "scenarios/null.json",
+    "countries.json", "scenarios/null.json", "groups.csv", "plugins/mine.py",
 ]  # fmt: skip
 WRITERS = {
     "diff --html": ["diff", "--force", "--html"],

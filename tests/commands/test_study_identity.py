@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
@@ -165,6 +166,9 @@ def test_what_is_kept_apart_stays_out_of_bundles_and_label_lists(
     ingest("export", "-o", "own.zip")
     ingest("import", "own.zip", "--database", "new.db")
     assert query(ran.root / "new.db", "SELECT * FROM other_series") == []
+    with zipfile.ZipFile(ran.root / "own.zip") as bundle:
+        counts = json.loads(bundle.read("manifest.json"))["row_counts"]
+    assert [table for table in counts if table.startswith("other")] == []
 
 
 def test_a_database_of_the_original_form_is_kept_apart(ran: StudyFolder, ingest: Ingest) -> None:

@@ -92,10 +92,10 @@ def test_namibia_is_a_country_and_not_a_missing_value() -> None:
             "t.csv is broken or cut-off CSV: unexpected end of data (line 2)",
         ),
         (
-            "ISO3,CR1,CR3\nKenya,1,2\nWorld,3,4\nTotal,3,4\nGB,1,2\n",
-            "t.csv: 4 bad rows: line 2: Kenya: write KEN; line 3: World: an aggregate, leave it "
-            "out; line 4: Total: an aggregate, leave it out; line 5: GB: write GBR. Nothing was "
-            "stored",
+            "ISO3,CR1,CR3\nTaiwan (Province of China),1,2\nWorld,3,4\nTotal,3,4\nGB,1,2\n",
+            "t.csv: 4 bad rows: line 2: Taiwan (Province of China): write TWN; line 3: "
+            "World: an aggregate, leave it out; line 4: Total: an aggregate, leave it out; line 5: "
+            "GB: write GBR. Nothing was stored",
         ),
         (
             "ISO3,Impact,\n,CR1,CR3\nKEN,1,2\n",

@@ -9,11 +9,13 @@ from typing import Any
 from ingest.browser.questions.catalogue import questions_of
 from ingest.charts.small_multiples import Series, draw_differences, draw_values
 from ingest.charts.style import Spec, scenario_colours
+from ingest.database.labels import read_label
 from ingest.database.states import resolve_run
-from ingest.questions.asked import read_unit
 from ingest.questions.catalogue import run_canned_query
 from ingest.questions.compare import DEFAULT_LABEL
 from ingest.questions.horizon import Horizon, horizon_of_rows
+from ingest.questions.wording import over_years_text
+from ingest.study.label import Label
 from ingest.study.scenario_order import order_scenarios
 
 
@@ -32,7 +34,7 @@ class CountryJob:
 
 @dataclass(frozen=True)
 class Total:
-    """A scenario's sum over the years, and its difference to the baseline."""
+    """A scenario's years together, as the label adds up, and its difference to the baseline."""
 
     scenario: str
     value: float
@@ -52,8 +54,8 @@ class CountryPage:
     run_id: int
     runs: list[int]
     label: str
-    unit: str
-    """Of the label, empty where it is not known."""
+    meaning: Label
+    """What the label is, and how it adds up."""
     labels: list[str]
     baseline: str
     scenario_labels: dict[str, str]
@@ -68,6 +70,11 @@ class CountryPage:
         """The years that the totals are over."""
         rows = [(total.scenario, total.first_year, total.last_year) for total in self.totals]
         return horizon_of_rows(("scenario", "first_year", "last_year"), rows)
+
+    @property
+    def years(self) -> str:
+        """How the years were added up: summed over 2025 to 2050, in 2050."""
+        return over_years_text(self.meaning, *(self.horizon.years or ()))
 
     @property
     def failures(self) -> list[CountryJob]:
@@ -100,7 +107,8 @@ def read_country_page(
     scenario_labels = connection.execute("SELECT name, label FROM scenarios WHERE label <> ''")
     series = _read_series(connection, country, chosen, run_id)
     colours = scenario_colours(_all_scenarios(connection))
-    unit = read_unit(connection, chosen)
+    meaning = read_label(connection, chosen)
+    unit = meaning.unit
     title = f"{chosen} in {name or country}"
     return CountryPage(
         iso3=country,
@@ -109,7 +117,7 @@ def read_country_page(
         run_id=run_id,
         runs=_read_runs(connection, country),
         label=chosen,
-        unit=unit,
+        meaning=meaning,
         labels=labels,
         baseline=baseline,
         scenario_labels=dict(scenario_labels.fetchall()),

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from ingest.changes.causes import CauseFinder
 
 SHOWN_REASONS = 50
-_INPUT_REASONS = ("input", "code", "environment")
+_INPUT_REASONS = ("input", "code", "environment", "restored")
 
 
 @dataclass(frozen=True)
 class Reason:
     """Why jobs of a run ran, in words, and how many did for that reason.
 
-    changes: every input of one of them that differs; empty where the words name the only one.
+    changes: every input of one of them that differs from that of the success before.
     """
 
     text: str
@@ -44,7 +44,7 @@ def read_reasons(connection: sqlite3.Connection, run_id: int) -> list[Reason]:
         is_input = kind in _INPUT_REASONS and len(reasons) < SHOWN_REASONS
         job = (run_id, country, scenario)
         changes = read_input_changes(connection, *job, finder) if is_input else ()
-        reasons.append(Reason(words, jobs, changes if len(changes) > 1 else ()))
+        reasons.append(Reason(words, jobs, changes))
     return reasons
 
 

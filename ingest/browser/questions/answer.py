@@ -13,6 +13,16 @@ from functools import lru_cache
 from typing import Any
 
 from ingest.errors import ConfigError
+from ingest.questions.wording import (
+    NO_LABEL,
+    Wording,
+    higher_text,
+    joined,
+    more_text,
+    over_countries_text,
+    over_years_text,
+)
+from ingest.study.label import Label
 from ingest.text.numbers import count_text, percent_text, quantity_text, signed_quantity_text
 from ingest.text.times import duration_text, moment_text
 
@@ -24,16 +34,20 @@ def answer_text(
     names: Mapping[str, str],
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
+    label: Label = NO_LABEL,
 ) -> str:
     """The sentence that a template makes of the rows, on one line.
 
-    names: the parameters' values as people call them. Raises ConfigError: the template is wrong.
+    names: the parameters' values as people call them. label: the one that is asked about. Raises
+    ConfigError: the template is wrong.
     """
     from jinja2 import TemplateError
 
     records = [dict(zip(columns, row, strict=True)) for row in rows]
     try:
-        text = _compiled(template).render({**names, "rows": records, **_functions(records)})
+        text = _compiled(template).render(
+            {**names, "rows": records, **_functions(records), **_words(records, names, label)}
+        )
     except (TemplateError, TypeError, ValueError, LookupError) as exc:
         raise ConfigError(f"the answer {template!r:.80} cannot be written: {exc}") from exc
     return " ".join(text.split())
@@ -65,6 +79,34 @@ def _functions(rows: Sequence[Row]) -> dict[str, Callable[..., Any]]:
         "highest": lambda column: max(numbers(column), key=lambda row: row[column]),
         "lowest": lambda column: min(numbers(column), key=lambda row: row[column]),
         "share": share,
+        "percent_of": percent_of,
+    }
+
+
+def _words(rows: Sequence[Row], names: Mapping[str, str], label: Label) -> dict[str, Any]:
+    """What a template can ask of its label: how it adds up, and the words for its differences."""
+    wording = Wording(label, names.get("scenario", ""), names.get("baseline", ""))
+    together = over_countries_text(label)
+
+    def over_years(first: object = None, last: object = None, each: bool = False) -> str:
+        return f"in each year, {first} to {last}" if each else over_years_text(label, first, last)
+
+    def against(row: Row) -> str:
+        if not row["difference"]:
+            return ""
+        percent = "" if row["percent"] is None else f" ({percent_text(row['percent'] / 100)})"
+        return f", {higher_text(row['difference'])} than under {wording.baseline}{percent}"
+
+    return {
+        "adds_years": label.over_years == "sum",
+        "adds_countries": label.over_countries == "sum",
+        "over_years": over_years,
+        "over_countries": f", {together}" if together else "",
+        "change": wording.change,
+        "at": lambda year: f"{'by' if label.kind == 'cumulative' else 'in'} {year}",
+        "spread": lambda names, column: wording.spread(names, column, rows),
+        "extremes": lambda names, column: wording.extremes(names, column, rows),
+        "against": against,
     }
 
 
@@ -73,18 +115,10 @@ def share(part: float, whole: float) -> float | None:
     return part / abs(whole) if whole else None
 
 
-def more_text(difference: float) -> str:
-    """10.61 million more, 3.2 million less, neither more nor less."""
-    if difference == 0:
-        return "neither more nor less"
-    return f"{quantity_text(abs(difference))} {'more' if difference > 0 else 'less'}"
-
-
-def higher_text(difference: float) -> str:
-    """10.61 million higher, 3.2 million lower, neither higher nor lower."""
-    if difference == 0:
-        return "neither higher nor lower"
-    return f"{quantity_text(abs(difference))} {'higher' if difference > 0 else 'lower'}"
+def percent_of(part: float, whole: float) -> str:
+    """A part in per cent of |whole|, in brackets after a blank; nothing where whole is 0."""
+    known = share(part, whole)
+    return "" if known is None else f" ({percent_text(known)})"
 
 
 def times_text(factor: float | None) -> str:
@@ -100,11 +134,6 @@ def tally(rows: Iterable[Row], column: str) -> list[tuple[Any, int]]:
 def last_of_each(rows: Iterable[Row], column: str) -> list[Row]:
     """The last row of each value of a column."""
     return list({row[column]: row for row in rows}.values())
-
-
-def joined_values(row: Row, *columns: str) -> str:
-    """The values that a row has in some columns: Europe, High income."""
-    return ", ".join(str(row[column]) for column in columns if row[column] is not None)
 
 
 def first_line(text: str) -> str:
@@ -124,7 +153,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "higher": higher_text,
     "tally": tally,
     "last_of_each": last_of_each,
-    "values": joined_values,
+    "values": joined,
     "first_line": first_line,
     "duration": duration_text,
     "date": lambda timestamp: moment_text(timestamp).partition(",")[0],

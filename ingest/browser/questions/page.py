@@ -87,7 +87,7 @@ def build_question_page(
     """
     query = asked.query
     template = (query.answer if rows else query.empty) or ("" if rows else _EMPTY)
-    answer = answer_text(template, asked.names, columns, rows)
+    answer = answer_text(template, asked.names, columns, rows, asked.label)
     if truncated:
         answer = f"Only the first {len(rows):,} rows are shown; choose less. {answer}"
     conditions = asked.conditions(columns, rows)

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 
 from ingest import __version__
 from ingest.browser.file_state import settled_state
-from ingest.browser.files.json_answer import TRUNCATED_HEADER
+from ingest.browser.files.json_answer import MIXED_HEADER, TRUNCATED_HEADER
 from ingest.browser.links import decode
 from ingest.browser.protocols import App, Datasette, Message, Receive, Send
 from ingest.browser.questions.catalogue import questions_of
@@ -34,7 +34,7 @@ _DATA = re.compile(
 _OWN_LIFETIME = re.compile(r"_(where|facet\w*|stream|timelimit|trace|ttl)")
 # SQL that may give something else for the same data.
 _UNSTEADY = re.compile(
-    r"\bnow\b|\bcurrent_|\brandom|:_|\b(date|time|datetime|julianday|unixepoch)\(\s*\)"
+    r"\bnow\b|\bcurrent_(?:date|time)|\brandom|:_|\b(date|time|datetime|julianday|unixepoch)\(\s*\)"
     r"|\bstrftime\(\s*'[^']*'\s*\)",
     re.IGNORECASE,
 )
@@ -50,7 +50,7 @@ _PREFLIGHT: Headers = [
 ]
 _CORS: Headers = [
     _ANYONE,
-    (b"access-control-expose-headers", f"Link, ETag, {TRUNCATED_HEADER}".encode()),
+    (b"access-control-expose-headers", f"Link, ETag, {TRUNCATED_HEADER}, {MIXED_HEADER}".encode()),
 ]
 
 

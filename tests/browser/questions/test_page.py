@@ -18,7 +18,6 @@ import pytest
 from ingest.browser.links import Links
 from ingest.browser.questions.answer import answer_text
 from ingest.browser.questions.page import QuestionPage, build_question_page
-from ingest.changes.diff import Tolerances
 from ingest.database import ValidationDatabase
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunStatus
 from ingest.database.references import replace_reference
@@ -33,6 +32,7 @@ from ingest.questions.files import parse_canned_query
 from ingest.running.closing import store_run_changes
 from ingest.study.combination import Combination
 from ingest.study.country import Country
+from ingest.study.settings import Settings
 from tests.conftest import PROJECT
 from tests.questions.test_canned_queries import HEAD, LABEL, NOW, RECORD, store_run, store_two_runs
 
@@ -384,17 +384,17 @@ def test_a_publication_keeps_countries_that_the_results_lack(tmp_path: Path) -> 
 
 def test_the_answer_is_a_sentence_with_the_numbers(site: Site) -> None:
     assert site.get("compare_scenarios", country="KEN").words == (
-        f"In Kenya, up gives 12.5 more {LABEL} than null between 2025 and 2027 (+20.6 %)."
+        f"In Kenya, up gains 12.5 {LABEL} against null (+20.6 %), summed over 2025 to 2027."
     )
     assert site.get("compare_scenarios", baseline="up", scenario="null").words == (
-        f"In Kenya, null gives 12.5 less {LABEL} than up between 2025 and 2027 (−17.1 %)."
+        f"In Kenya, null loses 12.5 {LABEL} against up (−17.1 %), summed over 2025 to 2027."
     )
     assert site.get("compare_scenarios", baseline="up", scenario="up").words == (
-        f"In Kenya, up gives neither more nor less {LABEL} than up between 2025 and 2027 (0 %)."
+        f"In Kenya, up gives neither more nor less {LABEL} than up (0 %), summed over 2025 to 2027."
     )
     assert site.get("scenario_impact").words == (
-        f"up gives 16.8 more {LABEL} than null (+25.0 %) in 3 countries, 2025 to 2027. "
-        "Kenya gains most (+12.5), Uganda least (+1.3)."
+        f"up gains 16.8 {LABEL} against null (+25.0 %) in 3 countries, summed over 2025 to 2027. "
+        "Kenya gains most (12.5), Uganda least (1.3)."
     )
     assert site.get("failed_jobs").words == (
         "1 job of run 2 did not succeed. 1 time: x. The first one says: x"
@@ -404,8 +404,8 @@ def test_the_answer_is_a_sentence_with_the_numbers(site: Site) -> None:
         "2 runs. The newest is run 2 of 23 Nov 2026 (completed): 1 of 2 jobs succeeded in 0 ms."
     )
     assert site.get("history_of_a_number", country="KEN", scenario="up").words == (
-        f"{LABEL} in Kenya under up, all years together: 73.1 as of run 2; it moved in 1 run, most "
-        "recently in run 2 (commit ccccccc) by +5.4 (+7.98 %)."
+        f"{LABEL} in Kenya under up, summed over the years: 73.1 as of run 2; it moved in 1 run, "
+        "most recently in run 2 (commit ccccccc) by +5.4 (+7.98 %)."
     )
 
 
@@ -590,7 +590,7 @@ def test_years_that_came_or_went_are_told_on_the_page_of_changes(tmp_path: Path)
     with ValidationDatabase(path).writing() as database:
         for years in ((1.0, 1.0, 1.0), (1.0,)):
             run_id = store_run(database, {("KEN", "null"): years})
-        store_run_changes(database, run_id, Tolerances())
+        store_run_changes(database, run_id, Settings(tmp_path))
     text = Site(path).get(Links("results").changes(2)).text
     assert text.count("2 years from 2026 removed") == 2
     assert "from zero" not in text

@@ -369,7 +369,7 @@ def test_with_cors_pages_of_other_sites_can_poll(ran: StudyFolder) -> None:
             for answer in (site.get(path), ask_again(site, path, tag, Origin=asked["Origin"])):
                 assert answer.headers["access-control-allow-origin"] == "*"
                 exposed = answer.headers["access-control-expose-headers"].split(", ")
-                assert exposed == ["Link", "ETag", "Ingest-Truncated"]
+                assert exposed == ["Link", "ETag", "Ingest-Truncated", "Ingest-Mixed-Inputs"]
         wrong = site.request(f"{IMPACT}&run=99")
         assert (wrong.status, wrong.headers["access-control-allow-origin"]) == (400, "*")
 
@@ -381,7 +381,7 @@ def test_no_header_for_other_sites_stands_there_twice(ran: StudyFolder) -> None:
     for answer in (server.get(IMPACT), server.get(IMPACT, **{"If-None-Match": tag})):
         assert answer.headers.get_list("access-control-allow-origin") == ["*"]
         exposed = answer.headers.get_list("access-control-expose-headers")
-        assert exposed == ["Link, ETag, Ingest-Truncated"]
+        assert exposed == ["Link, ETag, Ingest-Truncated, Ingest-Mixed-Inputs"]
 
 
 def test_without_cors_there_are_no_such_headers(site: Site) -> None:

@@ -1,0 +1,39 @@
+"""What element labels mean: kept for every label of the results, guessed where no study says it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ingest.study.label import Label, guessed_label
+
+_COLUMNS = (
+    "element_label, unit, description, kind, over_years, over_countries, sum_unit, better, guessed"
+)
+
+
+def read_label(connection: sqlite3.Connection, element_label: str) -> Label:
+    """A label as the newest run's study says it, else as its name tells."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM labels WHERE element_label = ?", [element_label]
+    ).fetchone()
+    return Label(*row) if row else guessed_label(element_label, "", "", ())
+
+
+def fill_in_labels(connection: sqlite3.Connection) -> None:
+    """Guess what labels of the results mean, of those that have no meaning yet."""
+    connection.execute(
+        """INSERT INTO labels (element_label, unit, description)
+           SELECT element_label, '', '' FROM elements
+            WHERE element_label NOT IN (SELECT element_label FROM labels)"""
+    )
+    known = [name for (name,) in connection.execute("SELECT element_label FROM elements")]
+    unknown = connection.execute(
+        "SELECT element_label, unit, description FROM labels WHERE kind = ''"
+    ).fetchall()
+    labels = [guessed_label(name, unit, text, known) for name, unit, text in unknown]
+    connection.executemany(
+        """UPDATE labels SET kind = :kind, over_years = :over_years, better = :better,
+               over_countries = :over_countries, sum_unit = :sum_unit, guessed = :guessed
+            WHERE element_label = :element_label""",
+        [vars(label) for label in labels],
+    )
