@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from ingest.changes.causes import CauseFinder
+from ingest.changes.causes import CauseFinder, CountryDataPair
 from ingest.database.states import RunRef, make_state_table
 from ingest.planning.causes import Cause
 from ingest.study.combination import Combination
@@ -179,7 +179,7 @@ def _keep_only(
 
 def _make_pairs(
     connection: sqlite3.Connection,
-) -> dict[Combination, tuple[int | None, int | None, bool]]:
+) -> dict[Combination, tuple[int | None, int | None, bool, CountryDataPair | None]]:
     """The temporary table `pairs` of result sets to compare; returns what finds their causes."""
     connection.execute("DROP TABLE IF EXISTS temp.pairs")
     connection.execute(
@@ -187,16 +187,31 @@ def _make_pairs(
             SELECT a.country, a.scenario, a.result_set_id AS before_set,
                    b.result_set_id AS after_set,
                    a.input_set_id AS before_inputs, b.input_set_id AS after_inputs,
+                   a.run_id AS before_run, b.run_id AS after_run,
                    a.document_digest IS b.document_digest AS same_document
               FROM state_before AS a JOIN state_after AS b USING (country, scenario)
              WHERE a.result_set_id <> b.result_set_id
              ORDER BY a.country, a.scenario"""
     )
     rows = connection.execute(
-        """SELECT country, scenario, before_inputs, after_inputs, same_document FROM pairs
-            ORDER BY rowid"""
+        f"""SELECT country, scenario, before_inputs, after_inputs, same_document,
+                  {_ROWS_OF_COUNTRY.format("before_run")}, {_ROWS_OF_COUNTRY.format("after_run")}
+             FROM pairs ORDER BY pairs.rowid"""
     )
-    return {Combination(row[0], row[1]): (row[2], row[3], bool(row[4])) for row in rows}
+    return {
+        Combination(country, scenario): (
+            old_inputs,
+            new_inputs,
+            bool(same),
+            None if old_rows == new_rows else (country, old_rows, new_rows),
+        )
+        for country, scenario, old_inputs, new_inputs, same, old_rows, new_rows in rows
+    }
+
+
+_ROWS_OF_COUNTRY = """coalesce((SELECT country_data_digest FROM job_results AS job
+    WHERE job.run_id = pairs.{} AND job.country = pairs.country
+      AND job.scenario = pairs.scenario), '')"""
 
 
 def _count_equal(connection: sqlite3.Connection) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 
 import click
@@ -20,7 +20,10 @@ from ingest.study.label import Label
 from ingest.study.quality_rules import unknown_scenarios
 from ingest.study.settings import STUDY_FILE, read_settings_file
 from ingest.study.study import Model, Study, read_study
-from ingest.text.numbers import count_text
+from ingest.study.study_files import is_code
+from ingest.text.numbers import at_most, count_text
+
+_SHOWN_FILES = 20
 
 _SHOWN_PATHS = 10
 
@@ -78,12 +81,15 @@ def check(
     errors = [finding for finding in findings if finding.is_error]
     if as_json:
         listed = [finding.as_dict() for finding in findings]
-        ignored = _ignored_places(study.model) if study else {}
-        labels = [vars(label) for label in study.labels] if study else []
+        usable = None if errors else study
+        ignored = _ignored_places(usable.model) if usable else {}
+        labels = [vars(label) for label in usable.labels] if usable else []
+        files = {} if study is None else _files(study)
         answer = {"findings": listed, "ignored": ignored, "labels": labels}
-        print_json({"ok": not errors, **answer})
+        print_json({"ok": not errors, **answer, **files})
     else:
-        if study is not None:
+        if study is not None and not errors:
+            _show_files(_files(study))
             click.echo(_label_table(study.labels))
         _show(findings)
         if study is not None and not errors:
@@ -92,6 +98,21 @@ def check(
         click.echo(f"{summary}: {count_text(len(errors), 'error')}, {others}", err=True)
     if errors:
         raise SystemExit(exit_code)
+
+
+def _files(study: Study) -> dict[str, list[str]]:
+    """What counts as code, what as data, and whose rows are inputs of single countries."""
+    code = [name for name in study.code.files if is_code(name)]
+    data = [name for name in study.code.files if not is_code(name)]
+    rows = [f"{file.name} ({file.key})" for file in study.country_data.files]
+    return {"code": code, "data": data, "country_data": rows}
+
+
+def _show_files(files: Mapping[str, Sequence[str]]) -> None:
+    for kind, names in files.items():
+        if names:
+            words = kind.replace("_", " ").capitalize()
+            click.echo(f"{words}: {at_most(names, _SHOWN_FILES)}")
 
 
 _SHOWN = ("kind", "over_years", "over_countries", "better")
@@ -138,11 +159,9 @@ def _show_ignored(model: Model) -> None:
     click.echo(f"No input (study.ignore): {', '.join(texts) or 'nothing'}")
 
 
-def _check(
-    choice: StudyChoice,
-) -> tuple[list[Finding], str, Backend | None, Study | None]:
-    """Findings of every kind, errors first; what was checked; the backend; the study where it can
-    be used.
+def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None, Study | None]:
+    """Findings of every kind, errors first; a line that says what was checked; the backend; the
+    study where its model document can be read.
     """
     backend = None
     try:
@@ -167,7 +186,7 @@ def _check(
         findings.append(error("bad-value", STUDY_FILE, str(exc)))
     findings.sort(key=lambda finding: not finding.is_error)
     if study is None or has_errors(findings):
-        return findings, settings.name, backend, None
+        return findings, settings.name, backend, study
     countries = count_text(len(study.countries), "country|countries")
     size = f"{countries} x {count_text(len(study.scenarios), 'scenario')}"
     return findings, f"{settings.name}, {size}", backend, study

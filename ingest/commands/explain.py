@@ -14,6 +14,7 @@ from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import all_changes_option, json_option
 from ingest.commands.common.output import code_words, local_time, print_json
 from ingest.database.rows import read_dicts
+from ingest.errors import ConfigError
 from ingest.planning.causes import Cause
 from ingest.study.combination import select_names
 from ingest.text.numbers import count_text, percent_text
@@ -46,22 +47,51 @@ class HistoryEntry:
 @click.argument("country")
 @click.argument("scenario")
 @study_options
+@click.option(
+    "--attribute",
+    is_flag=True,
+    help="Run each input of the last change alone, and show its share of the change",
+)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    help="With --attribute: element label, may be repeated; default: Healthy Years Lived, else the "
+    "first",
+)
 @all_changes_option
 @json_option
 def explain(
-    country: str, scenario: str, choice: StudyChoice, show_all: bool, as_json: bool
+    country: str,
+    scenario: str,
+    choice: StudyChoice,
+    attribute: bool,
+    labels: tuple[str, ...],
+    show_all: bool,
+    as_json: bool,
 ) -> None:
     """Show the history of one combination: runs, reasons, inputs, results.
+
+    With --attribute: where several inputs changed at once, each is run alone on this machine, with
+    the others as they were before, and its share of the change of a label's sum over the years is
+    shown. What the inputs moved together beyond that is the interaction. Nothing is stored.
 
     \b
     Examples:
       ingest explain KEN baseline
       ingest explain KEN baseline --all
       ingest explain KEN baseline --json
+      ingest explain KEN baseline --attribute --label Deaths
     """
+    if attribute:
+        from ingest.commands.attribution import show_attribution
+
+        show_attribution(choice, country, scenario, labels, as_json)
+        return
+    if labels:
+        raise ConfigError("--label goes with --attribute")
     with choice.reading() as connection:
-        country = _known(connection, "country", country)
-        scenario = _known(connection, "scenario", scenario)
+        country, scenario = known_combination(connection, country, scenario)
         history = read_history(connection, country, scenario, choice.ignored)
     if as_json:
         print_json([_as_json(entry) for entry in history])
@@ -75,6 +105,13 @@ def _as_json(entry: HistoryEntry) -> dict[str, Any]:
     cause = entry.cause
     changes = [change.as_dict() for change in cause.changes] if cause else []
     return {**vars(entry), "cause": cause.text if cause else None, "changes": changes}
+
+
+def known_combination(
+    connection: sqlite3.Connection, country: str, scenario: str
+) -> tuple[str, str]:
+    """The first country and scenario of the results that names or globs choose."""
+    return _known(connection, "country", country), _known(connection, "scenario", scenario)
 
 
 def _known(connection: sqlite3.Connection, column: str, name: str) -> str:
@@ -101,6 +138,7 @@ _HISTORY = """
 SELECT j.run_id, r.timestamp, r.git_commit, j.job_status, coalesce(j.reason, '') AS reason,
        j.error, coalesce(j.input_digest, '') AS input_digest, s.digest AS result_digest,
        j.input_set_id, j.document_digest,
+       coalesce(j.country_data_digest, '') AS country_data_digest, j.country,
        (SELECT count(*) FROM series_changes AS c WHERE c.run_id = j.run_id
            AND c.country = j.country AND c.scenario = j.scenario) AS changed_labels,
        c.element_label AS largest_label, c.relative_change AS largest_relative_change
@@ -117,14 +155,21 @@ SELECT j.run_id, r.timestamp, r.git_commit, j.job_status, coalesce(j.reason, '')
 """
 
 
+_NOT_SHOWN = {"input_set_id", "document_digest", "country_data_digest", "country"}
+
+
 def _entry(job: dict[str, Any], before: dict[str, Any] | None, finder: CauseFinder) -> HistoryEntry:
     cause, same = None, None
     if before is not None:
         same = before["result_digest"] == job["result_digest"]
         if before["input_digest"] != job["input_digest"] or not same:
             documents = before["document_digest"] == job["document_digest"]
-            cause = finder.cause(before["input_set_id"], job["input_set_id"], documents)
-    kept = {name: job[name] for name in job.keys() - {"input_set_id", "document_digest"}}
+            rows = (before["country_data_digest"], job["country_data_digest"])
+            data = (job["country"], *rows) if rows[0] != rows[1] else None
+            sets = before["input_set_id"], job["input_set_id"]
+            cause = finder.cause(*sets, documents, data)
+            cause = None if same and cause.is_nondeterministic else cause
+    kept = {name: job[name] for name in job.keys() - _NOT_SHOWN}
     return HistoryEntry(**kept, cause=cause, same_results=same)
 
 

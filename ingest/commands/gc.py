@@ -117,6 +117,7 @@ def _show(removed: Cleanup, done: bool) -> None:
         (f"{count_text(len(removed.trimmed_runs), 'run')} in part", _ids(removed.trimmed_runs)),
         (count_text(removed.jobs, "job"), ""),
         (count_text(removed.result_sets, "result set"), count_text(removed.values, "value")),
+        (count_text(removed.files, "kept file"), ""),
         (count_text(removed.inputs, "input"), count_text(removed.input_sets, "input set")),
         (count_text(removed.series_changes, "series change"), ""),
         (count_text(removed.quality_findings, "quality finding"), ""),

@@ -45,6 +45,7 @@ class Cleanup:
     elements: int
     input_sets: int
     inputs: int
+    files: int
     series_changes: int
     quality_findings: int
     size_bytes: int
@@ -142,7 +143,8 @@ _CHOICES = {
            AND (country NOT IN present_countries OR scenario NOT IN present_scenarios)
            AND run_id NOT IN (SELECT run_id FROM validation_runs WHERE status = 'running')""",
     "gc_kept_jobs": """
-        SELECT run_id, country, scenario, result_set_id, input_set_id FROM job_results AS j
+        SELECT run_id, country, scenario, result_set_id, input_set_id, country_data_digest
+          FROM job_results AS j
          WHERE NOT EXISTS (SELECT 1 FROM gc_jobs AS g WHERE g.run_id = j.run_id
                               AND g.country = j.country AND g.scenario = j.scenario)""",
     "gc_empty_runs": """
@@ -166,10 +168,17 @@ _CHOICES = {
         SELECT digest, length(content) AS size FROM inputs WHERE digest NOT IN (
             SELECT model_digest FROM kept UNION SELECT scenario_digest FROM kept
              UNION SELECT code_digest FROM kept UNION SELECT query_digest FROM kept
+             UNION SELECT country_data_digest FROM gc_kept_jobs
+                    WHERE country_data_digest IS NOT NULL
              UNION SELECT value FROM validation_runs AS run,
                    json_each(json_array(countries_digest, scenarios_digest, labels_digest))
                     WHERE value IS NOT NULL
                       AND run.run_id NOT IN (SELECT run_id FROM gc_empty_runs))""",
+    "gc_files": """
+        SELECT digest, coalesce(length(content), 0) AS size FROM file_contents
+         WHERE digest NOT IN (
+            SELECT part.value FROM inputs, json_each(inputs.content) AS part
+             WHERE inputs.kind = 'code' AND inputs.digest NOT IN (SELECT digest FROM gc_inputs))""",
 }
 
 _OF_GONE_JOBS = """
@@ -192,6 +201,7 @@ _DELETIONS = (
     """DELETE FROM model_versions
         WHERE model_version_id NOT IN (SELECT model_version_id FROM input_sets)""",
     "DELETE FROM inputs WHERE digest IN (SELECT digest FROM gc_inputs)",
+    "DELETE FROM file_contents WHERE digest IN (SELECT digest FROM gc_files)",
 )
 
 _COUNTS = {
@@ -201,6 +211,7 @@ _COUNTS = {
     "elements": "SELECT count(*) FROM gc_elements",
     "input_sets": "SELECT count(*) FROM gc_input_sets",
     "inputs": "SELECT count(*) FROM gc_inputs",
+    "files": "SELECT count(*) FROM gc_files",
     "series_changes": f"SELECT count(*) FROM series_changes WHERE {_OF_GONE_JOBS}",
     "quality_findings": f"SELECT count(*) FROM quality_findings WHERE {_OF_GONE_JOBS}",
 }
@@ -224,7 +235,8 @@ _INDEXED = {"gc_jobs": ("run_id", "country", "scenario"), "gc_kept_jobs": ("run_
 
 def _count(connection: sqlite3.Connection) -> Cleanup:
     numbers = {name: int(connection.execute(sql).fetchone()[0]) for name, sql in _COUNTS.items()}
-    contents = connection.execute("SELECT coalesce(sum(size), 0) FROM gc_inputs").fetchone()[0]
+    sizes = "SELECT size FROM gc_inputs UNION ALL SELECT size FROM gc_files"
+    contents = connection.execute(f"SELECT coalesce(sum(size), 0) FROM ({sizes})").fetchone()[0]
     size = int(contents) + sum(numbers[name] * bytes_ for name, bytes_ in _ROW_BYTES.items())
     trimmed = """SELECT DISTINCT run_id FROM gc_jobs
                   WHERE run_id NOT IN (SELECT run_id FROM gc_empty_runs) ORDER BY run_id"""

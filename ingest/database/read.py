@@ -23,6 +23,7 @@ from ingest.database.records import (
 from ingest.database.rows import first_value, read_dicts
 from ingest.database.views import NEWEST_SUCCESSES
 from ingest.metrics import Metric, ResultSet
+from ingest.planning.code_history import FileLookup, no_file
 from ingest.planning.inputs import ContentLookup, Inputs, InputSet
 from ingest.planning.plan import (
     EarlierLookup,
@@ -67,12 +68,15 @@ class ReadConnections:
 
 
 def read_stored_state(
-    connection: sqlite3.Connection, content: ContentLookup, earlier: EarlierLookup
+    connection: sqlite3.Connection,
+    content: ContentLookup,
+    earlier: EarlierLookup,
+    file: FileLookup = no_file,
 ) -> StoredState:
     """What planning needs: newest success, newest failure and unfinished job of combinations.
 
-    content: looks up an input that was kept; earlier: a success with the same inputs; both for as
-    long as the state is used.
+    content, file: look up an input or a file that was kept; earlier: a success with the same
+    inputs; all for as long as the state is used.
     """
     input_sets = _read_input_sets(connection)
     return StoredState(
@@ -81,6 +85,7 @@ def read_stored_state(
         unfinished=_read_unfinished(connection),
         content=content,
         earlier=earlier,
+        file=file,
     )
 
 
@@ -125,12 +130,15 @@ def _read_successes(
 ) -> dict[Combination, StoredSuccess]:
     rows = connection.execute(
         f"""SELECT country, scenario, run_id, git_commit,
-                  result_set_id IS NOT NULL, input_set_id, document_digest
+                  result_set_id IS NOT NULL, input_set_id, document_digest,
+                  coalesce(country_data_digest, '')
              FROM ({NEWEST_SUCCESSES}) JOIN validation_runs USING (run_id)"""
     )
     successes = {}
-    for country, scenario, run_id, commit, has_metrics, set_id, document_digest in rows:
-        inputs = Inputs(input_sets[set_id], document_digest) if set_id and document_digest else None
+    for country, scenario, run_id, commit, has_metrics, set_id, document_digest, data in rows:
+        inputs = None
+        if set_id and document_digest:
+            inputs = Inputs(input_sets[set_id], document_digest, data)
         success = StoredSuccess(run_id, commit, bool(has_metrics), inputs)
         successes[Combination(country, scenario)] = success
     return successes

@@ -126,6 +126,7 @@ class JobRecord:
             "reason": stored_words(self.reason.text),
             "input_digest": self.inputs.digest,
             "document_digest": self.inputs.document_digest,
+            "country_data_digest": self.inputs.country_data_digest or None,
         }
 
 

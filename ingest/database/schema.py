@@ -18,7 +18,7 @@ TABLES = (
     "validation_runs", "job_results", "input_sets", "inputs", "result_sets", "elements",
     "metric_values", "countries", "scenarios", "labels", "series_changes", "quality_findings",
     "run_tags", "reference_values", "model_versions", "run_inputs", "study_names", "other_series",
-    "other_values",
+    "other_values", "file_contents",
 )  # fmt: skip
 """Every table of ours; ingest.database.views has the names of the views."""
 
@@ -273,6 +273,19 @@ def _m008_states_of_one_model(db: Database) -> None:
     # of a run that may be gone by now
     db.execute("ALTER TABLE job_results ADD COLUMN restored_from INTEGER")
     db.execute("ALTER TABLE job_results ADD COLUMN country_data_digest TEXT")
+
+
+@migrations(name="m009_contents_of_files")
+def _m009_contents_of_files(db: Database) -> None:
+    """The contents of code and data files by digest."""
+    db.execute(
+        """CREATE TABLE file_contents (
+            digest TEXT PRIMARY KEY,
+            content BLOB,
+            not_kept TEXT,
+            CHECK ((content IS NULL) <> (not_kept IS NULL))
+        ) WITHOUT ROWID"""
+    )
 
 
 @migrations(name="m010_meaning_of_labels")

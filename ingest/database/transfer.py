@@ -46,7 +46,8 @@ _JOB_FACTS = "j.country, j.scenario, j.ulid, j.job_status, j.completed_at, j.inp
 # Facts of single runs beside their jobs; copied as they are, with the run's id where it goes.
 _RUN_TABLES = ("series_changes", "quality_findings")
 _INPUT_DIGESTS = ("model_digest", "scenario_digest", "code_digest", "query_digest")
-_STAYING = ("reference_values", "other_series", "other_values")
+# Contents of files, too: a bundle is of results, not of a study's code.
+_STAYING = ("reference_values", "other_series", "other_values", "file_contents")
 _LIST_DIGESTS = tuple(f"{kind}_digest" for kind in KEYS)
 _COUNTED = tuple(table for table in TABLES if table not in _STAYING)
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
@@ -129,7 +130,7 @@ def _excerpt_parts(run_ids: Sequence[int]) -> dict[str, str]:
     return {
         "study_names": "1 ORDER BY study_name_id",
         "validation_runs": of_runs,
-        "inputs": f"digest IN ({digests})",
+        "inputs": f"digest IN ({digests} UNION SELECT country_data_digest {jobs})",
         "model_versions": f"model_version_id IN ({versions})",
         "input_sets": input_sets,
         "run_inputs": of_runs,

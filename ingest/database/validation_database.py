@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.database import read, write
 from ingest.database.connection import Database
 from ingest.database.files import open_for_writing, writer_lock
+from ingest.database.kept_files import read_file
 from ingest.database.records import JobOutcome, JobRecord, RunRecord, RunStatus, StoredResult
 from ingest.database.study_identity import read_study_names
 from ingest.errors import DatabaseError, OtherStudyError
@@ -125,7 +126,9 @@ class ValidationDatabase:
         if not self.path.exists() or self.path.stat().st_size == 0:
             return EMPTY_STATE
         with self.reading() as connection:
-            return read.read_stored_state(connection, self._input_content, self._earlier)
+            return read.read_stored_state(
+                connection, self._input_content, self._earlier, self._file_content
+            )
 
     def stored_lists(self) -> dict[str, Rows]:
         """What the study consisted of and called things at the newest run that kept it, by kind."""
@@ -142,6 +145,10 @@ class ValidationDatabase:
     def _input_content(self, digest: str) -> Any:
         with self.reading() as connection:
             return read.read_input(connection, digest)
+
+    def _file_content(self, digest: str) -> bytes | str | None:
+        with self.reading() as connection:
+            return read_file(connection, digest)
 
     def _earlier(self, combination: Combination, input_digest: str) -> int | None:
         with self.reading() as connection:

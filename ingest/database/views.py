@@ -76,7 +76,8 @@ _LATEST_RESULTS = _NEWEST.format(
 
 NEWEST_SUCCESSES = _NEWEST.format(
     columns="""combinations.country, combinations.scenario, job_results.run_id,
-       job_results.result_set_id, job_results.input_set_id, job_results.document_digest""",
+       job_results.result_set_id, job_results.input_set_id, job_results.document_digest,
+       job_results.country_data_digest""",
     combinations=_COMBINATIONS,
 )
 """The newest successes, also of what is no longer in the study, which may come back."""

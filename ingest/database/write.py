@@ -79,7 +79,7 @@ INSERT INTO job_results
 SELECT :run_id, country, scenario, ulid, job_status, submitted_at, completed_at, job_name,
        external_id, attempts, duration_s, 'restored',
        'computed in run ' || coalesce(restored_from, run_id), notes, :input_digest,
-       :document_digest, country_data_digest, :input_set_id, result_set_id,
+       :document_digest, :country_data_digest, :input_set_id, result_set_id,
        coalesce(restored_from, run_id)
   FROM job_results
  WHERE run_id = :earlier AND country = :country AND scenario = :scenario
@@ -95,6 +95,7 @@ def _restore(db: Database, run_id: int, job: RestoredJob, input_set_id: int) -> 
         "input_set_id": input_set_id,
         "input_digest": job.inputs.digest,
         "document_digest": job.inputs.document_digest,
+        "country_data_digest": job.inputs.country_data_digest or None,
         **job.combination._asdict(),
     }
     if db.conn.execute(_RESTORED, values).rowcount != 1:

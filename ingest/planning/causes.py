@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from ingest.planning.code_history import CodeHistory, FileLookup, no_file
+from ingest.planning.country_rows import Rows, country_changes
 from ingest.planning.document_changes import document_changes
 from ingest.planning.input_changes import (
     InputChange,
     InputKind,
-    code_changes,
     describe_changes,
     named_changes,
 )
@@ -71,7 +73,10 @@ class Cause:
             InputKind.SCENARIO: f"{who} changed",
             InputKind.CODE: "code changed",
         }
-        return " and ".join(f"{heads[kind]} ({text})" for kind, text in self._told_by_kind)
+        return " and ".join(
+            f"{heads[kind]} ({text})" if kind in heads else text
+            for kind, text in self._told_by_kind
+        )
 
     def more(self, show_all: bool = False) -> list[str]:
         """What the text leaves out: every further change that can move a number; with show_all,
@@ -109,18 +114,28 @@ def _one_or_all(scenarios: Sequence[str]) -> str:
 class ChangeFinder:
     """Finds what changed between input sets; equal questions are answered once.
 
-    before, now: contents of inputs by digest, None where one is not known. ignore: JSONPaths of
-    what is no input in the model document.
+    before, now: contents of inputs by digest, None where one is not known; file_before, file_now:
+    those of code and data files. ignore: JSONPaths of what is no input in the model document.
+    row_files: digests of the files of country data as they are now.
     """
 
     def __init__(
-        self, before: ContentLookup, now: ContentLookup, ignore: Iterable[str] = ()
+        self,
+        before: ContentLookup,
+        now: ContentLookup,
+        ignore: Iterable[str] = (),
+        file_before: FileLookup = no_file,
+        file_now: FileLookup = no_file,
+        row_files: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._before, self._now = before, now
+        self._file_now, self._row_files = file_now, row_files
+        self._history = CodeHistory(before, file_before)
         self._ignore = tuple(ignore)
         self.of_model = lru_cache(maxsize=None)(self._of_model)
         self.of_documents = lru_cache(maxsize=None)(self._of_documents)
         self.of_code = lru_cache(maxsize=None)(self._of_code)
+        self.of_country_data = lru_cache(maxsize=None)(self._of_country_data)
         self._models = lru_cache(maxsize=None)(self._model)
         self._same_input = lru_cache(maxsize=None)(self._is_same_input)
 
@@ -147,11 +162,29 @@ class ChangeFinder:
         return document_changes(old, new, self._ignore)
 
     def _of_code(self, before: str, now: str) -> Cause:
-        """What differs between two versions of the code."""
-        old, new = self._before(before), self._now(now)
+        """What differs between two versions of the code, in files that both cover."""
+        changes = self._history.changes(before, now, self._now, self._file_now)
+        return Cause((_not_kept(InputKind.CODE),) if changes is None else tuple(changes))
+
+    def _of_country_data(self, iso3: str, code: str, before: str, now: str) -> Cause:
+        """What differs between two digests of a country's rows; empty where they are the same.
+
+        code: the code version before, which may have had the whole files.
+        """
+        old, new = self._rows(before, now)
         if old is None or new is None:
-            return Cause((_not_kept(InputKind.CODE),))
-        return Cause(tuple(code_changes(old, new)))
+            return Cause((_not_kept(InputKind.COUNTRY_DATA),))
+        return Cause(tuple(country_changes(iso3, old, new, code, self._row_files, self._history)))
+
+    def _rows(self, before: str, now: str) -> tuple[Rows | None, Rows | None]:
+        return self._before(before) if before else {}, self._now(now) if now else {}
+
+    def unrecorded(self, code: str, code_now: str, rows: str, rows_now: str) -> list[str]:
+        """The files that only the later of two code versions, or of two rows, looked for."""
+        files = self._history.newly_covered(code, self._now(code_now) or {})
+        old, new = self._rows(rows, rows_now)
+        named = (new or {}).keys() - (old or {}).keys()
+        return sorted({*files, *(n for n in named if not self._history.known_file(code, n))})
 
     def is_same_input(self, before: InputSet, now: InputSet, country: str) -> bool:
         """Whether two documents differ by what is no input alone, as far as contents were kept."""

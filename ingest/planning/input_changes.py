@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -24,6 +24,7 @@ class InputKind(StrEnum):
 
     MODEL = "model"
     SCENARIO = "scenario"
+    COUNTRY_DATA = "country data"
     CODE = "code"
     ENVIRONMENT = "environment"
     QUERY = "query"
@@ -76,15 +77,6 @@ def describe_changes(changes: Sequence[InputChange], limit: int) -> str:
 def named_changes(changes: Sequence[InputChange], limit: int) -> list[InputChange]:
     """Those that describe_changes() tells by name."""
     return ([change for change in changes if not change.sum_noun] or list(changes))[:limit]
-
-
-def code_changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[InputChange]:
-    """The parts of two code versions that differ, by name alone: digests say nothing to people."""
-    return [
-        InputChange(InputKind.CODE, part, None, None)
-        for part in dict.fromkeys([*new, *old])
-        if old.get(part) != new.get(part)
-    ]
 
 
 def value_texts(old: Sequence[Any], new: Sequence[Any]) -> tuple[str | None, str | None]:

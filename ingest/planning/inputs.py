@@ -39,19 +39,24 @@ class InputSet:
 
 
 class Inputs(NamedTuple):
-    """Everything that decides one combination's result; document_digest is of the composed one."""
+    """Everything that decides one combination's result; document_digest is of the composed one.
+
+    country_data_digest: of the country's rows in study.country_data, empty where there are none.
+    """
 
     shared: InputSet
     document_digest: str
+    country_data_digest: str = ""
 
     @property
     def digest(self) -> str:
-        """The input digest: SHA-256 over document, code, environment and analytics query."""
+        """The input digest: SHA-256 over document, code, environment, query and country data."""
         shared = self.shared
         parts = (
             self.document_digest,
             shared.code_digest,
             shared.environment,
             shared.query_digest,
+            *filter(None, [self.country_data_digest]),
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()

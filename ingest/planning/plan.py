@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest.planning.causes import Cause, ChangeFinder
+from ingest.planning.code_history import FileLookup, no_file
 from ingest.planning.inputs import ContentLookup, Inputs, InputSet
 from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
@@ -77,13 +79,17 @@ EarlierLookup = Callable[[Combination, str], int | None]
 
 @dataclass(frozen=True)
 class StoredState:
-    """What the database knows about combinations; content gives an input's content by digest."""
+    """What the database knows about combinations.
+
+    content: an input's content by digest. file: the content of a code or data file by digest.
+    """
 
     successes: Mapping[Combination, StoredSuccess]
     failures: Mapping[Combination, StoredFailure]
     unfinished: Mapping[Combination, UnfinishedJob]
     content: ContentLookup
     earlier: EarlierLookup = lambda combination, digest: None
+    file: FileLookup = no_file
 
 
 EMPTY_STATE = StoredState({}, {}, {}, lambda digest: None)
@@ -112,11 +118,14 @@ class Plan:
     """to_run in the order of submission; up_to_date: combinations that need nothing.
 
     A plan of failed jobs alone has nothing up to date: the other combinations are not looked at.
+    newly_covered: files that the results so far did not record; they are taken to be of these files
+    as they are now.
     """
 
     to_run: tuple[PlannedJob, ...]
     up_to_date: tuple[Combination, ...]
     restored: tuple[RestoredJob, ...] = ()
+    newly_covered: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -172,12 +181,15 @@ def make_plan(
     stored: StoredState,
     rules: PlanRules,
     contents: ContentLookup,
+    files: FileLookup = no_file,
+    row_files: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """The plan for the wanted combinations, in their order.
 
-    contents: content of an input as it is now, by digest, to name what changed.
+    contents, files: content of an input or a file as it is now, by digest, to name what changed.
+    row_files: digests of the files of country data as they are now.
     """
-    changes = ChangeFinder(stored.content, contents, rules.ignore)
+    changes = ChangeFinder(stored.content, contents, rules.ignore, stored.file, files, row_files)
     to_run, up_to_date, restored = [], [], []
     for combination, inputs in wanted.items():
         reason = _reason(combination, inputs, stored, rules, changes)
@@ -188,7 +200,23 @@ def make_plan(
             to_run.append(PlannedJob(combination, inputs, reason))
         elif not rules.only_failed:
             up_to_date.append(combination)
-    return Plan(tuple(to_run), tuple(up_to_date), tuple(restored))
+    return Plan(
+        tuple(to_run), tuple(up_to_date), tuple(restored), _newly_covered(restored, stored, changes)
+    )
+
+
+def _newly_covered(
+    restored: Iterable[RestoredJob], stored: StoredState, changes: ChangeFinder
+) -> tuple[str, ...]:
+    """The files that results did not record and that they are taken to be of."""
+    pairs = set()
+    for job in restored:
+        success = stored.successes.get(job.combination)
+        if success is not None and success.inputs is not None and success.run_id == job.run_id:
+            old, new = success.inputs, job.inputs
+            codes = old.shared.code_digest, new.shared.code_digest
+            pairs.add((*codes, old.country_data_digest, new.country_data_digest))
+    return tuple(sorted({file for pair in pairs for file in changes.unrecorded(*pair)}))
 
 
 def _run_to_restore(
@@ -199,14 +227,14 @@ def _run_to_restore(
     rules: PlanRules,
 ) -> int | None:
     """The run whose result a combination takes; None where it has to run, or needs nothing."""
-    if not rules.reuse or rules.only_failed:
+    if rules.only_failed:
         return None
     if reason is None:
         if "input" not in rules.triggers:
             return None
         success = stored.successes[combination]
-        return success.run_id if _is_of_another_model(success, inputs) else None
-    if reason.kind in _RESTORED_KINDS:
+        return success.run_id if _is_of_another_model(success, inputs, rules) else None
+    if rules.reuse and reason.kind in _RESTORED_KINDS:
         return stored.earlier(combination, inputs.digest)
     return None
 
@@ -214,14 +242,22 @@ def _run_to_restore(
 _RESTORED_KINDS = {ReasonKind.INPUT, ReasonKind.CODE, ReasonKind.ENVIRONMENT, ReasonKind.FAILED}
 
 
-def _is_of_another_model(success: StoredSuccess, inputs: Inputs) -> bool:
-    """Whether a model or scenario changed in places that this combination's document is without."""
+def _is_of_another_model(success: StoredSuccess, inputs: Inputs, rules: PlanRules) -> bool:
+    """Whether inputs changed in places that decide nothing for this combination.
+
+    A value that its document is without, or files that an earlier code version did not cover.
+    """
     if success.inputs is None:
         return False
     old, new = success.inputs.shared, inputs.shared
-    (_, *old_rest), (_, *new_rest) = old.model_version, new.model_version
-    is_same = old.has_model_of(new) and old.scenario_digest == new.scenario_digest
-    return old_rest == new_rest and not is_same
+    same_code = "code" in rules.triggers or old.code_digest == new.code_digest
+    same_rest = (old.environment, old.query_digest) == (new.environment, new.query_digest)
+    is_same = (
+        old.has_model_of(new)
+        and (old.code_digest, old.scenario_digest) == (new.code_digest, new.scenario_digest)
+        and success.inputs.country_data_digest == inputs.country_data_digest
+    )
+    return same_code and same_rest and not is_same
 
 
 def _reason(
@@ -268,8 +304,15 @@ def _changed(
             return _document_reason(changes.of_documents(before, now))
         if before.query_digest != now.query_digest:
             return Reason(ReasonKind.INPUT, "analytics query changed")
+        if old.country_data_digest != inputs.country_data_digest:
+            digests = old.country_data_digest, inputs.country_data_digest
+            cause = changes.of_country_data(country, before.code_digest, *digests)
+            if cause.changes:
+                return Reason.of(ReasonKind.INPUT, cause)
     if "code" in rules.triggers and before.code_digest != now.code_digest:
-        return Reason.of(ReasonKind.CODE, changes.of_code(before.code_digest, now.code_digest))
+        cause = changes.of_code(before.code_digest, now.code_digest)
+        if cause.changes:
+            return Reason.of(ReasonKind.CODE, cause)
     if "environment" in rules.triggers and before.environment != now.environment:
         text = f"environment changed ({before.environment} -> {now.environment})"
         return Reason(ReasonKind.ENVIRONMENT, text)
@@ -301,8 +344,9 @@ def wanted_inputs(
     """
     iso3_codes = list(countries)
     shared = input_sets_of(study)
+    rows = {iso3: study.country_data.digest(iso3) for iso3 in iso3_codes}
     return {
-        Combination(iso3, name): Inputs(shared[name], scenario.document_digest(iso3))
+        Combination(iso3, name): Inputs(shared[name], scenario.document_digest(iso3), rows[iso3])
         for name, scenario in composed.items()
         for iso3 in iso3_codes
     }
@@ -336,6 +380,10 @@ def study_contents(study: Study) -> dict[str, tuple[str, str]]:
     }
     for scenario in study.scenarios:
         contents[scenario.digest] = ("scenario", scenario.content)
+    if study.country_data.files:
+        for country in study.countries:
+            rows = study.country_data.content(country.iso3)
+            contents[sha256_text(rows)] = ("country data", rows)
     for kind, content in study.lists.items():
         contents[sha256_text(content)] = (kind, content)
     return contents

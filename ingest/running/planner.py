@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ingest.database import ValidationDatabase
 from ingest.errors import StudyError
-from ingest.findings import Finding, has_errors
+from ingest.findings import Finding, has_errors, warning
 from ingest.planning.inputs import Inputs, InputSet
 from ingest.planning.list_changes import list_changes
 from ingest.planning.plan import (
@@ -23,9 +23,13 @@ from ingest.planning.plan import (
 from ingest.study.combination import Combination, select_names
 from ingest.study.compose import ComposedScenario, compose_scenarios, composition_findings
 from ingest.study.country import Country
+from ingest.study.file_contents import FileContents
 from ingest.study.git import GitState
 from ingest.study.scenario import Scenario
 from ingest.study.study import Study
+from ingest.text.numbers import at_most, count_text
+
+_SHOWN_FILES = 5
 
 
 def _is_same(now: InputSet, stored: InputSet) -> bool:
@@ -103,7 +107,12 @@ class RunPlanner:
             reuse=self.selection.reuse,
         )
         contents = content_lookup(study_contents(self.study))
-        return make_plan(combinations, stored, rules, contents)
+        row_files = {file.name: file.digest for file in self.study.country_data.files}
+        files = FileContents(self.study).read
+        plan = make_plan(combinations, stored, rules, contents, files, row_files)
+        if plan.newly_covered:
+            self.findings.append(_taken_for_granted(plan))
+        return plan
 
     def plan(self) -> Plan:
         """All planning steps: what would run now, and why.
@@ -129,3 +138,13 @@ class RunPlanner:
     def compose_document(self, combination: Combination) -> bytes:
         """The model document of a combination that was generated, as UTF-8 JSON."""
         return self._composed[combination.scenario].document(combination.country)
+
+
+def _taken_for_granted(plan: Plan) -> Finding:
+    files = plan.newly_covered
+    message = (
+        f"{count_text(len(files), 'file')} that earlier runs did not record: "
+        f"{at_most(files, _SHOWN_FILES)}. Results so far are taken to be of these "
+        "files as they are now. If one has changed since, run: ingest run --force"
+    )
+    return warning("taken-for-granted", "", message)

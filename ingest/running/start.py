@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ingest import __version__
 from ingest.clock import Clock
 from ingest.database import ValidationDatabase, write
+from ingest.database.kept_files import keep_files
 from ingest.database.read import read_cut_off_jobs, read_open_run
 from ingest.database.records import CutOffJob, JobRecord, OpenRun, RunRecord, RunStatus
 from ingest.database.study_identity import claim
@@ -25,6 +26,7 @@ from ingest.planning.plan import (
 )
 from ingest.running.scheduler import Limits, Scheduler, parse_rate
 from ingest.study.combination import Combination
+from ingest.study.file_contents import FileContents
 from ingest.study.git import GitState
 from ingest.study.study import Study
 
@@ -121,10 +123,12 @@ class RunStarter:
         return run_id
 
     def keep_names(self) -> None:
-        """What the study calls itself, its countries and scenarios, and what its labels mean."""
-        study = self._study
-        write.keep_study(self._database.db, study.countries, study.scenarios, study.labels)
-        claim(self._database.db, study.name, self._clock.timestamp(), "first run")
+        """What the study calls itself and others, and the contents of its code and data files."""
+        study, db = self._study, self._database.db
+        write.keep_study(db, study.countries, study.scenarios, study.labels)
+        claim(db, study.name, self._clock.timestamp(), "first run")
+        contents = FileContents(study)
+        keep_files(db, contents.code, contents.read)
 
     def _cut_off_jobs(
         self, jobs: Sequence[PlannedJob], executor: Executor

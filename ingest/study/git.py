@@ -36,15 +36,27 @@ def read_git_state(root: Path, input_files: Iterable[str]) -> GitState:
     input_files: the study's files relative to root; only these count as dirty (changed, or not in
     the repository), so a database or a log beside them does not.
     """
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
-    if commit is None:
+    head = _git(root, "rev-parse", "--show-toplevel", "HEAD", "--abbrev-ref", "HEAD")
+    if head is None:
         return GitState()
-    branch = _git(root, "rev-parse", "--abbrev-ref", "HEAD") or ""
-    return GitState(commit.strip(), branch.strip(), _dirty_files(root, set(input_files)))
+    top, commit, branch = head.removesuffix("\n").rsplit("\n", 2)
+    return GitState(commit, branch, _dirty_files(root, top, set(input_files)))
 
 
-def _dirty_files(root: Path, input_files: set[str]) -> tuple[str, ...]:
-    top = (_git(root, "rev-parse", "--show-toplevel") or "").removesuffix("\n")
+def list_git_files(root: Path) -> list[str] | None:
+    """The files below a folder that git tracks or would track, relative to it.
+
+    None where git knows none of them: outside a repository (no process is started then), without
+    git, or in a folder that git ignores as a whole.
+    """
+    folder = root.resolve()
+    if not any((place / ".git").exists() for place in (folder, *folder.parents)):
+        return None
+    listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return sorted(set(listed.split("\0")) - {""}) if listed else None
+
+
+def _dirty_files(root: Path, top: str, input_files: set[str]) -> tuple[str, ...]:
     folder = root.resolve()
     names = {file: os.path.relpath(os.path.normpath(folder / file), top) for file in input_files}
     outside = {file for file, name in names.items() if name.split(os.sep)[0] == os.pardir}

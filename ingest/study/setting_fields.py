@@ -42,7 +42,8 @@ def setting(
 ) -> Any:
     """A dataclass field with what the documentation, the checks and the plan need.
 
-    Its type is str, int, float, bool or tuple[str, ...], or one of these with `| None`.
+    Its type is str, int, float, bool or tuple[str, ...], or one of these with `| None`; or
+    tuple[SECTION, ...] for a list of tables, each read as that dataclass.
     choices: the only words allowed; minimum: smallest value allowed; above: must be larger.
     is_input: it decides numbers, so that a change of it means a re-run; in [analytics] it may be
     the name of the only source that it matters to. The settings of a source are no inputs.
@@ -65,7 +66,7 @@ def section_fields(section: type[Any]) -> Iterator[tuple[dataclasses.Field[Any],
         hint = hints[field.name]
         if "doc" not in field.metadata:
             raise PluginError(f"{_place(section)}.{field.name} must be made by setting()")
-        if _without_none(hint) not in _TYPE_WORDS:
+        if _without_none(hint) not in _TYPE_WORDS and _table_type(hint) is None:
             name = hint.__name__ if isinstance(hint, type) else hint
             raise PluginError(
                 f"{_place(section)}.{field.name}: a setting cannot be of type {name}; "
@@ -110,11 +111,33 @@ def read_section(
             findings.append(error("unknown-key", where, message))
             continue
         field, hint = fields[key]
+        table = _table_type(hint)
         try:
+            if table is not None:
+                values[key], more = _read_tables(table, value, full_name, where)
+                findings += more
+                continue
             values[key] = _checked(_converted(value, hint), field)
         except ValueError as exc:
             findings.append(error("bad-value", where, f"{full_name}: {exc}"))
     return section(**values), findings
+
+
+def _table_type(hint: Any) -> type[Any] | None:
+    """The dataclass of a list of tables, None for any other type."""
+    kind = next(iter(typing.get_args(hint)), None)
+    return kind if isinstance(kind, type) and dataclasses.is_dataclass(kind) else None
+
+
+def _read_tables(
+    section: type[Any], value: Any, name: str, where: str
+) -> tuple[tuple[Any, ...], list[Finding]]:
+    """A list of tables. Raises ValueError: it is none."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        keys = ", ".join(f'{field.name} = "..."' for field, _ in section_fields(section))
+        raise ValueError(f"a list of tables is needed, [{{{keys}}}], not {value!r}")
+    read = [read_section(section, item, name, where) for item in value]
+    return tuple(table for table, _ in read), [f for _, found in read for f in found]
 
 
 def _converted(value: Any, hint: Any) -> Any:

@@ -26,6 +26,14 @@ _EXECUTOR_PREFIX = "INGEST_EXECUTORS_"
 
 
 @dataclass(frozen=True)
+class CountryDataFile:
+    """One entry of study.country_data."""
+
+    file: str = setting("", "the CSV or TSV file, relative to ingest.toml")
+    key: str = setting("iso3", "its column of ISO3 codes")
+
+
+@dataclass(frozen=True)
 class StudySettings:
     """[study]: the files a study is made of; paths are relative to ingest.toml."""
 
@@ -39,8 +47,16 @@ class StudySettings:
         None,
         "a CSV file of groups of countries: a column iso3, and one for each grouping",
     )
-    code: tuple[str, ...] = setting(
-        ("*.py",), "glob patterns of the files whose change means a re-run (reason: code)"
+    code: tuple[str, ...] | None = setting(
+        None,
+        "glob patterns of the files whose change means a re-run (reason: code); if unset, the "
+        "files that the command names, what these and the entry point import, and data files",
+    )
+    ignore_files: tuple[str, ...] = setting(
+        (), "glob patterns of files that do not count as code or data where `code` is unset"
+    )
+    country_data: tuple[CountryDataFile, ...] = setting(
+        (), "CSV files with a row for each country; a row is an input of its country alone"
     )
     code_version: str | None = setting(
         None, "the model code's version or image as a text, instead of the files of `code`"

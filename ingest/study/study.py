@@ -13,8 +13,9 @@ from typing import Any
 
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
-from ingest.study.code_version import CodeVersion, read_code_version
+from ingest.study.code_version import CodeSettings, CodeVersion, default_files, read_code_version
 from ingest.study.country import Country, parse_countries
+from ingest.study.country_data import NO_COUNTRY_DATA, CountryData, read_country_data
 from ingest.study.country_groups import add_groups
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
 from ingest.study.json_paths import JsonPathError, locations, remove
@@ -22,8 +23,9 @@ from ingest.study.label import Label, label_findings, read_labels
 from ingest.study.lists import Rows, study_rows
 from ingest.study.local_settings import LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
-from ingest.study.setting_fields import input_names
-from ingest.study.settings import STUDY_FILE, Settings
+from ingest.study.setting_fields import input_names, read_section
+from ingest.study.settings import STUDY_FILE, Settings, StudySettings
+from ingest.study.study_files import list_study_files
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Study:
     countries: tuple[Country, ...]
     code: CodeVersion
     input_files: tuple[str, ...]
+    country_data: CountryData = NO_COUNTRY_DATA
 
     @property
     def name(self) -> str:
@@ -116,21 +119,61 @@ def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Findi
     findings += more
     countries, more = _read_countries(settings, hooks)
     findings += more
-    code, more = read_code_version(
-        settings.root,
-        settings.study.code,
-        settings.study.code_version,
-        how_it_runs(settings, hooks),
+    data, more = read_country_data(
+        settings.root, settings.study.country_data, [country.iso3 for country in countries]
     )
+    findings += more
+    code, more = _read_code(settings, hooks, (scenario.file for scenario in scenarios))
     findings += more
     if model is None:
         return None, findings
     files = [model.file, settings.study.countries, STUDY_FILE, *(s.file for s in scenarios)]
     files += [settings.study.groups] if settings.study.groups else []
-    files += [part for part in code.parts if (settings.root / part).is_file()]
-    study = Study(settings, model, tuple(scenarios), tuple(countries), code, tuple(files))
+    files += [*code.files, *data.names]
+    study = Study(settings, model, tuple(scenarios), tuple(countries), code, tuple(files), data)
     findings += label_findings(model.document, study.labels, settings.labels, STUDY_FILE)
     return study, findings
+
+
+def _read_code(
+    settings: Settings, hooks: Any, scenario_files: Iterable[str]
+) -> tuple[CodeVersion, list[Finding]]:
+    local, _ = read_section(
+        LocalSettings, settings.executors.get("local", {}), "executors.local", STUDY_FILE
+    )
+    chosen = code_settings(
+        settings.root,
+        settings.study,
+        settings.name,
+        scenario_files,
+        model_is_here=bool(local.command or local.entry_point),
+    )
+    return read_code_version(settings.root, chosen, local, how_it_runs(settings, hooks))
+
+
+def code_settings(
+    root: Path,
+    study: StudySettings,
+    name: str = "",
+    scenario_files: Iterable[str] = (),
+    *,
+    model_is_here: bool = False,
+) -> CodeSettings:
+    """What [study] says of code; the files and folders it names are inputs of another kind."""
+    others = {*scenario_files, study.model, study.countries}
+    others |= {value for key in ("groups", "plugins") if (value := getattr(study, key, None))}
+    for entry in study.scenarios:
+        found = _matches(root, entry) if glob.has_magic(entry) else [root / entry]
+        others |= {_relative(path, root) for path in found}
+    return CodeSettings(
+        name=name,
+        patterns=study.code,
+        version=study.code_version,
+        ignored=study.ignore_files,
+        others=frozenset(others),
+        row_files=tuple(entry.file for entry in study.country_data),
+        model_is_here=model_is_here,
+    )
 
 
 def how_it_runs(settings: Settings, hooks: Any) -> dict[str, str]:
@@ -238,7 +281,7 @@ def _read_countries(settings: Settings, hooks: Any) -> tuple[list[Country], list
 def study_files(settings: Settings) -> list[Path]:
     """The files that the settings name: model, scenarios, countries, groups, code and plugins."""
     study = settings.study
-    patterns = (*study.code, *([f"{study.plugins}/*.py"] if study.plugins else []))
+    patterns = (*(study.code or ()), *([f"{study.plugins}/*.py"] if study.plugins else []))
     named = (study.model, study.countries, study.groups)
     found = [settings.root / name for name in named if name]
     with suppress(ConfigError):  # what is wrong with a study is for `ingest check` to say
@@ -246,6 +289,14 @@ def study_files(settings: Settings) -> list[Path]:
     for pattern in patterns:
         with suppress(ValueError, NotImplementedError):
             found += settings.root.glob(pattern)
+    found += [settings.root / entry.file for entry in study.country_data]
+    if study.code is None:
+        local, _ = read_section(LocalSettings, settings.executors.get("local", {}), "", "")
+        chosen = code_settings(settings.root, study, settings.name)
+        listed = list_study_files(settings.root)
+        found += [
+            settings.root / name for name in default_files(settings.root, chosen, local, listed)
+        ]
     return found
 
 

@@ -22,7 +22,7 @@ def read_csv(path: Path) -> tuple[list[str], Rows]:
     return parse_csv(raw, str(path))
 
 
-def parse_csv(raw: bytes, where: str) -> tuple[list[str], Rows]:
+def parse_csv(raw: bytes, where: str, delimiter: str = ",") -> tuple[list[str], Rows]:
     """The header, and the rows after it, with the line each begins in; blank rows are left out.
 
     where: the file's name, for messages. Raises ConfigError: not UTF-8, or broken CSV.
@@ -30,7 +30,9 @@ def parse_csv(raw: bytes, where: str) -> tuple[list[str], Rows]:
     rows: Rows = []
     line = 1  # where the next row begins; quoted cells may hold line ends
     try:
-        reader = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
+        reader = csv.reader(
+            io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True, delimiter=delimiter
+        )
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 rows.append((line, cells))

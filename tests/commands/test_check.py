@@ -17,6 +17,7 @@ def test_good_study_has_no_finding(ingest: Ingest) -> None:
     assert result.exit_code == 0
     layout = "$['nodes','links','subroutines'][*]['x','y','color','description','narration']"
     ignored = f"No input (study.ignore): $.metadata (1 place), {layout} (0 places)"
+    assert result.stdout.splitlines()[0] == "Code: model.py"
     assert result.stdout.splitlines()[-1] == ignored
     assert result.stderr == "tiny, 4 countries x 2 scenarios: 0 errors, 0 warnings\n"
 
@@ -25,7 +26,7 @@ def test_it_shows_how_labels_add_up_and_what_of_it_is_guessed(
     study: StudyFolder, ingest: Ingest
 ) -> None:
     study.write_settings('[labels.Births]\nbetter = "higher"\n[labels.Deaths]\nunit = "people"\n')
-    head, _, *lines = ingest("check").stdout.splitlines()[:-1]
+    head, _, *lines = ingest("check").stdout.splitlines()[1:-1]
     assert [line.split() for line in (head, *lines)] == [
         ["kind", "over", "years", "over", "countries", "better", "guessed", "labels"],
         ["stock", "last", "sum", "none", "all", "of", "it", "Population"],
@@ -272,7 +273,8 @@ def test_check_as_json_tells_everything_on_stdout(broken: StudyFolder, ingest: I
     assert result.exit_code == 2
     assert result.stderr == ""
     answer = json.loads(result.stdout)
-    assert list(answer) == ["ok", "findings", "ignored", "labels"]
+    kinds = ["ok", "findings", "ignored", "labels", "code", "data", "country_data"]
+    assert list(answer) == kinds
     assert (answer["ignored"], answer["labels"]) == ({}, [])
     assert answer["ok"] is False
     found = [(f["severity"], f["code"], f["where"]) for f in answer["findings"]]
@@ -291,6 +293,9 @@ def test_check_of_a_good_study_as_json(ingest: Ingest) -> None:
         "ok": True,
         "findings": [],
         "ignored": dict(zip(StudySettings.ignore, (1, 0), strict=True)),
+        "code": ["model.py"],
+        "data": [],
+        "country_data": [],
     }
 
 
@@ -386,6 +391,7 @@ def test_real_study_loads_as_it_is_and_its_two_uncovered_slots_are_told(
         for file in (real_study / folder).glob("*.json"):
             shutil.copyfile(file, copy / folder / file.name)
     (copy / "ingest.toml").write_text(REAL_SETTINGS)
+    (copy / "model.py").touch()
     result = ingest("check", "--study", str(copy))
     assert result.stderr == (
         "Warning: model.json: 2 country slots not covered by the Country parameter of every"

@@ -44,6 +44,7 @@ def test_without_yes_it_only_shows(three_runs: StudyFolder, ingest: Ingest) -> N
         "  2 runs  (1, 2)\n"
         "  12 jobs\n"
         "  12 result sets  (72 values)\n"
+        "  1 kept file\n"
         "  3 inputs  (3 input sets)\n"
         "  4 series changes\n"
         "Nothing was removed. Do it with: ingest gc --keep 1 --yes\n"

@@ -70,7 +70,8 @@ def test_plan_groups_by_reason_the_largest_first(ran: StudyFolder, ingest: Inges
 def test_plan_names_changed_code(ran: StudyFolder, ingest: Ingest) -> None:
     ran.write_model((ran.root / "model.py").read_text() + "\n# other\n")
     assert ingest("plan").stdout.splitlines()[1] == (
-        "      8  code changed (model.py): KEN, UGA, TZA and 1 more under null, scale_up"
+        "      8  code changed (model.py, line 11 added: # other): "
+        "KEN, UGA, TZA and 1 more under null, scale_up"
     )
 
 
@@ -105,7 +106,7 @@ def test_plan_tells_commit_branch_and_what_is_not_committed(
     commit = run_git(study.root, "rev-parse", "HEAD")
     assert f"({commit[:7]} on trunk)" in ingest("plan").stdout
     study.write_json("scenarios/null.json", scenario(0.1))
-    (study.root / "notes.txt").write_text("no input")
+    (study.root / "notes.md").write_text("no input")
     text = ingest("plan").stdout
     assert f"({commit[:7]} on trunk, 1 file not committed (scenarios/null.json))" in text
     answer = planned(ingest)

@@ -7,22 +7,9 @@ import pytest
 from ingest.planning.input_changes import (
     InputChange,
     InputKind,
-    code_changes,
     describe_changes,
     value_texts,
 )
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "text"),
-    [
-        ({"model.py": "1"}, {"model.py": "2"}, "model.py"),
-        ({"a.py": "1"}, {"b.py": "1"}, "b.py, a.py"),
-        ({}, dict.fromkeys("abcde", "1"), "a, b, c, 2 more"),
-    ],
-)
-def test_changed_code_is_told_by_its_files(old: Any, new: Any, text: str) -> None:
-    assert describe_changes(code_changes(old, new), 3) == text
 
 
 def change(name: str, sum_noun: str = "") -> InputChange:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.study.code_version import CodeVersion, read_code_version
+from ingest.study.code_version import CodeSettings, CodeVersion, read_code_version
+from ingest.study.local_settings import LocalSettings
 
 
 @pytest.fixture
@@ -17,13 +18,15 @@ def root(tmp_path: Path) -> Path:
 
 
 def read(root: Path, *patterns: str, version: str | None = None, **runs: str) -> CodeVersion:
-    code, findings = read_code_version(root, patterns, version, runs)
+    code, findings = read_code_version(
+        root, CodeSettings(patterns=patterns, version=version), LocalSettings(), runs
+    )
     assert findings == []
     return code
 
 
 def problems(root: Path, *patterns: str) -> list[str]:
-    _, findings = read_code_version(root, patterns, None, {})
+    _, findings = read_code_version(root, CodeSettings(patterns=patterns), LocalSettings(), {})
     return [f"{finding.severity}: {finding}" for finding in findings]
 
 

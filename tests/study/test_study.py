@@ -38,7 +38,7 @@ def test_study_is_read_whole(study: StudyFolder) -> None:
     assert [s.name for s in loaded.scenarios] == ["null", "scale_up"]
     assert [s.file for s in loaded.scenarios] == ["scenarios/null.json", "scenarios/scale_up.json"]
     assert [c.iso3 for c in loaded.countries] == ["KEN", "UGA", "TZA", "NAM"]
-    assert list(loaded.code.parts) == ["model.py", "executors.local.entry_point"]
+    assert list(loaded.code.parts) == ["model.py", "executors.local.entry_point", "study.code"]
     assert set(loaded.input_files) == {
         "ingest.toml",
         "model.json",

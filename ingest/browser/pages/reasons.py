@@ -60,18 +60,20 @@ def read_input_changes(
     jobs = rows.fetchall()
     if len(jobs) < 2:
         return ()
-    (before, old_document), (after, new_document) = jobs
-    cause = (finder or CauseFinder(connection)).cause(before, after, old_document == new_document)
+    (before, old_document, old_rows), (after, new_document, new_rows) = jobs
+    data = None if old_rows == new_rows else (country, old_rows, new_rows)
+    found = finder or CauseFinder(connection)
+    cause = found.cause(before, after, old_document == new_document, data)
     return () if cause.is_nondeterministic else tuple(map(str, cause.changes))
 
 
 # The newest success before a job, and the job.
 _INPUTS = """
 SELECT * FROM (
-    SELECT input_set_id, document_digest FROM job_results
+    SELECT input_set_id, document_digest, coalesce(country_data_digest, '') FROM job_results
      WHERE country = ? AND scenario = ? AND run_id < ? AND job_status = 'success'
      ORDER BY run_id DESC LIMIT 1)
 UNION ALL
-SELECT input_set_id, document_digest FROM job_results
+SELECT input_set_id, document_digest, coalesce(country_data_digest, '') FROM job_results
  WHERE country = ? AND scenario = ? AND run_id = ?
 """

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import has_errors
-from ingest.study.code_version import read_code_version
+from ingest.study.code_version import file_digest, read_code_version
 from ingest.study.local_settings import LocalSettings
 from ingest.study.setting_fields import read_section
 from ingest.study.settings import STUDY_FILE, StudySettings, load_settings
+from ingest.study.study import code_settings
 
 
 def read_model_settings(root: Path) -> tuple[StudySettings, LocalSettings]:
@@ -31,12 +32,14 @@ def read_model_settings(root: Path) -> tuple[StudySettings, LocalSettings]:
 
 
 def read_code_digest(root: Path, study: StudySettings, local: LocalSettings) -> str:
-    """SHA-256 of the model's code and of how it is called.
+    """SHA-256 of the model's code and data, and of how it is called.
 
     Raises StudyError: a pattern of study.code is none, a file cannot be read.
     """
     runs = {"entry_point": local.entry_point or "", "command": "\n".join(local.command)}
-    version, findings = read_code_version(root, study.code, study.code_version, runs)
+    for entry in study.country_data:
+        runs[f"country data {entry.file}"] = file_digest(root / entry.file)
+    version, findings = read_code_version(root, code_settings(root, study), local, runs)
     if has_errors(findings):
         raise StudyError(findings)
     return version.digest
