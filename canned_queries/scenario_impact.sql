@@ -52,10 +52,15 @@ WITH RECURSIVE
 summed AS (
     SELECT series AS country, low AS baseline_value, high AS scenario_value, first_year, last_year
       FROM added
+),
+-- what the countries were called at that run; as of now where it did not keep that
+named AS MATERIALIZED (
+    SELECT country, json_extract(details, '$.name') AS name FROM study_countries
+     WHERE run_id = (SELECT run_id FROM chosen) AND details IS NOT NULL
 )
-SELECT country, coalesce(countries.name, country) AS name, baseline_value, scenario_value,
+SELECT country, coalesce(nullif(named.name, ''), countries.name, country) AS name, baseline_value, scenario_value,
        scenario_value - baseline_value AS difference,
        100 * (scenario_value - baseline_value) / nullif(abs(baseline_value), 0) AS percent,
        first_year, last_year
-  FROM summed LEFT JOIN countries ON countries.iso3 = country
+  FROM summed LEFT JOIN named USING (country) LEFT JOIN countries ON countries.iso3 = country
  ORDER BY country

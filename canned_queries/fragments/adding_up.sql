@@ -12,7 +12,9 @@ adding AS MATERIALIZED (
              WHERE other.element_label = substr(over_years, 10)) AS year_weight,
            (SELECT other.element_id FROM elements AS other
              WHERE other.element_label = substr(over_countries, 10)) AS country_weight
-      FROM elements LEFT JOIN labels USING (element_label)
+      FROM elements LEFT JOIN (
+           SELECT element_label, over_years, over_countries FROM study_labels
+            WHERE run_id = CAST(coalesce(nullif(:run, ''), (SELECT max(run_id) FROM validation_runs)) AS INTEGER)) USING (element_label)
 ),
 -- in the order of the years, so that a sum is the same to the last digit wherever it is taken
 summed_up AS (

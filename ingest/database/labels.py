@@ -11,10 +11,15 @@ _COLUMNS = (
 )
 
 
-def read_label(connection: sqlite3.Connection, element_label: str) -> Label:
-    """A label as the newest run's study says it, else as its name tells."""
+def read_label(
+    connection: sqlite3.Connection, element_label: str, run_id: int | None = None
+) -> Label:
+    """A label as the study said it at a run (without one: now), else as its name tells."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM labels WHERE element_label = ?", [element_label]
+        f"""SELECT {_COLUMNS} FROM study_labels
+             WHERE run_id = coalesce(?, (SELECT max(run_id) FROM validation_runs))
+               AND element_label = ?""",
+        [run_id, element_label],
     ).fetchone()
     return Label(*row) if row else guessed_label(element_label, "", "", ())
 

@@ -101,6 +101,25 @@ SELECT validation_runs.run_id, alike.input_set_id
     ON alike.scenario = now.scenario AND alike.model_version_id = now.model_version_id
    AND alike.scenario_digest = now.scenario_digest
 """
+# What the study said of each label at each run; what it did not say then is as of now.
+_LABEL_FACTS = (
+    "unit", "description", "kind", "over_years", "over_countries", "sum_unit", "better", "guessed",
+)  # fmt: skip
+_STUDY_LABELS = """
+SELECT validation_runs.run_id, labels.element_label,
+       {facts}
+  FROM validation_runs CROSS JOIN labels
+  LEFT JOIN json_each((SELECT content FROM inputs WHERE digest = (
+                 SELECT source.labels_digest FROM validation_runs AS source
+                  WHERE source.run_id = {listed}))) AS kept
+    ON json_extract(kept.value, '$.element_label') = labels.element_label
+""".format(
+    facts=",\n       ".join(
+        f"coalesce(json_extract(kept.value, '$.{name}'), labels.{name}) AS {name}"
+        for name in _LABEL_FACTS
+    ),
+    listed=_LISTED.format(kind="labels"),
+)
 _PRESENT = "SELECT DISTINCT {0} FROM {1} WHERE run_id = (SELECT max(run_id) FROM validation_runs)"
 
 VIEWS = {
@@ -109,6 +128,7 @@ VIEWS = {
     "latest_results": _LATEST_RESULTS,
     "study_countries": _names("countries", "iso3", "country"),
     "study_scenarios": _names("scenarios", "name", "scenario"),
+    "study_labels": _STUDY_LABELS,
     "present_countries": _PRESENT.format("country", "study_countries"),
     "present_scenarios": _PRESENT.format("scenario", "study_scenarios"),
     "current_inputs": _CURRENT_INPUTS,

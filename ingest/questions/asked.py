@@ -286,10 +286,17 @@ def describe_question(
         names={choice.parameter.name: _name(choice) for choice in choices},
         run=read_run_facts(connection, int(values["run"])) if values.get("run") else None,
         scenarios=scenarios,
-        label=read_label(connection, values["label"]) if values.get("label") else NO_LABEL,
+        label=_label(connection, values),
         horizon=_horizon(connection, query, values, reader.memo),
         consistency=_consistency(connection, query, values, reader.memo),
     )
+
+
+def _label(connection: sqlite3.Connection, values: Mapping[str, str]) -> Label:
+    if not values.get("label"):
+        return NO_LABEL
+    run_id = int(values["run"]) if values.get("run") else None
+    return read_label(connection, values["label"], run_id)
 
 
 def _consistency(

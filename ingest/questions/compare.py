@@ -105,7 +105,7 @@ def compare_scenarios(
     label that does not add up as it would have to.
     """
     left_out = _check(connection, request)
-    label = read_label(connection, request.label)
+    label = read_label(connection, request.label, request.run_id)
     if strict:
         _check_adding_up(label, request)
     comparison = _compare(connection, queries, request, left_out)

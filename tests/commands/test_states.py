@@ -7,6 +7,8 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
+import pytest
+
 from tests.conftest import MODEL, MODEL_CODE, Ingest, StudyFolder, scenario
 
 
@@ -143,6 +145,34 @@ def test_changed_groups_and_names_are_told_and_kept_with_each_run(
     for run, expected in (("1", {"East": 2, "South": 2}), ("2", {"East": 3, "South": 1})):
         rows = json.loads(ingest(*compare, "--run", run).stdout)["rows"]
         assert {row["region"]: row["countries"] for row in rows} == expected
+
+
+def test_a_label_means_in_a_pinned_answer_what_it_meant_then(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    label = '[labels."Population"]\nkind = "{}"\nunit = "{}"\n'
+    study.write_settings(label.format("flow", "people a year"))
+    ingest("run")
+    study.write_settings(label.format("stock", "people"))
+    assert "Population: unit people a year -> people" in ingest("plan").stdout
+    ingest("run")
+    compare = ("compare", "null", "scale_up", "--label", "Population", "--country", "KEN")
+    people = sum(map(ord, "KEN")) / 7
+    for run, years, total in (("1", "2025-2027", 78), ("2", "in 2027", 27)):
+        assert years in ingest(*compare, "--run", run).stdout.splitlines()[0]
+        answer = json.loads(ingest(*compare, "--run", run, "--json").stdout)
+        assert answer["rows"][0]["baseline_value"] == pytest.approx(people * total)
+
+
+def test_a_country_is_called_in_a_pinned_answer_what_it_was_called_then(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    ingest("run")
+    study.write_json("countries.json", {"countries": [{"iso3": "KEN", "name": "Kenya"}]})
+    ingest("run")
+    compare = ("compare", "null", "scale_up", "--country", "KEN", "--json", "--run")
+    names = [json.loads(ingest(*compare, run).stdout)["rows"][0]["name"] for run in ("1", "2")]
+    assert names == ["Land of KEN", "Kenya"]
 
 
 # --- mixed inputs --------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def read_country_page(
     scenario_labels = connection.execute("SELECT name, label FROM scenarios WHERE label <> ''")
     series = _read_series(connection, country, chosen, run_id)
     colours = scenario_colours(_all_scenarios(connection))
-    meaning = read_label(connection, chosen)
+    meaning = read_label(connection, chosen, run_id or None)
     unit = meaning.unit
     title = f"{chosen} in {name or country}"
     return CountryPage(
