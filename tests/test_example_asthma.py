@@ -210,7 +210,8 @@ def test_code_list_names_every_file_the_model_reads() -> None:
     code = set(config["study"]["code"])
     assert all((STUDY / name).is_file() for name in code)
     scripts = {path.name for path in STUDY.glob("*.py")} - {"build_country_facts.py"}
-    assert code == scripts | {"country_facts.csv"}
+    assert code == scripts
+    assert config["study"]["country_data"] == [{"file": "country_facts.csv", "key": "iso3"}]
 
 
 def test_readme_names_every_label_scenario_and_the_licence(simulate: Simulate) -> None:

@@ -43,8 +43,8 @@ def read_git_state(root: Path, input_files: Iterable[str]) -> GitState:
     return GitState(commit, branch, _dirty_files(root, top, set(input_files)))
 
 
-def list_git_files(root: Path) -> list[str] | None:
-    """The files below a folder that git tracks or would track, relative to it.
+def list_git_files(root: Path, *, tracked_only: bool = False) -> list[str] | None:
+    """The files below a folder that git tracks, or would track, relative to it.
 
     None where git knows none of them: outside a repository (no process is started then), without
     git, or in a folder that git ignores as a whole.
@@ -52,7 +52,8 @@ def list_git_files(root: Path) -> list[str] | None:
     folder = root.resolve()
     if not any((place / ".git").exists() for place in (folder, *folder.parents)):
         return None
-    listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    others = () if tracked_only else ("--others", "--exclude-standard")
+    listed = _git(root, "ls-files", "-z", "--cached", *others)
     return sorted(set(listed.split("\0")) - {""}) if listed else None
 
 

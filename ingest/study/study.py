@@ -17,6 +17,7 @@ from ingest.study.code_version import CodeSettings, CodeVersion, default_files, 
 from ingest.study.country import Country, parse_countries
 from ingest.study.country_data import NO_COUNTRY_DATA, CountryData, read_country_data
 from ingest.study.country_groups import add_groups
+from ingest.study.git import list_git_files
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
 from ingest.study.json_paths import JsonPathError, locations, remove
 from ingest.study.label import Label, label_findings, read_labels
@@ -25,7 +26,7 @@ from ingest.study.local_settings import LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
 from ingest.study.setting_fields import input_names, read_section
 from ingest.study.settings import STUDY_FILE, Settings, StudySettings
-from ingest.study.study_files import list_study_files
+from ingest.study.study_files import is_code, list_study_files
 
 
 @dataclass(frozen=True)
@@ -279,7 +280,7 @@ def _read_countries(settings: Settings, hooks: Any) -> tuple[list[Country], list
 
 
 def study_files(settings: Settings) -> list[Path]:
-    """The files that the settings name: model, scenarios, countries, groups, code and plugins."""
+    """The files that the settings name, the code, and the data files that git tracks."""
     study = settings.study
     patterns = (*(study.code or ()), *([f"{study.plugins}/*.py"] if study.plugins else []))
     named = (study.model, study.countries, study.groups)
@@ -293,10 +294,9 @@ def study_files(settings: Settings) -> list[Path]:
     if study.code is None:
         local, _ = read_section(LocalSettings, settings.executors.get("local", {}), "", "")
         chosen = code_settings(settings.root, study, settings.name)
-        listed = list_study_files(settings.root)
-        found += [
-            settings.root / name for name in default_files(settings.root, chosen, local, listed)
-        ]
+        names = default_files(settings.root, chosen, local, list_study_files(settings.root))
+        tracked = set(list_git_files(settings.root, tracked_only=True) or ())
+        found += [settings.root / name for name in names if name in tracked or is_code(name)]
     return found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from ingest.study.git import list_git_files
 
 _DATA = re.compile(
-    r"""\.(csv|tsv|psv|txt|dat|json|jsonl|geojson|toml|ya?ml|xml|ini|cfg|xls[xmb]?|ods|rds|rda|rdata
+    r"""\.(csv|tsv|psv|dat|json|jsonl|geojson|toml|ya?ml|xml|ini|cfg|xls[xmb]?|ods|rds|rda|rdata
         |parquet|feather|arrow|npy|npz|pkl|pickle|mat|h5|hdf5|nc|dta|sav|sas7bdat|gz|bz2|xz|zip)""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -23,6 +23,7 @@ _CODE = re.compile(
 _NOT_LOOKED_INTO = frozenset({"node_modules", "site-packages", "__pycache__", "venv"})
 _STUDY_FILE = "ingest.toml"
 _JOB_CSV = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}\.csv")
+_JOURNAL = ".run-api.jsonl"
 _END_BYTES = 65536
 
 
@@ -66,7 +67,7 @@ def is_of_ingest(root: Path, name: str, study: str) -> bool:
     study: the study's name, by which an IAMC file of its results is known.
     """
     path = root / name
-    if _JOB_CSV.fullmatch(path.name):
+    if _JOB_CSV.fullmatch(path.name) or path.name.endswith(_JOURNAL):
         return True
     look = _SIGNS.get(path.suffix)
     if look is None or (path.suffix == ".toml" and "/" in name):
@@ -81,12 +82,13 @@ def is_of_ingest(root: Path, name: str, study: str) -> bool:
 
 
 def _is_table(head: bytes, study: str) -> bool:
-    """Whether a CSV file is an export, a list of jobs, or IAMC with the study as its model."""
+    """Whether a CSV file is an export, an answer, a list of jobs, or IAMC of the study."""
     lines = [*head.decode("utf-8-sig", "replace").splitlines()[:2], "", ""]
     columns = set(lines[0].split(","))
     is_iamc = {"Model", "Variable"} <= columns
     return (
         {"scenario", "element_label"} <= columns
+        or {"baseline_value", "scenario_value"} <= columns
         or columns == {"ulid", "timestamp", "country", "scenario"}
         or (is_iamc and lines[1].startswith((f"{study},", f'"{study}",')))
     )

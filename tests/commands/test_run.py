@@ -84,9 +84,10 @@ def test_units_are_taken_over_though_nothing_is_to_run(study: StudyFolder, inges
     ingest("run", "--quiet")
     study.write_settings('[units]\nPopulation = "people"\n')
     result = ingest("run")
-    assert "1 described label added: Population" in result.stderr
+    assert "Population: unit (none) -> people" in result.stderr
     assert "no job had to run" in result.stdout
-    assert rows(study, "SELECT element_label, unit FROM labels") == [("Population", "people")]
+    units = "SELECT unit FROM labels WHERE element_label = 'Population'"
+    assert rows(study, units) == [("people",)]
 
 
 def test_a_model_change_that_scenarios_override_runs_nothing(
@@ -106,7 +107,8 @@ def test_changing_the_code_runs_everything_and_names_the_file(
     ingest("run")
     study.write_model(MODEL_CODE + "\n# another version\n")
     result = ingest("run")
-    assert "8 to run: code changed (model.py)" in result.stderr
+    line = "8 to run: code changed (model.py, line 11 added: # another version)"
+    assert line in result.stderr
     assert "8 seen before" in result.stdout
     assert rows(study, "SELECT count(*) FROM result_sets") == [(8,)]
 
