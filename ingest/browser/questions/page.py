@@ -139,6 +139,8 @@ def _arranged(choices: Sequence[Choice]) -> tuple[tuple[Choice, ...], tuple[Choi
 
 def _is_further(choice: Choice) -> bool:
     parameter = choice.parameter
+    if parameter.name == "consistent":
+        return True
     blank = parameter.default in ("", "0%", 0, 0.0, 100)
     return (parameter.options is None and blank) or (parameter.many and parameter.default == "")
 

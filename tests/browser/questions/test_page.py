@@ -278,7 +278,8 @@ def test_an_answer_carries_everything_that_would_change_it(site: Site) -> None:
     assert page.conditions == (
         "only KEN, UGA; 2025-2026; discounted at 3 % a year to 2025; run 2, commit ccccccc"
     )
-    assert page.text.count(f"({page.conditions})") == 2  # the link preview has it, too
+    # the link preview and the words for both charts have it, too
+    assert page.text.count(f"({page.conditions})") == 4
     assert site.get("scenario_impact").conditions == "2025-2027; run 2, commit ccccccc"
     year = site.get("history_of_a_number", country="KEN", scenario="up", year=2026)
     assert year.conditions == "2026; Year: 2026; run 2, commit ccccccc"
