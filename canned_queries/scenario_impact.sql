@@ -53,7 +53,7 @@ summed AS (
     SELECT series AS country, low AS baseline_value, high AS scenario_value, first_year, last_year
       FROM added
 ),
--- what the countries were called at that run; as of now where it did not keep that
+-- what the countries were called at that run, where it kept that
 named AS MATERIALIZED (
     SELECT country, json_extract(details, '$.name') AS name FROM study_countries
      WHERE run_id = (SELECT run_id FROM chosen) AND details IS NOT NULL

@@ -81,7 +81,7 @@ numbers AS NOT MATERIALIZED (
       FROM chosen CROSS JOIN yearly CROSS JOIN pairs USING (country)
 ),
 -- include: adding_up,
--- the groups that countries had at that run; those of now where it did not keep them
+-- the groups that countries had at that run; the latest ones where it did not keep them
 listed AS MATERIALIZED (
     SELECT country, details FROM study_countries
      WHERE run_id = (SELECT run_id FROM chosen) AND details IS NOT NULL

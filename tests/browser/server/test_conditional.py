@@ -16,11 +16,14 @@ import pytest
 
 from ingest.browser.file_state import settled_state
 from ingest.browser.memo import memo_of
+from ingest.browser.server.conditional import _UNSTEADY
+from ingest.questions.catalogue import load_canned_queries
 from tests.browser.site import Answer, Site, run_ingest, start_site
 from tests.conftest import StudyFolder
 
 pytest.importorskip("datasette")
 
+QUERIES = load_canned_queries()
 DB = "/validation_results"
 IMPACT = f"{DB}/scenario_impact.json?_shape=array"
 DATA = [
@@ -418,3 +421,8 @@ def test_what_was_read_is_remembered_of_settled_files_alone(tmp_path: Path) -> N
     settle(file)
     memo_of(str(file))["key", ()] = "read"
     assert memo_of(str(file)) == {("key", ()): "read"}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_no_question_of_ingest_depends_on_the_clock(name: str) -> None:
+    assert _UNSTEADY.search(QUERIES[name].sql) is None
