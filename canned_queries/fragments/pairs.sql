@@ -11,15 +11,15 @@ known AS MATERIALIZED (
 ),
 pairs AS MATERIALIZED (
     SELECT country,
-           (SELECT result_set_id FROM job_results
+           (SELECT CASE WHEN coalesce(:consistent, '') = '' OR input_set_id IN current
+                    THEN result_set_id END FROM job_results
              WHERE country = known.country AND scenario = :baseline AND job_status = 'success'
                AND run_id <= (SELECT run_id FROM chosen)
-               AND (coalesce(:consistent, '') = '' OR input_set_id IN current)
              ORDER BY run_id DESC LIMIT 1) AS baseline_set,
-           (SELECT result_set_id FROM job_results
+           (SELECT CASE WHEN coalesce(:consistent, '') = '' OR input_set_id IN current
+                    THEN result_set_id END FROM job_results
              WHERE country = known.country AND scenario = :scenario AND job_status = 'success'
                AND run_id <= (SELECT run_id FROM chosen)
-               AND (coalesce(:consistent, '') = '' OR input_set_id IN current)
              ORDER BY run_id DESC LIMIT 1) AS scenario_set
       FROM known
      WHERE coalesce(:countries, '') = ''

@@ -130,8 +130,12 @@ def _read_jobs(
         current = f"SELECT input_set_id FROM current_inputs WHERE run_id = {run.run_id}"
         conditions.append(f"input_set_id IN ({current})")
     rows = connection.execute(
-        f"""SELECT country, scenario, result_set_id, run_id FROM export_state
-             WHERE {" AND ".join(conditions)} ORDER BY country, scenario"""
+        f"""SELECT state.country, state.scenario, state.result_set_id,
+                   (SELECT coalesce(job.restored_from, job.run_id) FROM job_results AS job
+                     WHERE job.run_id = state.run_id AND job.country = state.country
+                       AND job.scenario = state.scenario)
+              FROM export_state AS state
+             WHERE {" AND ".join(conditions)} ORDER BY 1, 2"""
     )
     return tuple(ExportJob(*row) for row in rows)
 
