@@ -1,4 +1,4 @@
-"""A small study as plain Python values, how it is written to files, and the edits of its history."""
+"""A small study as plain Python values, its files, and the edits of its history."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _environment(world: World, rng: random.Random) -> None:
 
 
 def _add_scenario(world: World, rng: random.Random) -> None:
-    name = rng.choice([n for n in ("null", "scale_up", "natural", "extra", "more")])
+    name = rng.choice(("null", "scale_up", "natural", "extra", "more"))
     world.scenarios.setdefault(name, {"coverage": 0.5, "wide": False, "label": name})
 
 
