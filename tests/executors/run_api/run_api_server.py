@@ -123,13 +123,16 @@ class _Handler(BaseHTTPRequestHandler):
         with api.lock:
             api.headers.append(dict(self.headers))
         if self.path == "/docs":
+            self.hold(api.health)
             self.answer(api.health, "ok")
         elif self.path.startswith("/status/"):
             job_id = self.path.removeprefix("/status/")
             with api.counted("status", f"status {job_id}"):
                 act = api.next_status(job_id)
-                proper = PROPER if job_id in api.accepted else Act(404, {"detail": "no such job"})
-                self.answer(proper if act is PROPER else act, api.status_of(job_id))
+                self.hold(act)
+            # not counted while it is sent: a client may ask again before this thread goes on
+            proper = PROPER if job_id in api.accepted else Act(404, {"detail": "no such job"})
+            self.answer(proper if act is PROPER else act, api.status_of(job_id))
         else:
             self.answer(Act(404), None)
 
@@ -146,12 +149,15 @@ class _Handler(BaseHTTPRequestHandler):
             act = api.next_post(environment, body)
             takes_effect = act.status == 200 and act.drop != "before"
             answer = api.accept(environment, body) if takes_effect else {"detail": "no"}
-            self.answer(act, answer)
+            self.hold(act)
+        self.answer(act, answer)
 
-    def answer(self, act: Act, proper: Any) -> None:
+    def hold(self, act: Act) -> None:
         if act.gate is not None:
             act.gate.wait(LIMIT_S)
         time.sleep(act.delay_s)
+
+    def answer(self, act: Act, proper: Any) -> None:
         if act.drop:
             self.close_connection = True
             return
