@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -96,17 +97,7 @@ def diff(
     chart = choice.output(chart_file, ".svg", ".png", force=force) if chart_file else None
     tolerances = _tolerances(choice, rtol, atol)
     with choice.reading() as connection:
-        known = {
-            column: [row[0] for row in connection.execute(sql)] for column, sql in _NAMES.items()
-        }
-        chosen = [
-            select_names(names, known[column], column) if names else []
-            for names, column in (
-                (countries, "country"),
-                (scenarios, "scenario"),
-                (labels, "label"),
-            )
-        ]
+        study_countries, chosen = _choose(connection, countries, scenarios, labels)
         runs = resolve_run(connection, before), resolve_run(connection, after)
         found = diff_states(
             connection,
@@ -123,7 +114,7 @@ def diff(
         for state in states
         if state.is_mixed
     ]
-    report = Report.of(found, study_countries=len(known["country"]), mixed=mixed)
+    report = Report.of(found, study_countries=study_countries, mixed=mixed)
     _write_files(report, html, chart)
     if form == "json":
         print_json(_as_json(report))
@@ -146,6 +137,18 @@ _NAMES = {
     "scenario": "SELECT DISTINCT scenario FROM job_results ORDER BY scenario",
     "label": "SELECT element_label FROM elements ORDER BY element_label",
 }
+
+
+def _choose(
+    connection: sqlite3.Connection, *patterns: Sequence[str]
+) -> tuple[int, list[list[str]]]:
+    """How many countries there are, and the chosen countries, scenarios and labels, [] for all."""
+    known = {column: [row[0] for row in connection.execute(sql)] for column, sql in _NAMES.items()}
+    chosen = [
+        select_names(names, known[column], column) if names else []
+        for names, column in zip(patterns, _NAMES, strict=True)
+    ]
+    return len(known["country"]), chosen
 
 
 def _tolerances(choice: StudyChoice, rtol: float | None, atol: float | None) -> Tolerances:

@@ -178,7 +178,7 @@ def test_each_command_refuses_a_setting_that_does_not_exist(
     "name", [name for name, arguments in READING.items() if "--json" in arguments]
 )
 def test_each_json_answer_is_json_and_nothing_else(built: Folders, name: str) -> None:
-    json.loads(answer(call(built.there, *READING[name])))
+    assert isinstance(json.loads(answer(call(built.there, *READING[name]))), dict | list)
 
 
 def commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
