@@ -11,9 +11,9 @@ from ingest.commands.common.context import StudyChoice, StudyContext, study_opti
 from ingest.commands.common.options import json_option, quiet_option, run_option, wait_option
 from ingest.commands.common.output import print_json, show_findings
 from ingest.commands.common.progress import progress_display
+from ingest.commands.common.runs import find_run
 from ingest.commands.common.stopping import stopping
 from ingest.database.late_results import KnownJob, read_jobs_without_results
-from ingest.database.states import resolve_run
 from ingest.errors import InterruptedRunError
 from ingest.running.backend import choose_backend
 from ingest.running.backfill import Backfill, BackfillReport, environment_of
@@ -80,7 +80,7 @@ def backfill(
 def _choose(context: StudyContext, run_name: str | None, limit: int | None) -> Sequence[KnownJob]:
     context.database.refuse_other_study(context.settings.name)
     with context.database.reading() as connection:
-        run_id = None if run_name is None else resolve_run(connection, run_name).run_id
+        run_id = None if run_name is None else find_run(connection, run_name).run_id
         return read_jobs_without_results(connection, run_id)[:limit]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,8 +29,9 @@ from ingest.commands.common.output import (
     print_json,
     table,
 )
+from ingest.commands.common.runs import find_run, run_as_json
 from ingest.database.consistency import read_consistency
-from ingest.database.states import RunRef, resolve_run
+from ingest.database.states import RunRef
 from ingest.exchange.whole_file import OutputFile
 from ingest.study.combination import select_names
 from ingest.text.numbers import at_most, count_text, percent_text
@@ -98,7 +98,7 @@ def diff(
     tolerances = _tolerances(choice, rtol, atol)
     with choice.reading() as connection:
         study_countries, chosen = _choose(connection, countries, scenarios, labels)
-        runs = resolve_run(connection, before), resolve_run(connection, after)
+        runs = find_run(connection, before), find_run(connection, after)
         found = diff_states(
             connection,
             *runs,
@@ -181,8 +181,8 @@ def _write(file: OutputFile, content: bytes) -> None:
 def _as_json(report: Report) -> dict[str, Any]:
     found = report.diff
     return {
-        "before": _run_as_json(found.before),
-        "after": _run_as_json(found.after),
+        "before": run_as_json(found.before),
+        "after": run_as_json(found.after),
         "rule": found.rule,
         "has_changes": found.has_changes,
         "headline": report.headline,
@@ -202,15 +202,6 @@ def _as_json(report: Report) -> dict[str, Any]:
             for shown, (cause, combinations) in zip(report.causes, found.by_cause, strict=True)
         ],
         "series": [{name: getattr(series, name) for name in _COLUMNS} for series in found.series],
-    }
-
-
-def _run_as_json(run: RunRef) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "timestamp": run.timestamp,
-        "git_commit": run.git_commit,
-        "dirty_files": json.loads(run.dirty_files or "[]"),
     }
 
 
@@ -248,7 +239,7 @@ def _show(report: Report, show_all: bool) -> None:
 
 
 def _run_words(run: RunRef) -> str:
-    files = len(json.loads(run.dirty_files or "[]"))
+    files = len(run.uncommitted)
     when = datetime.fromisoformat(run.timestamp).astimezone().strftime("%a %d %b %Y %H:%M")
     return f"Run {run.run_id} ({code_words(run.git_commit, files)}, {when})"
 

@@ -69,6 +69,7 @@ def run(
       ingest run --dry-run
     """
     context = choice.context()
+    _require_commit(context)
     backend = choose_backend(context.settings, context.plugins)
     quiet = quiet or as_json
     if log_file is not None:
@@ -100,6 +101,14 @@ def run(
         show_nothing(plan, context, as_json, quiet)
     else:
         show_report(context.database, report, as_json, quiet, choice.as_options())
+
+
+def _require_commit(context: StudyContext) -> None:
+    """Raises ConfigError where the study wants a commit and git cannot tell it."""
+    git = context.git
+    if context.settings.run.require_commit and (git.problem or not git.is_known):
+        why = git.problem or f"{context.study.root.resolve()} is not in a git repository"
+        raise ConfigError(f"run.require_commit is set, and git cannot tell the commit: {why}")
 
 
 @contextmanager

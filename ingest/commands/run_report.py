@@ -49,6 +49,13 @@ def show_report(
         print_json({**asdict(report), "status": report.status.value, "failures": causes})
     elif not quiet:
         _show_summary(report, causes, where)
+    elif report.failed_jobs:
+        click.echo(
+            f"Run {report.run_id}: {report.failed_jobs:,} of "
+            f"{count_text(report.total_jobs, 'job')} failed. See them with: "
+            f"ingest status {report.run_id} --failed{where}",
+            err=True,
+        )
     if report.status is RunStatus.INTERRUPTED:
         left = report.total_jobs - report.successful_jobs - report.failed_jobs
         raise InterruptedRunError(

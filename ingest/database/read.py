@@ -261,7 +261,8 @@ def _read_runs(
 ) -> list[dict[str, Any]]:
     columns = ", ".join(
         (
-            "run_id, timestamp, finished_at, git_commit, dirty_files, status, executor, study",
+            "run_id, timestamp, finished_at, git_commit, dirty_files, git_problem, status",
+            "executor, study",
             "total_jobs, successful_jobs, failed_jobs, up_to_date_jobs",
             "(julianday(finished_at) - julianday(timestamp)) * 86400 AS duration_s",
             *more,

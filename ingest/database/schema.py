@@ -339,6 +339,12 @@ def _m011_whose_results(db: Database) -> None:
     )
 
 
+@migrations(name="m014_why_no_commit")
+def _m014_why_no_commit(db: Database) -> None:
+    """Why git could not tell a run's commit or its files, where it could not."""
+    db.execute("ALTER TABLE validation_runs ADD COLUMN git_problem TEXT")
+
+
 def update_schema(connection: sqlite3.Connection) -> None:
     """Bring a database of any age to the current form, all or nothing."""
     with Connected(connection).atomic():

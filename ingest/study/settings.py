@@ -125,6 +125,9 @@ class RunSettings:
         False,
         "also write each job's numbers to results/<ULID>.csv and a line to validation_results.csv",
     )
+    require_commit: bool = setting(
+        False, "a run is an error (exit code 2) where git cannot tell the commit of the study"
+    )
     rerun_triggers: tuple[str, ...] = setting(
         ("input", "code", "environment"),
         "what makes a combination run again",

@@ -16,7 +16,7 @@ import click
 
 from ingest.database.files import database_files, open_for_reading
 from ingest.errors import ConfigError
-from ingest.findings import Finding
+from ingest.findings import Finding, warning
 from ingest.study.settings import (
     STUDY_FILE,
     Settings,
@@ -104,13 +104,15 @@ class StudyChoice:
         settings, findings = self.settings()
         plugins = load_plugins_of(settings)
         study, more = load_study(settings, plugins.hook)
+        git = read_git_state(study.root, study.input_files)
+        problems = [warning("git", "git", git.problem)] if git.problem else []
         return StudyContext(
             settings=settings,
             plugins=plugins,
             study=study,
-            git=read_git_state(study.root, study.input_files),
+            git=git,
             database=ValidationDatabase(settings.database_path),
-            findings=(*findings, *more),
+            findings=(*findings, *more, *problems),
         )
 
     def database_path(self) -> Path:

@@ -83,7 +83,8 @@ def code_words(commit: str, dirty_files: int) -> str:
 def code_line(git: GitState) -> str:
     """Commit, branch and files that are not committed, on one line."""
     if not git.is_known:
-        return 'not in a git repository: results are kept under the commit "unknown"'
+        why = "git could not tell" if git.problem else "not in a git repository"
+        return f'{why}: results are kept under the commit "unknown"'
     branch = f" on {git.branch}" if git.branch and git.branch != "HEAD" else ""
     if not git.dirty_files:
         return f"{git.short_commit}{branch}"
