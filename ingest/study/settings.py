@@ -141,7 +141,8 @@ class AnalyticsSettings:
 
     source: str = setting(
         "executor",
-        "where metrics come from: `executor` (what it brings), `analytics-api`, `s3` or a plugin's",
+        "where metrics come from: `executor` (what it brings), `analytics-api`, `s3` or a plugin's "
+        "(found by `url` or a section [analytics.NAME] where the executor brings none)",
     )
     element_labels: tuple[str, ...] = setting(
         (), "keep only these labels; all labels where empty", is_input=True

@@ -214,9 +214,9 @@ def test_the_source_of_the_executor_is_refused(imported: StudyFolder, fill: Back
     result = fill("--set", "analytics.source=executor")
     assert (result.exit_code, result.stderr) == (
         2,
-        "Error: analytics.source is `executor`, which only has the results of its own runs. Say "
-        "where they are: analytics.source in ingest.toml (analytics-api, s3 or a plugin's), "
-        "or --set analytics.source=NAME\n",
+        "Error: the executor local only has the results of its own runs. Say where they are: "
+        "--executor aws-batch where it ran the jobs, or --set analytics.source=NAME "
+        "(analytics-api, s3 or a plugin's)\n",
     )
 
 
