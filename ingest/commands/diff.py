@@ -31,7 +31,7 @@ from ingest.commands.common.output import (
 )
 from ingest.commands.common.runs import find_run, run_as_json
 from ingest.database.consistency import read_consistency
-from ingest.database.states import RunRef
+from ingest.database.states import RunRef, newest_run, run_before
 from ingest.exchange.whole_file import OutputFile
 from ingest.study.combination import select_names
 from ingest.text.numbers import at_most, count_text, percent_text
@@ -46,8 +46,8 @@ _COLUMNS = (
 
 
 @click.command()
-@click.argument("before", required=False, default="previous", metavar="[A]")
-@click.argument("after", required=False, default="latest", metavar="[B]")
+@click.argument("before", required=False, metavar="[A]")
+@click.argument("after", required=False, metavar="[B]")
 @study_options
 @countries_option
 @scenarios_option
@@ -65,8 +65,8 @@ _COLUMNS = (
     "--fail-on-change", is_flag=True, help=f"Exit code {CHANGES_FOUND} when anything changed"
 )
 def diff(
-    before: str,
-    after: str,
+    before: str | None,
+    after: str | None,
     choice: StudyChoice,
     countries: tuple[str, ...],
     scenarios: tuple[str, ...],
@@ -97,8 +97,14 @@ def diff(
     chart = choice.output(chart_file, ".svg", ".png", force=force) if chart_file else None
     tolerances = _tolerances(choice, rtol, atol)
     with choice.reading() as connection:
+        if before is None and _is_first(connection):
+            click.echo(_NOTHING_BEFORE, err=form is not None)
+            return
         study_countries, chosen = _choose(connection, countries, scenarios, labels)
-        runs = find_run(connection, before), find_run(connection, after)
+        runs = (
+            find_run(connection, before or "previous"),
+            find_run(connection, after or "latest"),
+        )
         found = diff_states(
             connection,
             *runs,
@@ -130,6 +136,18 @@ def diff(
         click.echo(f"Warning: {text}", err=True)
     if fail_on_change and found.has_changes:
         raise SystemExit(CHANGES_FOUND)
+
+
+_NOTHING_BEFORE = (
+    "There is one run so far, nothing to compare it with; after the next `ingest run` this shows "
+    "what changed."
+)
+
+
+def _is_first(connection: sqlite3.Connection) -> bool:
+    """Whether the newest run that has ended is the only one."""
+    newest = newest_run(connection, ended=True)
+    return newest is not None and run_before(connection, newest.run_id) is None
 
 
 _NAMES = {

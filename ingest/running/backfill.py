@@ -20,6 +20,7 @@ from ingest.running.backend import Backend
 from ingest.running.closing import store_run_changes, store_run_quality
 from ingest.running.processor import AnalyticsProcessor
 from ingest.study.settings import Settings
+from ingest.text.causes import cause_of
 
 # The longest a round waits for results before it looks for a stop again.
 _ROUND_S = 0.25
@@ -51,14 +52,16 @@ class BackfillReport:
     def causes(self) -> list[tuple[JobFault, list[KnownJob]]]:
         """Jobs that miss their results by cause, the largest group first, then by kind.
 
-        A job's own ULID in a message does not make a cause of its own.
+        What names one job in a message does not make a cause of its own; the first one is shown.
         """
-        groups: dict[JobFault, list[KnownJob]] = {}
+        groups: dict[tuple[str, str], tuple[JobFault, list[KnownJob]]] = {}
         # threads bring them in any order
         for missed in sorted(self.missed, key=lambda m: (m.job.run_id, m.job.combination)):
-            message = missed.fault.first_line.replace(missed.job.ulid, "ULID")
-            groups.setdefault(JobFault(missed.fault.kind, message), []).append(missed.job)
-        return sorted(groups.items(), key=lambda g: (-len(g[1]), g[0].kind, g[0].message))
+            fault, job = missed.fault, missed.job
+            cause = fault.kind, cause_of(fault.first_line, [*job.combination, job.ulid])
+            shown = JobFault(fault.kind, fault.first_line)
+            groups.setdefault(cause, (shown, []))[1].append(job)
+        return sorted(groups.values(), key=lambda g: (-len(g[1]), g[0].kind, g[0].message))
 
 
 @dataclass
