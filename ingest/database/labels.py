@@ -24,6 +24,17 @@ def read_label(
     return Label(*row) if row else guessed_label(element_label, "", "", ())
 
 
+def summed_elements(connection: sqlite3.Connection, run_id: int) -> set[int]:
+    """The ids of the labels that are summed over years, as the study said it at a run."""
+    rows = connection.execute(
+        """SELECT element_id FROM elements LEFT JOIN study_labels AS said
+               ON said.element_label = elements.element_label AND said.run_id = ?
+            WHERE coalesce(nullif(over_years, ''), 'sum') = 'sum'""",
+        [run_id],
+    )
+    return {element_id for (element_id,) in rows}
+
+
 def fill_in_labels(connection: sqlite3.Connection) -> None:
     """Guess what labels of the results mean, of those that have no meaning yet."""
     connection.execute(
