@@ -339,6 +339,12 @@ def _m011_whose_results(db: Database) -> None:
     )
 
 
+@migrations(name="m012_other_years")
+def _m012_other_years(db: Database) -> None:
+    """The years of a series that moved which only one of the two states has."""
+    db.execute("ALTER TABLE series_changes ADD COLUMN other_years TEXT NOT NULL DEFAULT ''")
+
+
 def update_schema(connection: sqlite3.Connection) -> None:
     """Bring a database of any age to the current form, all or nothing."""
     with Connected(connection).atomic():
