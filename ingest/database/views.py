@@ -106,13 +106,22 @@ _LABEL_FACTS = (
     "unit", "description", "kind", "over_years", "over_countries", "sum_unit", "better", "guessed",
 )  # fmt: skip
 _STUDY_LABELS = """
-SELECT validation_runs.run_id, labels.element_label,
+WITH kept AS MATERIALIZED (
+    SELECT inputs.digest, json_extract(entry.value, '$.element_label') AS element_label,
+           entry.value
+      FROM inputs JOIN json_each(inputs.content) AS entry
+     WHERE inputs.kind = 'labels'
+),
+listed AS MATERIALIZED (
+    SELECT run_id, (SELECT source.labels_digest FROM validation_runs AS source
+                     WHERE source.run_id = {listed}) AS digest
+      FROM validation_runs
+)
+SELECT listed.run_id, labels.element_label,
        {facts}
-  FROM validation_runs CROSS JOIN labels
-  LEFT JOIN json_each((SELECT content FROM inputs WHERE digest = (
-                 SELECT source.labels_digest FROM validation_runs AS source
-                  WHERE source.run_id = {listed}))) AS kept
-    ON json_extract(kept.value, '$.element_label') = labels.element_label
+  FROM listed CROSS JOIN labels
+  LEFT JOIN kept
+    ON kept.digest = listed.digest AND kept.element_label = labels.element_label
 """.format(
     facts=",\n       ".join(
         f"coalesce(json_extract(kept.value, '$.{name}'), labels.{name}) AS {name}"
