@@ -29,6 +29,7 @@ from ingest.commands.common.output import (
     print_json,
     table,
 )
+from ingest.commands.common.progress import long_work
 from ingest.commands.common.runs import find_run, run_as_json
 from ingest.database.consistency import read_consistency
 from ingest.database.states import RunRef, newest_run, run_before
@@ -96,9 +97,9 @@ def diff(
     html = choice.output(html_file, ".html", force=force) if html_file else None
     chart = choice.output(chart_file, ".svg", ".png", force=force) if chart_file else None
     tolerances = _tolerances(choice, rtol, atol)
-    with choice.reading() as connection:
+    with choice.reading() as connection, long_work("comparing"):
         if before is None and _is_first(connection):
-            click.echo(_NOTHING_BEFORE, err=form is not None)
+            _say_nothing_before(form)
             return
         study_countries, chosen = _choose(connection, countries, scenarios, labels)
         runs = (
@@ -148,6 +149,13 @@ def _is_first(connection: sqlite3.Connection) -> bool:
     """Whether the newest run that has ended is the only one."""
     newest = newest_run(connection, ended=True)
     return newest is not None and run_before(connection, newest.run_id) is None
+
+
+def _say_nothing_before(form: str | None) -> None:
+    if form == "json":
+        print_json({"before": None, "has_changes": False, "headline": _NOTHING_BEFORE})
+    else:
+        click.echo(_NOTHING_BEFORE, err=form == "csv")
 
 
 _NAMES = {

@@ -339,6 +339,12 @@ def _m011_whose_results(db: Database) -> None:
     )
 
 
+@migrations(name="m012_other_years")
+def _m012_other_years(db: Database) -> None:
+    """The years of a series that moved which only one of the two states has."""
+    db.execute("ALTER TABLE series_changes ADD COLUMN other_years TEXT NOT NULL DEFAULT ''")
+
+
 @migrations(name="m014_why_no_commit")
 def _m014_why_no_commit(db: Database) -> None:
     """Why git could not tell a run's commit or its files, where it could not."""
