@@ -55,7 +55,7 @@ def show_findings(findings: Iterable[Finding]) -> None:
 
 
 def show_failure_causes(causes: Iterable[dict[str, Any]]) -> None:
-    """Print why jobs failed, one line for each cause: its first job's message, a few of its jobs."""
+    """Print why jobs failed, one line a cause: the message of its first job, a few of its jobs."""
     for cause in causes:
         jobs = cause["jobs"]
         click.echo(f"  {len(jobs):,} x {cause['error_kind']}: {cause['error']}  [{at_most(jobs)}]")
