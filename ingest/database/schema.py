@@ -339,6 +339,12 @@ def _m011_whose_results(db: Database) -> None:
     )
 
 
+@migrations(name="m013_horizon_of_documents")
+def _m013_horizon_of_documents(db: Database) -> None:
+    """Until when results of a job have to reach; not known of earlier jobs."""
+    db.execute("ALTER TABLE job_results ADD COLUMN end_year INTEGER")
+
+
 def update_schema(connection: sqlite3.Connection) -> None:
     """Bring a database of any age to the current form, all or nothing."""
     with Connected(connection).atomic():
