@@ -91,17 +91,30 @@ def read_stored_state(
 
 
 def find_success(
-    connection: sqlite3.Connection, combination: Combination, input_digest: str
+    connection: sqlite3.Connection, combination: Combination, inputs: Inputs
 ) -> int | None:
-    """The newest run in which a combination succeeded with an input digest, None without one."""
+    """The newest run in which a combination succeeded with such inputs, None without one.
+
+    A model document that differed by what is no input alone is the same input.
+    """
     found: int | None = first_value(
         connection,
-        """SELECT run_id FROM job_results
-            WHERE country = ? AND scenario = ? AND job_status = 'success' AND input_digest = ?
+        """SELECT run_id FROM job_results AS job
+            WHERE country = ? AND scenario = ? AND job_status = 'success'
               AND result_set_id IS NOT NULL
+              AND (input_digest = ?
+                   OR coalesce(country_data_digest, '') = ? AND EXISTS (
+                      SELECT 1 FROM input_sets AS s JOIN model_versions AS v
+                                 ON v.model_version_id = s.model_version_id
+                       WHERE s.input_set_id = job.input_set_id AND s.scenario_digest = ?
+                         AND (v.model_digest, v.code_digest, v.environment, v.query_digest)
+                             = (?, ?, ?, ?)))
             ORDER BY run_id DESC LIMIT 1""",
         *combination,
-        input_digest,
+        inputs.digest,
+        inputs.country_data_digest,
+        inputs.shared.scenario_digest,
+        *inputs.shared.model_version,
     )
     return found
 

@@ -339,6 +339,12 @@ def _m011_whose_results(db: Database) -> None:
     )
 
 
+@migrations(name="m012_other_years")
+def _m012_other_years(db: Database) -> None:
+    """The years of a series that moved which only one of the two states has."""
+    db.execute("ALTER TABLE series_changes ADD COLUMN other_years TEXT NOT NULL DEFAULT ''")
+
+
 @migrations(name="m013_horizon_of_documents")
 def _m013_horizon_of_documents(db: Database) -> None:
     """Until when results of a job have to reach; not known of earlier jobs."""
