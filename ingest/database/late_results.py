@@ -122,11 +122,13 @@ def mark_incomplete(
     db: Database, run_id: int, lacks: Mapping[Combination, str], *, is_failure: bool
 ) -> None:
     """Keep what results lack, as it showed later; is_failure: they are no results then."""
-    withdraw = {"job_status": JobStatus.FAILED, "result_set_id": None} if is_failure else {}
     with db.atomic():
         for combination, lack in lacks.items():
-            facts = {"error_kind": INCOMPLETE, "error": lack, **withdraw}
-            update_job(db.conn, run_id, combination, facts, "job_status = 'success'")
+            if is_failure:
+                withdraw_results(db, run_id, combination, INCOMPLETE, lack)
+            else:
+                facts = {"error_kind": INCOMPLETE, "error": lack}
+                update_job(db.conn, run_id, combination, facts, "job_status = 'success'")
 
 
 def withdraw_results(

@@ -93,6 +93,7 @@ class Submissions:
         for job in open_jobs:
             if job.ulid in journal:
                 submissions += self._known(journal[job.ulid])
+        self.wrong_environment = None  # what an earlier run was answered stops no other
         return submissions
 
     def _settle(self) -> None:

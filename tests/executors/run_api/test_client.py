@@ -278,7 +278,7 @@ def test_an_answer_that_dribbles_is_not_waited_for(monkeypatch: pytest.MonkeyPat
 ACCEPTED = b'{"jobId": "J-1", "jobName": "a name"}'
 DRIBBLED = {
     "headers": (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a"),
-    "with a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", b" "),
+    "with a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n", b" "),
     "in chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
     "in one chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFF\r\n", b" "),
     "without an end": (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
@@ -294,8 +294,9 @@ def dribbling(start: bytes, part: bytes, every_s: float = 0.02) -> Iterator[str]
         connection.recv(1 << 16)
         connection.sendall(start)
         try:
-            while not ended.wait(every_s):
-                connection.sendall(part)
+            for _ in range(400):  # not for ever, so that a client that waits fails its test
+                if not ended.wait(every_s):
+                    connection.sendall(part)
         except OSError:
             pass
 
