@@ -72,6 +72,8 @@ class RunRecord:
     """Of the list of the study's countries with names and groups; the next two likewise."""
     scenarios_digest: str | None = None
     labels_digest: str | None = None
+    git_problem: str | None = None
+    """Why git could not tell the commit or the files; None where it could, and outside git."""
 
 
 def notes_text(notes: Sequence[str]) -> str | None:

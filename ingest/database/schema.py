@@ -345,6 +345,12 @@ def _m012_other_years(db: Database) -> None:
     db.execute("ALTER TABLE series_changes ADD COLUMN other_years TEXT NOT NULL DEFAULT ''")
 
 
+@migrations(name="m014_why_no_commit")
+def _m014_why_no_commit(db: Database) -> None:
+    """Why git could not tell a run's commit or its files, where it could not."""
+    db.execute("ALTER TABLE validation_runs ADD COLUMN git_problem TEXT")
+
+
 def update_schema(connection: sqlite3.Connection) -> None:
     """Bring a database of any age to the current form, all or nothing."""
     with Connected(connection).atomic():

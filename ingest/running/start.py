@@ -167,6 +167,7 @@ class RunStarter:
             git_commit=self._git.commit,
             git_branch=self._git.branch,
             dirty_files=self._git.dirty_files,
+            git_problem=self._git.problem or None,
             study=settings.name,
             executor=settings.run.executor,
             ingest_version=__version__,
