@@ -67,7 +67,8 @@ def own(served_study: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> 
     for name, text in OWN.items():
         (folder / "canned_queries" / f"{name}.sql").write_text(text, encoding="utf-8")
     extra = ["--setting", "base_url", "/results/", "--setting", "max_csv_mb", "1"]
-    running = start_site(database, "--allow-sql", "--cors", extra=extra)
+    options = ("--allow-sql", "--cors", "--allow-host", "results.example.org")
+    running = start_site(database, *options, extra=extra)
     try:
         yield running
     finally:
