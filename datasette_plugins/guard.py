@@ -2,10 +2,11 @@
 
 from datasette import hookimpl
 
+from ingest.browser.server.base_path import below_base_path
 from ingest.browser.server.security import guard
 
 
 @hookimpl(trylast=True)
 def asgi_wrapper(datasette):
     """Outermost, the last to be put around all others: what it refuses reaches nothing."""
-    return guard
+    return lambda app: below_base_path(guard(app), datasette)

@@ -32,7 +32,13 @@ _ALLOWED = {
     sqlite3.SQLITE_RECURSIVE,
 }
 _TELLING = ("_info", "_xinfo", "_list", "cache_size")
-_DAMAGED = ("malformed", "not a database", "disk i/o error", "unable to open database file")
+# By SQLite's code, not by its words: those can be a visitor's ("no such column", "malformed JSON").
+_DAMAGED = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+}
 # A file with a readable beginning may be damaged further on; it is tried again after this time.
 _TRIED_AGAIN_AFTER_S = 5.0
 
@@ -154,7 +160,7 @@ class ServedFile:
             self._require_same(request, key)
             yield connection
         except sqlite3.DatabaseError as exc:
-            if any(words in str(exc).lower() for words in _DAMAGED):
+            if _primary_code(exc) in _DAMAGED:
                 self._note_damage(key, exc)
                 raise _outdated(request, str(exc)) from exc
             if "not authorized" in str(exc) or "prohibited" in str(exc):
@@ -187,6 +193,11 @@ class ServedFile:
                 self._forget()
                 self.problem = f"{Path(self.path).name} cannot be read as a database: {exc}"
                 self._damaged_until = time.monotonic() + _TRIED_AGAIN_AFTER_S
+
+
+def _primary_code(exc: sqlite3.Error) -> int:
+    """SQLite's code without its details; 0 for an error of Python's own."""
+    return int(getattr(exc, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _outdated(request: Reading | None, message: str) -> Exception:

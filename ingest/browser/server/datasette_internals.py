@@ -13,6 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 from ingest.browser.protocols import Database, Datasette, Request, T
@@ -84,6 +85,27 @@ def replace_connections(
     """Have everything that reads a database do it over these connections."""
     private: Any = database
     private.connect, private.execute_fn = connect, execute_fn
+
+
+def build_links_once() -> None:
+    """Have links that begin with base_url already left as they are.
+
+    Datasette puts it before the path of a request, but not before every link that it makes of one.
+    """
+    from datasette.url_builder import Urls
+    from datasette.utils import PrefixedUrlString
+
+    build: Any = Urls.path
+    if hasattr(build, "__wrapped__"):
+        return
+
+    @wraps(build)
+    def path(self: Any, path: str, format: str | None = None) -> str:
+        is_built = path.startswith(self.ds.setting("base_url"))
+        built: str = build(self, PrefixedUrlString(path) if is_built else path, format)
+        return built
+
+    Urls.path = path
 
 
 def show_databases(datasette: Datasette, databases: Mapping[str, Database]) -> None:

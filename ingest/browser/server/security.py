@@ -44,7 +44,7 @@ def guard(app: App) -> App:
 
 def _policy(path: str) -> bytes:
     """The content security policy of a path; ingest's own pages compile nothing."""
-    return (_POLICY if path == "/" or "/-/" in path else _EDITOR_POLICY).encode()
+    return (_POLICY if path.endswith("/") or "/-/" in path else _EDITOR_POLICY).encode()
 
 
 def _with_headers(send: Send, policy: bytes) -> Send:

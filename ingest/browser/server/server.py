@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.browser.protocols import Datasette
+from ingest.browser.server.base_path import base_path
 from ingest.browser.server.datasette_internals import hide_local_variables, serve_command
 from ingest.browser.server.hosts import only_known_hosts
 from ingest.browser.server.metadata import browser_metadata, merge_metadata, parse_metadata
@@ -90,9 +91,13 @@ def make_site(options: ServeOptions) -> Site:
     given = context.params
     own = given["metadata"]
     more = parse_metadata(own.read(), own.name) if own else {}
-    files = map(Path, (*given["files"], *given["immutable"]))
+    files = [Path(file) for file in (*given["files"], *given["immutable"])]
     names = [file.stem for file in files if _holds_results(file)]
     metadata = merge_metadata(browser_metadata(names), more)
+    settings = dict(given["settings"])
+    if "base_url" in settings:
+        settings["base_url"] = base_path(settings["base_url"], {file.stem for file in files})
+        given |= {"settings": tuple(settings.items())}
     given |= {"metadata": io.StringIO(json.dumps(metadata)), "return_instance": True}
     try:
         datasette = command.invoke(context)

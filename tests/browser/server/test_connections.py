@@ -26,6 +26,7 @@ OWN_SQL = {
     "sets": "PRAGMA case_sensitive_like = 1",
     "deletes": "DELETE FROM run_tags",
 }
+WORDED = "SELECT json('x'), \"file is not a database\".y"
 READING = "SELECT value, (SELECT count(*) FROM pragma_table_info('run_tags')) FROM json_each('[7]')"
 
 
@@ -40,7 +41,7 @@ def asked(
         connection.execute("CREATE TABLE secret AS SELECT 'planted' AS word")
     shutil.copy(served_study.database, folder / "validation_results.db")
     (folder / "canned_queries").mkdir()
-    for name, sql in {**OWN_SQL, "reads": READING}.items():
+    for name, sql in {**OWN_SQL, "reads": READING, "as_json": WORDED}.items():
         head = f"/*\n---\ntitle: {name}\ndescription: x\n---\n*/\n"
         text = head + sql.format(other=other, folder=folder)
         (folder / "canned_queries" / f"{name}.sql").write_text(text)
@@ -122,3 +123,18 @@ def test_where_nothing_can_be_written_a_file_without_log_is_read(
     with closing(connect_read_only(database)) as connection:
         assert connection.execute("SELECT count(*) FROM run_tags").fetchone() == (1,)
     assert [file.name for file in tmp_path.iterdir()] == ["results.db"]
+
+
+WORDS_OF_DAMAGE = (
+    "job_results?country__arraycontains=x",
+    "job_results.json?_sort=run_id&country__arraycontains=x",
+    "as_json",
+    "as_json.json",
+)
+
+
+@pytest.mark.parametrize("address", WORDS_OF_DAMAGE)
+def test_visitors_words_are_not_taken_for_damage(asked: tuple[Site, Path], address: str) -> None:
+    site, _ = asked
+    assert site.request(f"/validation_results/{address}").status == 400
+    assert site.request("/").status == 200

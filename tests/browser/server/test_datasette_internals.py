@@ -70,6 +70,15 @@ def test_errors_are_printed_by_rich_from_a_variable_of_the_module(
     assert rich.printed == 1
 
 
+def test_links_are_built_once_and_by_the_method_path(served_study: StudyFolder) -> None:
+    options = ServeOptions(served_study.database, extra=("--setting", "base_url", "results"))
+    datasette = make_site(options).datasette
+    datasette.app()
+    assert datasette.urls.path("/x") == "/results/x"
+    assert datasette.urls.path("/results/x", "json") == "/results/x.json"
+    assert datasette.urls.table(DB, "run_tags") == f"/results/{DB}/run_tags"
+
+
 def test_own_connection_is_prepared_like_those_of_pages_and_closed(
     datasette: Datasette, database: Any
 ) -> None:
