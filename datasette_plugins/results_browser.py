@@ -12,6 +12,7 @@ from ingest.browser.pages.routes import page_routes
 from ingest.browser.questions import routes as questions
 from ingest.browser.questions.table import read_question_table
 from ingest.browser.server.conditional import conditional
+from ingest.browser.server.errors import answer_exception
 from ingest.browser.server.served_files import ServedFiles
 from ingest.browser.server.shell import TEMPLATE_FILTERS, read_shell
 from ingest.browser.tables import hook as cells
@@ -56,6 +57,14 @@ def register_output_renderer(datasette):
 def render_cell(row, value, column, table, database, datasette):
     """HTML of one cell; None leaves it to Datasette."""
     return cells.render_cell(datasette, database, table, column, value, row)
+
+
+@hookimpl(hookwrapper=True)
+def handle_exception(datasette, request, exception):
+    """Ours instead of Datasette's, which would print what is a visitor's mistake, too."""
+    outcome = yield
+    if answer := answer_exception(datasette, request, exception):
+        outcome.force_result([answer()])
 
 
 @hookimpl(tryfirst=True)

@@ -21,6 +21,10 @@ async def render_json(
     the header Ingest-Mixed-Inputs. The shapes array and arrayfirst are plain lists and have no
     place for keys. Datasette names the next page of a table in the header Link.
     """
+    if "rows" not in data and args.get("_shape") == "arrayfirst":
+        from datasette.utils.asgi import BadRequest
+
+        raise BadRequest("_shape=arrayfirst: this is no list of rows")
     is_cut = data.get("truncated") and not data.get("next_url")
     rows = len(data.get("rows") or ()) if is_cut else None
     asked = await asked_question(datasette, request)

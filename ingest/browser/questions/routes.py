@@ -12,13 +12,15 @@ from ingest.browser.files.whole_csv import (
     is_csv,
     question_statement,
 )
-from ingest.browser.links import Links, encode, static_version
+from ingest.browser.links import Links, decode, encode, static_version
 from ingest.browser.memo import memo_of
 from ingest.browser.own_database import find_database, has_results
 from ingest.browser.protocols import Database, Datasette, Request
 from ingest.browser.questions.catalogue import questions_of
 from ingest.browser.questions.page import EDITOR, QuestionPage, build_question_page
 from ingest.browser.server.datasette_internals import database_view, table_view
+from ingest.browser.server.errors import error_answer
+from ingest.browser.tables.arguments import check_own_arguments, check_table_arguments
 from ingest.charts.world_map import SHAPES_FILE, shapes_at
 from ingest.errors import ConfigError
 from ingest.questions.asked import AskedQuestion, describe_question, resolve_values
@@ -83,7 +85,10 @@ async def answer_question(datasette: Datasette, request: Request) -> Any:
     try:
         query = await _find_question(database, name)
         if database is None or query is None:
+            if database is not None:
+                await check_table_arguments(datasette, request, database, decode(name))
             return await answer_view(datasette, request, database, view, name)
+        check_own_arguments(request)
         given, others = _split(request, query)
         memo = memo_of(database.path)
         values = await database.execute_fn(lambda conn: resolve_values(conn, query, given, memo))
@@ -92,7 +97,7 @@ async def answer_question(datasette: Datasette, request: Request) -> Any:
             statement = await question_statement(datasette, request, database, name, bound)
             return await answer_csv(datasette, request, database, statement, name)
     except ConfigError as exc:
-        return await _bad_request(datasette, request, str(exc))
+        return await error_answer(datasette, request, 400, str(exc))
     arguments = [*((name, str(value)) for name, value in bound.items()), *others]
     asked = changed_request(request, arguments, **{SCOPE_KEY: (query, values)})
     return await view.dispatch_request(asked)
@@ -101,12 +106,12 @@ async def answer_question(datasette: Datasette, request: Request) -> Any:
 async def answer_database(datasette: Datasette, request: Request) -> Any:
     """CSV of visitors' SQL, which is whole, or an answer that says what is wrong."""
     database, view = find_database(datasette, request), database_view(datasette)
-    if not request.args.get("sql"):
-        return await view.dispatch_request(request)
     try:
+        if not request.args.get("sql"):
+            raise ConfigError("a database is no list of rows; name one of its tables")
         return await answer_view(datasette, request, database, view, request.url_vars["database"])
     except ConfigError as exc:
-        return await _bad_request(datasette, request, str(exc))
+        return await error_answer(datasette, request, 400, str(exc))
 
 
 async def _find_question(database: Database | None, name: str) -> CannedQuery | None:
@@ -131,20 +136,6 @@ def _split(request: Request, query: CannedQuery) -> tuple[dict[str, str], list[t
             many = any(p.many for p in query.parameters if p.name == name)
             given[name] = ",".join(filter(None, texts)) if many else texts[0]
     return given, others
-
-
-async def _bad_request(datasette: Datasette, request: Request, message: str) -> Any:
-    from datasette import Response
-    from datasette.utils import add_cors_headers
-
-    headers: dict[str, str] = {}
-    if datasette.cors:
-        add_cors_headers(headers)
-    body = {"ok": False, "error": message, "status": 400, "title": None}
-    if request.url_vars.get("format"):
-        return Response.json(body, status=400, headers=headers)
-    html = await datasette.render_template(["400.html", "error.html"], body, request=request)
-    return Response.html(html, status=400, headers=headers)
 
 
 # --- its page ------------------------------------------------------------------------------------

@@ -145,6 +145,13 @@ def without_page_end(sql: str, limit: int) -> str:
     return whole
 
 
+def filter_names() -> list[str]:
+    """What may follow a column and two underscores: exact, contains, gt, ..."""
+    from datasette.filters import Filters
+
+    return [name for name, _, _ in Filters([]).lookups()]
+
+
 def magic_values(datasette: Datasette, request: Request, values: Any) -> Mapping[str, Any]:
     """The values of an SQL statement and Datasette's magic ones, such as :_now_epoch."""
     from datasette.views.database import MagicParameters

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from ingest.browser.links import decode
 from ingest.browser.protocols import App, Datasette, Message, Receive, Send
 from ingest.browser.server.connections import Reading, ServedFile, reading
 from ingest.browser.server.datasette_internals import show_databases
+from ingest.browser.server.errors import error_answer
 
 _TRIES = 3
 _CHANGING = "The database is being replaced while it is read. Load the page again."
@@ -67,17 +67,14 @@ class ServedFiles:
     async def _unavailable(
         self, problem: str, scope: Message, receive: Receive, send: Send
     ) -> None:
-        from datasette import Request, Response
+        from datasette import Request
 
-        body: dict[str, Any] = {"ok": False, "error": problem, "status": 503}
         headers = {"Cache-Control": "no-store", "Retry-After": "5"}
         request = Request({**scope, "csrftoken": str}, receive)  # there is no form
-        if "." in scope["path"].rpartition("/")[2]:
-            answer = Response.json({**body, "title": None}, status=503, headers=headers)
-        else:
-            context = {**body, "title": "The results cannot be read now"}
-            page = await self._datasette.render_template(["error.html"], context, request)
-            answer = Response.html(page, status=503, headers=headers)
+        title = "The results cannot be read now"
+        answer = await error_answer(
+            self._datasette, request, 503, problem, title=title, headers=headers
+        )
         await answer.asgi_send(send)
 
 
