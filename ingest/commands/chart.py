@@ -15,7 +15,11 @@ from ingest.commands.common.options import force_option
 from ingest.errors import ConfigError
 from ingest.exchange.whole_file import OutputFile
 from ingest.questions.asked import describe_question, resolve_values
-from ingest.questions.catalogue import load_canned_queries, run_canned_query
+from ingest.questions.catalogue import (
+    load_canned_queries,
+    load_own_queries,
+    run_canned_query,
+)
 from ingest.questions.discount import Bare
 from ingest.questions.files import CannedQuery
 from ingest.text.numbers import count_text
@@ -57,10 +61,14 @@ def chart(
       ingest chart compare_scenarios -p country=KEN -p label=DALYs -o dalys.svg
       ingest chart scenario_impact -p scenario=all_treatments -o impact.png
     """
-    queries = load_canned_queries()
+    queries, problems = _known(choice)
     if query is None:
         _list(queries)
+        for problem in problems.values():
+            click.echo(problem, err=True)
         return
+    if query not in queries and query in problems:
+        raise ConfigError(problems[query])
     chosen = _find(queries, query)
     file = choice.output(output, *_FORMATS, force=force) if output else None
     values = dict(_parse(parameter) for parameter in parameters)
@@ -70,6 +78,16 @@ def chart(
         return
     _write(file, spec)
     click.echo(f"Wrote {file.path}: {count_text(rows, 'row')} of {chosen.name}")
+
+
+def _known(choice: StudyChoice) -> tuple[dict[str, CannedQuery], Mapping[str, str]]:
+    """The bundled queries and those beside the database, and what is wrong with others there."""
+    bundled = load_canned_queries()
+    try:
+        own = load_own_queries(choice.database_path(), bundled)
+    except ConfigError:  # no study and no database here: the bundled ones can be listed
+        return bundled, {}
+    return {**bundled, **own.usable}, own.problems
 
 
 def _list(queries: Mapping[str, CannedQuery]) -> None:

@@ -7,12 +7,14 @@ from textwrap import fill
 
 import click
 
+from ingest.browser.own_database import own_tables
 from ingest.commands.check_results import check_results
 from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
 from ingest.commands.common.options import executor_option, json_option, run_option
 from ingest.commands.common.output import print_json, show_findings, table
 from ingest.errors import BackendError, ConfigError, StudyError
-from ingest.findings import Finding, error, has_errors
+from ingest.findings import Finding, error, has_errors, warning
+from ingest.questions.catalogue import OWN_QUERIES, load_canned_queries, load_own_queries
 from ingest.running.backend import Backend, choose_backend, with_source
 from ingest.study.compose import UNMATCHED, compose_scenarios, composition_findings
 from ingest.study.json_paths import locations
@@ -175,6 +177,8 @@ def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None, Stu
         return [error("bad-value", "", str(exc))], STUDY_FILE, None, None
     study, more = read_study(settings, plugins.hook)
     findings += more
+    own = load_own_queries(settings.database_path, load_canned_queries(), own_tables())
+    findings += [warning("question", OWN_QUERIES, problem) for problem in own.problems.values()]
     if study is not None and study.scenarios:
         composed = list(compose_scenarios(study.model, study.scenarios).values())
         findings += composition_findings(composed, settings.study.unmatched_paths)

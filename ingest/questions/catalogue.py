@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from ingest.questions.shared import read_text
 from ingest.resources import resource_path
 from ingest.text.suggest import did_you_mean
 
+OWN_QUERIES = "canned_queries"
+"""The folder beside a database that holds questions of its own."""
+
 Rows = list[tuple[Any, ...]]
 Memo = dict[tuple[str, tuple[object, ...]], Any]
 """Rows of options and defaults, by their SQL and its values; good until the data change."""
@@ -37,6 +41,39 @@ def load_canned_queries(folder: Path | None = None) -> dict[str, CannedQuery]:
     """
     files = sorted((folder or resource_path("canned_queries")).glob("*.sql"))
     return {file.stem: parse_canned_query(file.stem, read_text(file)) for file in files}
+
+
+@dataclass(frozen=True)
+class OwnQueries:
+    """The queries beside a database by name, and of the other files there what is wrong."""
+
+    usable: Mapping[str, CannedQuery]
+    problems: Mapping[str, str]
+
+
+def load_own_queries(
+    database: Path, bundled: Mapping[str, CannedQuery], tables: Collection[str] = ()
+) -> OwnQueries:
+    """What the folder `canned_queries` beside a database holds; a wrong file spoils no other.
+
+    tables: names that have an address already.
+    """
+    usable: dict[str, CannedQuery] = {}
+    problems: dict[str, str] = {}
+    for file in sorted((database.parent / OWN_QUERIES).glob("*.sql")):
+        name = file.stem
+        try:
+            query = parse_canned_query(name, read_text(file))
+        except ConfigError as exc:
+            problems[name] = str(exc)
+            continue
+        if name in tables:
+            problems[name] = f"{file.name} has the name of a table; rename it"
+        elif name not in bundled:
+            usable[name] = query
+        elif query != bundled[name]:  # a copy of it does no harm
+            problems[name] = f"{file.name} has the name of a bundled question; rename it"
+    return OwnQueries(usable, problems)
 
 
 def run_canned_query(

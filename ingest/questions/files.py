@@ -165,7 +165,7 @@ def parse_canned_query(name: str, text: str) -> CannedQuery:
 def _load_yaml(file: str, text: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as exc:
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:  # such as a date 2026-13-45
         reason = " ".join(str(exc).split())
         raise ConfigError(f"{file}: the YAML in its comment: {reason}") from exc
 

@@ -21,7 +21,9 @@ def read_text(path: Path) -> str:
     """The text of a file. Raises ConfigError: it cannot be read as UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
+    except OSError as exc:
+        raise ConfigError(f"{path.name} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
         raise ConfigError(f"{path.name} cannot be read: {exc}") from exc
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from ingest.browser.questions.catalogue import question_topics, questions_of
+from ingest.errors import ConfigError
 from ingest.questions.asked import describe_question, resolve_values
 from ingest.questions.catalogue import Memo
 from ingest.questions.files import YEARS, CannedQuery, ParameterType, QueryParameter, is_sql
@@ -69,11 +70,15 @@ class ApiParameter:
 
 @dataclass(frozen=True)
 class ApiQuestion:
-    """One question for scripts. arguments: the parameters that its examples give."""
+    """One question for scripts. arguments: the parameters that its examples give.
+
+    problem: why it has no answer; its SQL fails.
+    """
 
     query: CannedQuery
     parameters: tuple[ApiParameter, ...]
     arguments: Mapping[str, str]
+    problem: str = ""
 
     @property
     def columns(self) -> dict[str, str]:
@@ -150,10 +155,7 @@ def _default_text(parameter: QueryParameter) -> str:
 
 
 def read_api_questions(connection: sqlite3.Connection) -> list[ApiQuestion]:
-    """The questions of a database by topic, those beside it among them, with its own values.
-
-    Raises ConfigError: a question beside it is wrong.
-    """
+    """The questions of a database by topic, those beside it among them, with its own values."""
     file = connection.execute("PRAGMA database_list").fetchone()[2]
     queries = questions_of(file)
     memo: Memo = {}
@@ -168,8 +170,11 @@ def in_order(queries: Iterable[CannedQuery]) -> list[CannedQuery]:
 
 
 def _read_question(connection: sqlite3.Connection, query: CannedQuery, memo: Memo) -> ApiQuestion:
-    values = resolve_values(connection, query, {}, memo)
-    asked = describe_question(connection, query, values, memo)
+    try:
+        values = resolve_values(connection, query, {}, memo)
+        asked = describe_question(connection, query, values, memo)
+    except ConfigError as exc:
+        return replace(describe_query(query, {}), problem=str(exc))
     described = describe_query(query, values)
     parameters = tuple(
         replace(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingest.browser.pages.changes import Change, read_changes
 from ingest.browser.pages.matrix import Matrix, read_matrix
 from ingest.browser.pages.run import RuleFindings, read_findings
 from ingest.browser.pages.runs import Progress, Run, read_progress, read_run_facts
-from ingest.browser.questions.catalogue import question_topics
+from ingest.browser.questions.catalogue import question_problems, question_topics
 from ingest.database.states import RunRef, newest_run, run_before
 from ingest.questions.files import CannedQuery
 
@@ -21,6 +22,7 @@ class Overview:
     """What the overview shows. run: the newest that has ended; going_on: a newer one, if any.
 
     Both are None in a database that has no run yet. previous: the run before, None for the first.
+    topics: the questions by topic. question_problems: what is wrong with files of questions.
     """
 
     run: Run | None
@@ -29,11 +31,8 @@ class Overview:
     matrix: Matrix
     changes: list[Change]
     findings: list[RuleFindings]
-
-    @property
-    def topics(self) -> list[tuple[str, list[CannedQuery]]]:
-        """The questions by topic."""
-        return question_topics()
+    topics: list[tuple[str, list[CannedQuery]]]
+    question_problems: Mapping[str, str]
 
     @property
     def finding_counts(self) -> tuple[int, int]:
@@ -44,6 +43,7 @@ class Overview:
 
 def read_overview(connection: sqlite3.Connection) -> Overview:
     """The state as of now."""
+    file = connection.execute("PRAGMA database_list").fetchone()[2]
     newest = newest_run(connection)
     last = newest_run(connection, ended=True)
     ended = last.run_id if last else None
@@ -57,4 +57,6 @@ def read_overview(connection: sqlite3.Connection) -> Overview:
         matrix=read_matrix(connection),
         changes=read_changes(connection, ended, SHOWN_CHANGES) if ended and changed_series else [],
         findings=[] if ended is None else read_findings(connection, ended),
+        topics=question_topics(file),
+        question_problems=question_problems(file),
     )

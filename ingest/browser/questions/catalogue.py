@@ -2,51 +2,59 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-from ingest.errors import ConfigError
-from ingest.questions.catalogue import load_canned_queries
+from ingest.browser.own_database import own_tables
+from ingest.questions.catalogue import (
+    OWN_QUERIES,
+    OwnQueries,
+    load_canned_queries,
+    load_own_queries,
+)
 from ingest.questions.files import CannedQuery
 
-OWN_QUESTIONS = "canned_queries"
-
-
-_loaded: dict[Path | None, tuple[Any, dict[str, CannedQuery]]] = {}
+_loaded: dict[str, tuple[object, OwnQueries]] = {}
+_bundled = cache(load_canned_queries)
 
 
 def questions_of(path: str | None) -> dict[str, CannedQuery]:
     """The bundled questions and those in `canned_queries` beside a database file, by name.
 
-    Files are read again when they change. Raises ConfigError: a file is wrong, or has the name of
-    a bundled question.
+    Files are read again when they change.
     """
-    bundled = _load(None)
-    folder = Path(path).parent / OWN_QUESTIONS if path else None
-    if folder is None or not folder.is_dir():
-        return bundled
-    own = _load(folder)
-    same = sorted(set(own) & set(bundled))
-    if same and own != bundled:
-        raise ConfigError(f"{folder / same[0]}.sql has the name of a bundled question; rename it")
-    return {**bundled, **own}
+    return {**_bundled(), **(_own(path).usable if path else {})}
 
 
-def _load(folder: Path | None) -> dict[str, CannedQuery]:
-    files = sorted(folder.glob("*.sql")) if folder else []
-    state = [(file.name, file.stat().st_mtime_ns) for file in files]
-    known = _loaded.get(folder)
+def question_problems(path: str | None) -> Mapping[str, str]:
+    """What is wrong with files of questions beside a database, by their names."""
+    return _own(path).problems if path else {}
+
+
+def _own(path: str) -> OwnQueries:
+    folder = Path(path).parent / OWN_QUERIES
+    state = [(file.name, _changed_at(file)) for file in sorted(folder.glob("*.sql"))]
+    known = _loaded.get(path)
     if known is None or known[0] != state:
-        known = _loaded[folder] = (state, load_canned_queries(folder))
+        known = _loaded[path] = (state, load_own_queries(Path(path), _bundled(), own_tables()))
     return known[1]
 
 
-def question_topics() -> list[tuple[str, list[CannedQuery]]]:
-    """The questions by topic, in the order of the navigation."""
+def _changed_at(file: Path) -> int:
+    try:
+        return os.stat(file).st_mtime_ns
+    except OSError:  # a link to nowhere
+        return 0
+
+
+def question_topics(path: str | None = None) -> list[tuple[str, list[CannedQuery]]]:
+    """The questions of a database by topic, in the order of the navigation."""
     order = ("Compare", "Countries", "Changes", "Runs", "Data")
     known = sorted(
-        questions_of(None).values(),
+        questions_of(path).values(),
         key=lambda query: (
             order.index(query.topic) if query.topic in order else len(order),
             query.topic,

@@ -14,9 +14,9 @@ from ingest.browser.files.whole_csv import (
 )
 from ingest.browser.links import Links, decode, encode, static_version
 from ingest.browser.memo import memo_of
-from ingest.browser.own_database import find_database, has_results
+from ingest.browser.own_database import find_database, has_results, own_tables
 from ingest.browser.protocols import Database, Datasette, Request
-from ingest.browser.questions.catalogue import questions_of
+from ingest.browser.questions.catalogue import question_problems, questions_of
 from ingest.browser.questions.page import EDITOR, QuestionPage, build_question_page
 from ingest.browser.server.datasette_internals import database_view, table_view
 from ingest.browser.server.errors import error_answer
@@ -115,10 +115,17 @@ async def answer_database(datasette: Datasette, request: Request) -> Any:
 
 
 async def _find_question(database: Database | None, name: str) -> CannedQuery | None:
-    """The question of a name; None for a table, and where ingest did not make the database."""
+    """The question of a name; None for a table, and where ingest did not make the database.
+
+    Raises ConfigError: its file is wrong.
+    """
     if database is None or not await database.execute_fn(has_results):
         return None
-    return questions_of(database.path).get(name)
+    query = questions_of(database.path).get(decode(name))
+    problem = question_problems(database.path).get(decode(name))
+    if query is None and problem and decode(name) not in own_tables():
+        raise ConfigError(problem)
+    return query
 
 
 def _split(request: Request, query: CannedQuery) -> tuple[dict[str, str], list[tuple[str, str]]]:

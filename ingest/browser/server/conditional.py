@@ -21,7 +21,6 @@ from ingest.browser.files.json_answer import MIXED_HEADER, TRUNCATED_HEADER
 from ingest.browser.links import decode
 from ingest.browser.protocols import App, Datasette, Message, Receive, Send
 from ingest.browser.questions.catalogue import questions_of
-from ingest.errors import ConfigError
 from ingest.resources import resource_path
 
 Headers = list[tuple[bytes, bytes]]
@@ -158,7 +157,7 @@ def _tag(datasette: Datasette, server: str, found: re.Match[str], scope: Message
         database = datasette.get_database(route=decode(found["database"]))
         name = decode(found["table"] or "")
         question = questions_of(database.path).get(name)
-    except (KeyError, ConfigError):
+    except KeyError:
         return None
     queries = datasette.metadata("queries", database=database.name) or {}
     sql = question.sql if question else str(queries.get(name, ""))

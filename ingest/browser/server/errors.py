@@ -9,9 +9,11 @@ from typing import Any
 
 from ingest.browser.protocols import Datasette, Request
 from ingest.browser.tables.arguments import check_values
-from ingest.errors import ConfigError
+from ingest.errors import ConfigError, IngestError
 
 Answer = Callable[[], Awaitable[Any]]
+# A question's own SQL or template, and values that SQLite cannot take.
+_OF_ADDRESS = (IngestError, sqlite3.ProgrammingError, OverflowError)
 
 
 async def error_answer(
@@ -46,8 +48,7 @@ def is_data(request: Request) -> bool:
 def answer_exception(datasette: Datasette, request: Request, exception: Exception) -> Answer | None:
     """What Datasette is to await for the answer to an error; None leaves it to Datasette.
 
-    A value that SQLite cannot take came from the address, and so did what Datasette itself refuses
-    without saying whose fault it is.
+    What Datasette itself refuses without saying whose fault it is came from the address.
     """
     from datasette.utils.asgi import Base400
     from datasette.views.base import DatasetteError
@@ -58,7 +59,7 @@ def answer_exception(datasette: Datasette, request: Request, exception: Exceptio
     elif isinstance(exception, DatasetteError):
         status = 400 if exception.status == 500 else exception.status
         message = _without_markup(exception)
-    elif isinstance(exception, sqlite3.ProgrammingError | OverflowError):
+    elif isinstance(exception, _OF_ADDRESS):
         status = 400
     else:
         try:
