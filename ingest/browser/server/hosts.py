@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ingest.browser.protocols import App, Message, Receive, Send
 
-_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:@/\\\s]*)(:\d*)?", re.IGNORECASE)
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]*)(:\d*)?", re.IGNORECASE | re.ASCII)
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -29,11 +29,11 @@ def is_this_machine(host: str) -> bool:
 def only_known_hosts(app: App, host: str, allowed: Sequence[str]) -> App:
     """The application for requests to this machine, host and allowed names; 421 for others.
 
-    A * among allowed answers to every name. Where all addresses are listened on, any address and
-    this machine's name is known: only a name can be led astray.
+    A * among allowed answers to every name, but not to what is none, as links are made of it.
+    Where all addresses are listened on, any address and this machine's name is known: only a name
+    can be led astray.
     """
-    if "*" in allowed:
-        return app
+    every_name = "*" in allowed
     known = {name.strip("[]").rstrip(".").lower() for name in (*_THIS_MACHINE, host, *allowed)}
     everywhere = is_everywhere(host)
     if everywhere:
@@ -41,7 +41,8 @@ def only_known_hosts(app: App, host: str, allowed: Sequence[str]) -> App:
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
         name = _name(scope) if scope["type"] == "http" else None
-        if name is None or name in known or (everywhere and _is_address(name)):
+        is_free = name and (every_name or (everywhere and _is_address(name)))
+        if name is None or name in known or is_free:
             await app(scope, receive, send)
         else:
             await _refuse(send)

@@ -8,7 +8,8 @@ import pytest
 
 from ingest.browser.protocols import Message
 from ingest.browser.server.hosts import only_known_hosts
-from tests.browser.site import Site
+from tests.browser.site import Site, start_site
+from tests.conftest import StudyFolder
 
 PATHS = (
     "/",
@@ -34,6 +35,20 @@ def test_other_names_get_one_line(site: Site, path: str, host: str) -> None:
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:8001"])
 def test_names_of_this_machine_are_answered(site: Site, host: str) -> None:
     assert site.request("/", Host=host).status == 200
+
+
+def test_links_have_the_name_that_was_asked_where_every_name_is(served_study: StudyFolder) -> None:
+    anything = start_site(served_study.database, "--allow-host", "*")
+    try:
+        for host in ("any.example.org", "10.0.0.1:99", "[::1]:8001"):
+            page = anything.request("/validation_results/compare_scenarios", Host=host)
+            assert f'content="http://{host}/validation_results/' in page.text
+            rows = anything.request("/validation_results/job_results.json?_size=1", Host=host)
+            assert rows.json()["next_url"].startswith(f"http://{host}/validation_results/")
+        assert anything.request("/", Host='x"><script>').status == 421
+    finally:
+        anything.process.kill()
+        anything.process.wait()
 
 
 def status(host: str | None, listening: str = "127.0.0.1", allowed: tuple[str, ...] = ()) -> int:
@@ -62,6 +77,10 @@ def status(host: str | None, listening: str = "127.0.0.1", allowed: tuple[str, .
         ("results.example.org.:443", "127.0.0.1", ("results.example.org",), 200),
         ("x.results.example.org", "127.0.0.1", ("results.example.org",), 421),
         ("evil.example.com", "127.0.0.1", ("*",), 200),
+        ('evil"><script>', "127.0.0.1", ("*",), 421),
+        ("a.example.org/x?", "127.0.0.1", ("*",), 421),
+        ("", "127.0.0.1", ("*",), 421),
+        ("[::1]:80", "127.0.0.1", ("*",), 200),
         ("me.lan", "me.lan", (), 200),
         ("192.0.2.7:8001", "0.0.0.0", (), 200),
         ("evil.example.com", "0.0.0.0", (), 421),

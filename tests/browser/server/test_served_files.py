@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.browser.file_state import file_key
 from tests.browser.site import Answer, Site, start_site
 from tests.conftest import StudyFolder
 
@@ -84,7 +85,27 @@ def remove_and_copy(new: Path, served: Path) -> None:
     shutil.copyfile(new, served)
 
 
-@pytest.mark.parametrize("replace", [move_over, copy_over, restore, remove_and_copy])
+def vacuum(new: Path, served: Path) -> None:
+    with closing(sqlite3.connect(served)) as connection:
+        connection.execute("CREATE TABLE scratch AS SELECT hex(randomblob(200000)) AS noise")
+        connection.execute("DROP TABLE scratch")
+        connection.execute("UPDATE run_tags SET tag = 'second'")
+        connection.commit()
+        connection.execute("VACUUM")
+
+
+def migrate(new: Path, served: Path) -> None:
+    with closing(sqlite3.connect(served)) as connection:
+        connection.execute("ALTER TABLE run_tags ADD COLUMN note TEXT")
+        connection.execute("CREATE VIEW tagged AS SELECT * FROM run_tags")
+        connection.execute("UPDATE run_tags SET tag = 'second', note = 'new'")
+        connection.commit()
+    new.unlink()
+
+
+@pytest.mark.parametrize(
+    "replace", [move_over, copy_over, restore, remove_and_copy, vacuum, migrate]
+)
 def test_next_request_shows_the_file_that_took_the_place(
     served: Site, served_study: StudyFolder, replace: Callable[[Path, Path], None]
 ) -> None:
@@ -112,12 +133,23 @@ def cut_off(database: Path) -> None:
     os.truncate(database, 5000)
 
 
+def make_unreadable(database: Path) -> None:
+    database.chmod(0)
+
+
 def put_a_folder(database: Path) -> None:
     database.unlink()
     database.mkdir()
 
 
-@pytest.mark.parametrize("spoil", [remove, overwrite_with_text, empty, cut_off, put_a_folder])
+_UNREADABLE = pytest.param(
+    make_unreadable, marks=pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+)
+
+
+@pytest.mark.parametrize(
+    "spoil", [remove, overwrite_with_text, empty, cut_off, put_a_folder, _UNREADABLE]
+)
 def test_file_that_cannot_be_read_is_503_everywhere_and_heals(
     served: Site, served_study: StudyFolder, spoil: Callable[[Path], None]
 ) -> None:
@@ -135,6 +167,29 @@ def test_file_that_cannot_be_read_is_503_everywhere_and_heals(
     copy_with_tag(served_study.database, served.database.parent / "new.db", "third")
     os.replace(served.database.parent / "new.db", served.database)
     assert tags(served) == ["third"]
+
+
+def test_file_that_may_not_be_read_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "results.db"
+    file.write_text("x")
+    assert file_key(str(file)) != ()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert file_key(str(file)) == ()
+
+
+def test_log_that_is_removed_leaves_what_is_in_the_file(served: Site) -> None:
+    with closing(sqlite3.connect(served.database)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("PRAGMA wal_autocheckpoint = 0")
+        writer.execute("UPDATE run_tags SET tag = 'in the log'")
+        writer.commit()
+        assert tags(served) == ["in the log"]
+        for ending in ("-wal", "-shm"):
+            Path(f"{served.database}{ending}").unlink()
+        for _ in range(3):
+            answers = {path: served.request(path).status for path in ADDRESSES}
+            assert set(answers.values()) <= {200, 503}, answers
+        assert tags(served) == ["first"]
 
 
 def test_answers_of_one_tag_are_of_one_file_while_files_are_moved(
