@@ -42,8 +42,9 @@ def backfill(
 ) -> None:
     """Fetch missing results of successful jobs, and store them.
 
-    These are successes without metrics (as in an imported database) and jobs that succeeded but
-    whose results could not be fetched; with --run, those of one run. Results come from
+    These are successes without metrics (as in an imported database), jobs that succeeded but whose
+    results could not be fetched, and jobs that were given up and may have ended well; with --run,
+    those of one run. Results come from
     analytics.source, at the pace of analytics.concurrency and analytics.pause_s. Each job's results
     are stored as they arrive: after a stop or a kill, the next `ingest backfill` fetches the rest.
 
@@ -71,7 +72,7 @@ def backfill(
         jobs = _choose(context, run_name, limit)
         with (
             stopping(worker.request_stop),
-            progress_display(quiet=quiet or as_json) as show_progress,
+            progress_display(quiet=quiet or as_json, title="Backfill") as show_progress,
         ):
             report = worker.execute(jobs, show_progress)
     _show(report, as_json, quiet)

@@ -72,6 +72,8 @@ class RunRecord:
     """Of the list of the study's countries with names and groups; the next two likewise."""
     scenarios_digest: str | None = None
     labels_digest: str | None = None
+    journal_id: str | None = None
+    """Of the executor's journal beside the database."""
 
 
 def notes_text(notes: Sequence[str]) -> str | None:
@@ -146,9 +148,10 @@ class AcceptedJob(JobColumns):
 class CutOffJob(AcceptedJob):
     """A job whose run was cut off while it was submitted: it may be at the backend."""
 
-    OTHERS = frozenset({"run_id"})
+    OTHERS = frozenset({"run_id", "journal_id"})
 
     run_id: int
+    journal_id: str | None
 
 
 @dataclass(frozen=True)

@@ -339,6 +339,12 @@ def _m011_whose_results(db: Database) -> None:
     )
 
 
+@migrations(name="m012_journals")
+def _m012_journals(db: Database) -> None:
+    """The journal beside the database in which the answers to a run's submissions stand."""
+    db.execute("ALTER TABLE validation_runs ADD COLUMN journal_id TEXT")
+
+
 def update_schema(connection: sqlite3.Connection) -> None:
     """Bring a database of any age to the current form, all or nothing."""
     with Connected(connection).atomic():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ingest.text.numbers import NOT_AVAILABLE, count_text
 
@@ -32,6 +32,12 @@ def duration_text(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {left:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def clock_text(seconds: float, now: datetime | None = None) -> str:
+    """14:05:10, so many seconds from now, in this machine's time zone."""
+    moment = (now or datetime.now(UTC)).astimezone() + timedelta(seconds=seconds)
+    return f"{moment:%H:%M:%S}"
 
 
 def moment_text(timestamp: str | None) -> str:

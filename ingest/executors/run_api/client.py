@@ -69,7 +69,7 @@ class RunApiClient:
         except NoAnswerError as exc:
             outcome = Outcome.LOST if body.is_sent else Outcome.NOT_SENT
             return SubmitAnswer(outcome, str(exc))
-        return parse_submit_answer(answer, environment)
+        return parse_submit_answer(answer, environment, len(document))
 
     def status(self, job_id: str) -> StatusAnswer:
         """What the API says of a job. Raises BackendError when it denies access."""
