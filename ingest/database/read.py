@@ -34,6 +34,7 @@ from ingest.planning.plan import (
 )
 from ingest.study.combination import Combination
 from ingest.study.lists import KEYS, Rows
+from ingest.text.causes import cause_of
 
 Row = Mapping[str, Any]
 
@@ -90,17 +91,30 @@ def read_stored_state(
 
 
 def find_success(
-    connection: sqlite3.Connection, combination: Combination, input_digest: str
+    connection: sqlite3.Connection, combination: Combination, inputs: Inputs
 ) -> int | None:
-    """The newest run in which a combination succeeded with an input digest, None without one."""
+    """The newest run in which a combination succeeded with such inputs, None without one.
+
+    A model document that differed by what is no input alone is the same input.
+    """
     found: int | None = first_value(
         connection,
-        """SELECT run_id FROM job_results
-            WHERE country = ? AND scenario = ? AND job_status = 'success' AND input_digest = ?
+        """SELECT run_id FROM job_results AS job
+            WHERE country = ? AND scenario = ? AND job_status = 'success'
               AND result_set_id IS NOT NULL
+              AND (input_digest = ?
+                   OR coalesce(country_data_digest, '') = ? AND EXISTS (
+                      SELECT 1 FROM input_sets AS s JOIN model_versions AS v
+                                 ON v.model_version_id = s.model_version_id
+                       WHERE s.input_set_id = job.input_set_id AND s.scenario_digest = ?
+                         AND (v.model_digest, v.code_digest, v.environment, v.query_digest)
+                             = (?, ?, ?, ?)))
             ORDER BY run_id DESC LIMIT 1""",
         *combination,
-        input_digest,
+        inputs.digest,
+        inputs.country_data_digest,
+        inputs.shared.scenario_digest,
+        *inputs.shared.model_version,
     )
     return found
 
@@ -272,7 +286,8 @@ def _read_runs(
 ) -> list[dict[str, Any]]:
     columns = ", ".join(
         (
-            "run_id, timestamp, finished_at, git_commit, dirty_files, status, executor, study",
+            "run_id, timestamp, finished_at, git_commit, dirty_files, git_problem, status",
+            "executor, study",
             "total_jobs, successful_jobs, failed_jobs, up_to_date_jobs",
             "(julianday(finished_at) - julianday(timestamp)) * 86400 AS duration_s",
             *more,
@@ -318,12 +333,19 @@ def read_failure_causes(connection: sqlite3.Connection, run_id: int) -> list[dic
 def read_failures(
     connection: sqlite3.Connection, run_id: int
 ) -> list[tuple[tuple[str, str], list[Combination]]]:
-    """Failed jobs of a run by kind and first line of the error, the largest group first."""
-    groups: dict[tuple[str, str], list[Combination]] = {}
+    """Failed jobs of a run by cause, the largest group first: kind and first line of its first job.
+
+    What names one job in a message does not make a cause of its own.
+    """
+    groups: dict[tuple[str, str], tuple[str, list[Combination]]] = {}
     for job in read_jobs(connection, run_id, only_failed=True):
-        cause = (job["error_kind"] or job["job_status"], (job["error"] or "").partition("\n")[0])
-        groups.setdefault(cause, []).append(Combination(job["country"], job["scenario"]))
-    return sorted(groups.items(), key=lambda group: -len(group[1]))
+        kind, message = job["error_kind"] or job["job_status"], job["error"] or ""
+        line = message.partition("\n")[0]
+        combination = Combination(job["country"], job["scenario"])
+        cause = kind, cause_of(line, [*combination, job["ulid"] or ""])
+        groups.setdefault(cause, (line, []))[1].append(combination)
+    found = [((kind, line), jobs) for (kind, _), (line, jobs) in groups.items()]
+    return sorted(found, key=lambda group: -len(group[1]))
 
 
 def read_result_set(connection: sqlite3.Connection, result_set_id: int) -> ResultSet:

@@ -74,6 +74,8 @@ class RunRecord:
     labels_digest: str | None = None
     journal_id: str | None = None
     """Of the executor's journal beside the database."""
+    git_problem: str | None = None
+    """Why git could not tell the commit or the files; None where it could, and outside git."""
 
 
 def notes_text(notes: Sequence[str]) -> str | None:

@@ -339,8 +339,20 @@ def _m011_whose_results(db: Database) -> None:
     )
 
 
-@migrations(name="m012_journals")
-def _m012_journals(db: Database) -> None:
+@migrations(name="m012_other_years")
+def _m012_other_years(db: Database) -> None:
+    """The years of a series that moved which only one of the two states has."""
+    db.execute("ALTER TABLE series_changes ADD COLUMN other_years TEXT NOT NULL DEFAULT ''")
+
+
+@migrations(name="m014_why_no_commit")
+def _m014_why_no_commit(db: Database) -> None:
+    """Why git could not tell a run's commit or its files, where it could not."""
+    db.execute("ALTER TABLE validation_runs ADD COLUMN git_problem TEXT")
+
+
+@migrations(name="m016_journals")
+def _m016_journals(db: Database) -> None:
     """The journal beside the database in which the answers to a run's submissions stand."""
     db.execute("ALTER TABLE validation_runs ADD COLUMN journal_id TEXT")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pluggy
@@ -21,6 +20,7 @@ from ingest.running.backend import Backend
 from ingest.running.closing import store_run_changes, store_run_quality
 from ingest.running.processor import AnalyticsProcessor
 from ingest.study.settings import Settings
+from ingest.text.causes import cause_of
 
 # The longest a round waits for results before it looks for a stop again.
 _ROUND_S = 0.25
@@ -52,14 +52,16 @@ class BackfillReport:
     def causes(self) -> list[tuple[JobFault, list[KnownJob]]]:
         """Jobs that miss their results by cause, the largest group first, then by kind.
 
-        A job's own ULID in a message does not make a cause of its own.
+        What names one job in a message does not make a cause of its own; the first one is shown.
         """
-        groups: dict[JobFault, list[KnownJob]] = {}
+        groups: dict[tuple[str, str], tuple[JobFault, list[KnownJob]]] = {}
         # threads bring them in any order
         for missed in sorted(self.missed, key=lambda m: (m.job.run_id, m.job.combination)):
-            message = missed.fault.first_line.replace(missed.job.ulid, "ULID")
-            groups.setdefault(JobFault(missed.fault.kind, message), []).append(missed.job)
-        return sorted(groups.items(), key=lambda g: (-len(g[1]), g[0].kind, g[0].message))
+            fault, job = missed.fault, missed.job
+            cause = fault.kind, cause_of(fault.first_line, [*job.combination, job.ulid])
+            shown = JobFault(fault.kind, fault.first_line)
+            groups.setdefault(cause, (shown, []))[1].append(job)
+        return sorted(groups.values(), key=lambda g: (-len(g[1]), g[0].kind, g[0].message))
 
 
 @dataclass
@@ -86,13 +88,12 @@ class Backfill:
         clock: Clock | None = None,
     ) -> None:
         """Raises ConfigError where the study names no source to fetch from."""
-        if backend.source_type is None:
+        if backend.source_type is None and not backend.executor_type.keeps_results:
             raise ConfigError(
-                "analytics.source is `executor`, which only has the results of its own runs. Say "
-                "where they are: analytics.source in ingest.toml (analytics-api, s3 or a "
-                "plugin's), or --set analytics.source=NAME"
+                f"the executor {backend.executor_type.name} only has the results of its own runs. "
+                "Say where they are: --executor aws-batch where it ran the jobs, or --set "
+                "analytics.source=NAME (analytics-api, s3 or a plugin's)"
             )
-        self._source_type = backend.source_type
         self._database, self._backend, self._settings = database, backend, settings
         self._plugins = plugins
         self._clock = clock or SystemClock()
@@ -117,7 +118,8 @@ class Backfill:
         self._total, self._on_progress = len(jobs), on_progress
         try:
             for environment, group in self._by_environment(jobs).items():
-                with self._source(environment) as source:
+                context = replace(self._backend.context, environment=environment)
+                with replace(self._backend, context=context).earlier_results() as source:
                     self._fetch_all(group, source)
         finally:
             self._settle()
@@ -144,15 +146,6 @@ class Backfill:
                 fault = JobFault("no ULID", "without a ULID there is nothing to ask for")
                 self._counts.missed.append(MissedResult(job, fault))
         return groups
-
-    @contextmanager
-    def _source(self, environment: str) -> Iterator[AnalyticsSource]:
-        context = replace(self._backend.context, environment=environment)
-        source = self._source_type(self._backend.source_settings, context)
-        try:
-            yield source
-        finally:
-            source.close()
 
     def _fetch_all(self, jobs: Sequence[KnownJob], source: AnalyticsSource) -> None:
         """Fetch the results of jobs of one environment, until all are there or a stop."""

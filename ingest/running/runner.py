@@ -15,7 +15,7 @@ from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase, write
 from ingest.database.late_results import NOT_FETCHED
 from ingest.database.read import read_open_run, read_unanswered
-from ingest.database.records import AcceptedJob, JobOutcome, JobStatus, RunStatus
+from ingest.database.records import AcceptedJob, JobOutcome, JobStatus, OpenRun, RunStatus
 from ingest.errors import BackendError, ConfigError
 from ingest.executors.base import (
     JOB_LOST,
@@ -30,7 +30,7 @@ from ingest.executors.job_name import name_job, new_ulid
 from ingest.executors.output_tail import with_output
 from ingest.planning.plan import Plan
 from ingest.plugins.events import JobFinished, RunFinished, RunProgress
-from ingest.plugins.manager import call_observers
+from ingest.plugins.manager import call_observers, find_executor
 from ingest.running.backend import Backend
 from ingest.running.closing import (
     RunChanges,
@@ -96,11 +96,13 @@ class ValidationRunner(RunPlanner):
         Raises ConfigError or BackendError when the executor cannot be used; what had finished
         by then is stored and the run is recorded as interrupted.
         """
+        backend.refuse_wrong_settings()
         executor = backend.make_executor()
         if cancel_on_interrupt and not executor.can_cancel:
             raise ConfigError(f"--cancel-on-interrupt: {executor.name} has no way to stop jobs")
         try:
             executor.start()
+            backend.refuse_unusable_source()
             source = backend.make_source(executor)
             try:
                 self._session = self._begin(plan, executor, source)
@@ -161,6 +163,21 @@ class ValidationRunner(RunPlanner):
             quality=read_run_quality(self._database, run_id, self.study.settings),
             elapsed_s=self._clock.now() - started,
         )
+
+    def run_left_elsewhere(self) -> OpenRun | None:
+        """The run that was cut off at another executor, where its jobs go on without it."""
+        with self._database.reading() as connection:
+            left = read_open_run(connection)
+        if left is None or left.record.executor == self.study.settings.run.executor:
+            return None
+        return left if left.unfinished and self._jobs_go_on(left.record.executor) else None
+
+    def _jobs_go_on(self, executor: str) -> bool:
+        """Whether an executor's jobs survive a run; assumed of one that is no longer there."""
+        try:
+            return find_executor(self._plugins, executor).jobs_survive_run
+        except ConfigError:
+            return True
 
     def _close_leftovers(self, plan: Plan) -> None:
         """End a run that was cut off, unless this plan takes it up again."""

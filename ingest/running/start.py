@@ -111,7 +111,7 @@ class RunStarter:
             others = [job for job, _ in adopted if job.run_id != run_id]
             write.adopt_jobs(self._database.db, run_id, others)
         if journal_id is not None:
-            write.checkpoint(self._database.db)  # a file that is moved without its log knows it too
+            self._database.db.fold_log()  # a file that is moved without its log knows it too
         for job, _ in adopted:
             names[job.combination] = (job.ulid, job.job_name)
         return RunStart(
@@ -175,6 +175,7 @@ class RunStarter:
             git_commit=self._git.commit,
             git_branch=self._git.branch,
             dirty_files=self._git.dirty_files,
+            git_problem=self._git.problem or None,
             study=settings.name,
             executor=settings.run.executor,
             ingest_version=__version__,

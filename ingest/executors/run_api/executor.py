@@ -44,6 +44,7 @@ class RunApiExecutor(Executor):
     name: ClassVar[str] = "run-api"
     Settings: ClassVar[type[RunApiSettings]] = RunApiSettings
     jobs_survive_run: ClassVar[bool] = True
+    brings_results: ClassVar[bool] = False
     can_cancel: ClassVar[bool] = False
     waits_in_poll: ClassVar[bool] = True
     polls_a_service: ClassVar[bool] = True

@@ -459,11 +459,19 @@ def test_check_tells_what_is_wrong_and_a_run_does_not_begin_with_it() -> None:
     assert str(error.value) == str(finding)
 
 
-@pytest.mark.parametrize("status", [200, 404, 401, 500, 302])
-def test_any_answer_shows_that_the_api_is_there(server: AnalyticsServer, status: int) -> None:
+@pytest.mark.parametrize("status", [200, 404, 500, 302])
+def test_answer_of_a_service_shows_that_the_api_is_there(
+    server: AnalyticsServer, status: int
+) -> None:
     server.tell("docs", Answer(b"", status, {"Location": unused_url()}))
     assert list(AnalyticsApiSource.preflight(NoSettings(), context_of(f"{server.url}/api/"))) == []
-    assert [asked.path for asked in server.asked] == ["/api/docs"]
+    assert server.asked[0].path == "/api/docs"
+
+
+def test_address_that_denies_access_is_told(server: AnalyticsServer) -> None:
+    server.tell("docs", Answer(b"", 401))
+    [finding] = AnalyticsApiSource.preflight(NoSettings(), context_of(server.url))
+    assert "denies access (401)" in str(finding)
 
 
 def test_an_api_that_is_not_there_is_told() -> None:

@@ -135,7 +135,10 @@ def problems(context: ExecutorContext, **settings: Any) -> list[str]:
 
 
 def test_an_address_is_needed(context: ExecutorContext) -> None:
-    missing = 'executors.run-api: url is missing: write e.g. url = "https://run.example.org"'
+    missing = (
+        "executors.run-api: url is missing, the address of the run API: "
+        "--set executors.run-api.url=https://HOST"
+    )
     assert problems(context) == [missing]
     assert problems(context, url="https://run.example.org") == []
     with pytest.raises(ConfigError) as caught:
@@ -158,9 +161,11 @@ def test_an_environment_holds_no_hyphen(context: ExecutorContext) -> None:
 
 def test_results_must_come_from_elsewhere(context: ExecutorContext) -> None:
     context = replace(context, analytics=AnalyticsSettings())
-    assert problems(context, url="https://host") == [
-        'analytics.source: the run API brings no results: write source = "analytics-api"'
-    ]
+    [problem] = problems(context, url="https://host")
+    assert problem.startswith(
+        "analytics: the run API brings no results, and it is not known where they are. "
+        "Name one place: --set analytics.url=https://HOST, "
+    )
     executor = RunApiExecutor(RunApiSettings(url="https://host"), context)
     with pytest.raises(AnalyticsError) as caught:
         executor.fetch("A")
