@@ -198,7 +198,7 @@ def test_jobs_that_were_given_up_are_fetched_by_backfill(
         job = server._jobs.find_ulid("standard", ulid)
         assert job is not None
         server._jobs.end(job, job.result, None)
-    filled = ingest("backfill", *given[2:])
+    filled = ingest("backfill", *given)
     assert filled.exit_code == 0, filled.output
     assert filled.stdout.startswith("8 of 8 jobs filled in ")
     assert select(study.database, STATES) == [("success", None)]
@@ -213,7 +213,7 @@ def test_backfill_leaves_lost_jobs_alone_that_succeeded_later(
     assert ingest("run", *given).exit_code == 1
     server.change_faults(rates={})
     assert ingest("run", *given).exit_code == 0
-    nothing = ingest("backfill", *given[2:])
+    nothing = ingest("backfill", *given)
     assert nothing.stdout.startswith("Nothing to do: ")
 
 

@@ -80,7 +80,7 @@ def test_a_document_that_is_too_large_is_told_with_its_size() -> None:
     reason = submitted(413, {"detail": "Request Entity Too Large"}).reason
     assert reason == "answered 413 to a document of 5.23 MB: Request Entity Too Large"
     assert submitted(413, b"").reason == "answered 413 to a document of 5.23 MB"
-    small = parse_submit_answer(answer(413), "standard", 900)
+    small = parse_submit_answer(answer(413, b""), "standard", 900)
     assert small.reason == "answered 413 to a document of 0.0009 MB"
 
 
