@@ -49,12 +49,12 @@ def backfill(
 ) -> None:
     """Fetch missing results of successful jobs, and store them.
 
-    These are successes without metrics (as in an imported database), jobs that succeeded but whose
-    results could not be fetched, and jobs that were given up and may have ended well; with --run,
-    those of one run. Results come from analytics.source, or from where the executor keeps them
-    (aws-batch: its bucket), at the pace of analytics.concurrency and analytics.pause_s. Each job's
-    results are stored as they arrive: after a stop or a kill, the next `ingest backfill` fetches
-    the rest.
+    These are successes without metrics (as in an imported database), results that lack years or
+    labels, jobs whose results could not be fetched, and jobs that were given up and may have ended
+    well; with --run, those of one run. Results come from analytics.source, or from where the
+    executor keeps them (aws-batch: its bucket), at the pace of analytics.concurrency and
+    analytics.pause_s. Each job's results are stored as they arrive: after a stop or a kill, the
+    next `ingest backfill` fetches the rest.
 
     \b
     Examples:

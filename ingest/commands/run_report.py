@@ -11,7 +11,7 @@ from ingest.commands.common.context import StudyContext
 from ingest.commands.common.output import print_json, show_failure_causes
 from ingest.commands.plan import nothing_to_do
 from ingest.database import ValidationDatabase
-from ingest.database.read import read_failure_causes
+from ingest.database.read import read_failure_causes, read_incomplete_causes
 from ingest.database.records import RunStatus
 from ingest.errors import InterruptedRunError
 from ingest.planning.plan import Plan
@@ -57,11 +57,19 @@ def show_report(
     """
     with database.reading() as connection:
         causes = read_failure_causes(connection, report.run_id) if report.failed_jobs else []
+        incomplete = read_incomplete_causes(connection, report.run_id)
     database.close()
     if as_json:
-        print_json({**asdict(report), "status": report.status.value, "failures": causes})
+        print_json(
+            {
+                **asdict(report),
+                "status": report.status.value,
+                "failures": causes,
+                "incomplete": incomplete,
+            }
+        )
     elif not quiet:
-        _show_summary(report, causes, hints)
+        _show_summary(report, causes, incomplete, hints)
     elif report.failed_jobs:
         click.echo(
             f"Run {report.run_id}: {report.failed_jobs:,} of "
@@ -88,7 +96,9 @@ def show_report(
         raise SystemExit(GATE_CLOSED)
 
 
-def _show_summary(report: RunReport, causes: list[dict[str, Any]], hints: Hints) -> None:
+def _show_summary(
+    report: RunReport, causes: list[dict[str, Any]], incomplete: list[dict[str, Any]], hints: Hints
+) -> None:
     if report.total_jobs == 0:
         click.echo(f"Run {report.run_id} keeps what the study consists of now: no job had to run")
         return
@@ -102,6 +112,12 @@ def _show_summary(report: RunReport, causes: list[dict[str, Any]], hints: Hints)
         f"({count_text(report.new_result_sets, 'new result set')}, {seen})"
     )
     show_failure_causes(causes)
+    if incomplete:
+        results = count_text(sum(len(cause["jobs"]) for cause in incomplete), "result")
+        click.echo(
+            f"Kept though incomplete: {results}. Fetch the rest: ingest backfill{hints.as_run}"
+        )
+        show_failure_causes(incomplete)
     _show_changes(report)
     _show_quality(report.quality, hints.where)
     steps = _next_steps(report, hints)

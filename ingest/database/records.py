@@ -52,6 +52,8 @@ class JobStatus(StrEnum):
 
 CUT_OFF = "run cut off"
 """The error_kind of a job whose run was cut off and not resumed; a later run can adopt the job."""
+INCOMPLETE = "incomplete"
+"""The error_kind of results that lack years or labels, kept as a success or not."""
 IS_OPEN = "job_status IN ('submitted', 'running')"
 HAS_FAILED = "job_status IN ('failed', 'timeout', 'cancelled')"
 
@@ -111,6 +113,8 @@ class JobRecord:
     job_name: str
     inputs: Inputs
     reason: Reason
+    end_year: int | None = None
+    """The first year after the horizon that its document names."""
 
     def __post_init__(self) -> None:
         if not (self.combination.country and self.combination.scenario):
@@ -131,6 +135,7 @@ class JobRecord:
             "input_digest": self.inputs.digest,
             "document_digest": self.inputs.document_digest,
             "country_data_digest": self.inputs.country_data_digest or None,
+            "end_year": self.end_year,
         }
 
 

@@ -18,6 +18,9 @@ from ingest.findings import Finding
 from ingest.study.combination import Combination
 from ingest.study.settings import AnalyticsSettings, RunSettings, StudySettings
 
+BAD_ANSWER = "bad answer"
+"""Kind of a backend's fault: what it says of a job cannot be true, or is not what was asked."""
+
 
 class JobState(StrEnum):
     """What an executor says of a job.

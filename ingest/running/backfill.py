@@ -7,18 +7,21 @@ from dataclasses import dataclass, field, replace
 
 import pluggy
 
+from ingest.analytics.completeness import Completeness
 from ingest.analytics.fetcher import Fetched, ResultFetcher
 from ingest.analytics.sources.base import AnalyticsSource
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase
 from ingest.database.late_results import NOT_FETCHED, KnownJob, attach_results
+from ingest.database.read import read_labels_of_run
+from ingest.database.records import INCOMPLETE
 from ingest.errors import ConfigError
 from ingest.executors.base import JobFault
 from ingest.executors.job_name import is_ulid, parse_job_name
 from ingest.plugins.events import RunProgress
 from ingest.running.backend import Backend
 from ingest.running.closing import store_run_changes, store_run_quality
-from ingest.running.processor import AnalyticsProcessor
+from ingest.running.processor import AnalyticsProcessor, ProcessedResults
 from ingest.study.settings import Settings
 from ingest.text.causes import cause_of
 
@@ -98,6 +101,7 @@ class Backfill:
         self._plugins = plugins
         self._clock = clock or SystemClock()
         self._counts = _Counts()
+        self._known: dict[int, Completeness] = {}
         self._stop_requested = False
 
     def request_stop(self) -> None:
@@ -162,34 +166,75 @@ class Backfill:
                 while waiting and (source.is_remote or not fetcher.pending):
                     fetcher.request(waiting.pop())
                 for fetched in fetcher.finished(_ROUND_S):
-                    for job in by_ulid[fetched.ulid]:
-                        self._store(job, fetched, processor)
+                    jobs_of_it = by_ulid[fetched.ulid]
+                    processed = self._process(jobs_of_it[0], fetched, processor)
+                    if processed.lack and fetcher.ask_again(fetched.ulid, processed.lack):
+                        continue
+                    for job in jobs_of_it:
+                        self._store(job, self._settled(job, processed), processor)
                 self._on_progress(self._progress(fetcher.pending))
         finally:
             fetcher.close()
 
-    def _store(self, job: KnownJob, fetched: Fetched, processor: AnalyticsProcessor) -> None:
-        """Check and store what came for one job, or remember what is wrong with it."""
-        counts = self._counts
+    def _process(
+        self, job: KnownJob, fetched: Fetched, processor: AnalyticsProcessor
+    ) -> ProcessedResults:
+        """What came for a job, checked, and what it lacks."""
         if fetched.raw is None:
-            fault = JobFault(NOT_FETCHED, str(fetched.error))
-            counts.missed.append(MissedResult(job, fault))
-            return
+            return ProcessedResults(None, JobFault(NOT_FETCHED, str(fetched.error)))
         processed = processor.process(job.combination, fetched.raw)
         if processed.result_set is None:
-            fault = processed.fault or JobFault("bad results", "no reason was given")
+            return processed
+        known = self._completeness(job.run_id)
+        lack = known.find_lack(job.combination, processed.result_set, job.end_year)
+        return replace(processed, lack=lack)
+
+    def _settled(self, job: KnownJob, processed: ProcessedResults) -> ProcessedResults:
+        """Results that are not asked for again: what they lack for good."""
+        if processed.result_set is None:
+            return processed
+        known = self._completeness(job.run_id)
+        results = processed.result_set
+        lack = processed.lack and known.find_lack(
+            job.combination, results, job.end_year, is_last=True
+        )
+        return replace(processed, lack=lack)
+
+    def _completeness(self, run_id: int) -> Completeness:
+        """What is known of a run's other results."""
+        if run_id not in self._known:
+            known = self._known[run_id] = Completeness(self._settings.analytics)
+            with self._database.reading() as connection:
+                for combination, end_year, labels in read_labels_of_run(connection, run_id):
+                    known.keep(combination, labels, end_year)
+        return self._known[run_id]
+
+    def _store(
+        self, job: KnownJob, processed: ProcessedResults, processor: AnalyticsProcessor
+    ) -> None:
+        """Store what came for one job, or remember what is wrong with it."""
+        counts, results = self._counts, processed.result_set
+        fault = processed.fault
+        if results is None:
+            fault = fault or JobFault("bad results", "no reason was given")
+        elif processed.lack:
+            fault = JobFault(INCOMPLETE, processed.lack)
+        if fault is not None:
             counts.missed.append(MissedResult(job, fault))
+        if results is None or (processed.lack and self._settings.analytics.incomplete == "fail"):
             return
         ended = job.completed_at or self._clock.timestamp()
-        processor.maintain_csv_compatibility(job.combination, job.ulid, ended, processed.result_set)
+        processor.maintain_csv_compatibility(job.combination, job.ulid, ended, results)
         stored = attach_results(
-            self._database.db, job, processed.result_set, processed.notes, processed.findings
+            self._database.db, job, results, processed.notes, processed.findings, processed.lack
         )
-        counts.filled += 1
-        counts.values += len(processed.result_set)
+        counts.filled += not processed.lack
+        counts.values += len(results)
         counts.new_result_sets += stored.is_new
         counts.run_id = job.run_id
         counts.runs.add(job.run_id)
+        if not processed.lack:
+            self._completeness(job.run_id).keep(job.combination, results, job.end_year)
 
     def _progress(self, pending: int) -> RunProgress:
         return RunProgress(

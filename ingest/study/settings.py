@@ -176,6 +176,12 @@ class AnalyticsSettings:
     lag_s: float = setting(
         300.0, "how long results that are not there yet are asked for again", minimum=0
     )
+    incomplete: str = setting(
+        "keep",
+        "what becomes of results that lack years or labels when lag_s is over: they are kept and "
+        "told, or the job fails, or (accept) no one looks",
+        choices=("keep", "fail", "accept"),
+    )
     on_bad_rows: str = setting(
         "fail",
         "a bad row fails the job, or is dropped, counted and recorded",

@@ -13,6 +13,7 @@ from ingest.analytics.sources.query import query_findings, query_parameters
 from ingest.errors import (
     AnalyticsError,
     BackendError,
+    CutOffError,
     ResultsNotReadyError,
     StudyError,
     ThrottledError,
@@ -22,11 +23,12 @@ from ingest.executors.job_name import new_ulid
 from ingest.findings import Finding, error, has_errors
 from ingest.services.http_answers import (
     HttpAnswer,
+    find_barrier,
     read_detail,
     retry_after,
     without_credentials,
 )
-from ingest.services.http_calls import NoAnswerError, exchange, make_session
+from ingest.services.http_calls import NoAnswerError, TooLargeError, exchange, make_session
 from ingest.study.settings import STUDY_FILE
 
 # An answer that cannot be read may have been cut off on its way; four are no accident.
@@ -99,10 +101,17 @@ class AnalyticsApiSource(AnalyticsSource):
     def fetch(self, ulid: str) -> bytes:
         """The answer for one job, which holds at least one row; safe in several threads.
 
-        Raises ThrottledError (429), ResultsNotReadyError (no rows yet, 404, 5xx, no connection),
-        BackendError (401, 403), AnalyticsError (the query is refused, the answer is unreadable).
+        Raises ThrottledError (429), ResultsNotReadyError (no rows yet, 404, 5xx, no connection, a
+        CSV that is cut off), BackendError (no access, a redirect, a login page), AnalyticsError
+        (the query is refused, the answer is unreadable or too large).
         """
         answer = self._get(ulid)
+        barrier = find_barrier(answer)
+        if barrier is not None:
+            raise BackendError(
+                f"{self._shown_url} {barrier} when asked for results: check the address, user and "
+                "password in analytics.url, then go on with: ingest run"
+            )
         if answer.status != 200:
             raise self._error_of(answer)
         self._check_rows(ulid, answer.body)
@@ -117,25 +126,24 @@ class AnalyticsApiSource(AnalyticsSource):
         url = "/".join([self._url, *(quote(name, safe="") for name in names)])
         try:
             return exchange(self._session, "GET", url, self.timeout_s, params=self._query)
+        except TooLargeError as exc:
+            raise AnalyticsError(
+                f"{self._shown_url}: {exc} for the results of one job: "
+                "name the labels wanted in analytics.element_labels, then: ingest backfill"
+            ) from exc
         except NoAnswerError as exc:
             raise ResultsNotReadyError(f"{self._shown_url} could not be asked: {exc}") from exc
 
     def _ask(self, *names: str) -> HttpAnswer:
         """The answer to one call before there is a job. Raises NoAnswerError."""
         url = "/".join([self._url, *(quote(name, safe="") for name in names)])
-        limit_s = self.preflight_timeout_s
-        return exchange(self._session, "GET", url, limit_s, allow_redirects=False)
+        return exchange(self._session, "GET", url, self.preflight_timeout_s)
 
-    def _error_of(self, answer: HttpAnswer) -> AnalyticsError | BackendError:
+    def _error_of(self, answer: HttpAnswer) -> AnalyticsError:
         """The error that an answer other than 200 stands for."""
         status = answer.status
         after_s = retry_after(answer) or None  # 0 s would be asking again without end
         said = f"{self._shown_url} answered {status}{_detail(answer.body)}"
-        if status in (401, 403, 407):
-            return BackendError(
-                f"{said}: access is denied. Check the user and password in analytics.url, "
-                "then go on with: ingest run"
-            )
         if status == 429 or (status == 503 and after_s):
             return ThrottledError(f"{said}: too many calls (analytics.pause_s)", after_s)
         if status == 404:
@@ -150,6 +158,8 @@ class AnalyticsApiSource(AnalyticsSource):
         """Raises ResultsNotReadyError or AnalyticsError for an answer without readable rows."""
         try:
             is_empty = not body.strip() or not parse_rows(body)
+        except CutOffError:
+            raise  # it shows, unlike what else is wrong: the end may come for as long as others do
         except AnalyticsError as exc:
             times = self._unreadable[ulid] = self._unreadable.get(ulid, 0) + 1
             if times < _UNREADABLE_AT_MOST:
