@@ -70,7 +70,7 @@ class RunApiClient:
                 )
         except NoAnswerError as exc:
             if exc.part is not None:  # a whole jobId is an answer, however its connection ended
-                told = parse_submit_answer(exc.part, environment)
+                told = parse_submit_answer(exc.part, environment, len(document))
                 if told.outcome is Outcome.ACCEPTED:
                     return told
             outcome = Outcome.LOST if body.is_sent else Outcome.NOT_SENT
