@@ -156,7 +156,8 @@ def test_the_time_out_is_that_of_one_execution() -> None:
     scheduler.queued("a", 8.0)  # its machine was taken away
     scheduler.began("b", 8.0, "1")  # likewise, but nobody saw it wait
     assert scheduler.running == 1
-    assert scheduler.overdue(100.0) == ["b"]
+    assert scheduler.overdue(17.9) == []
+    assert scheduler.overdue(18.0) == ["b"]
     scheduler.began("a", 100.0, "1")
     scheduler.began("a", 105.0, "1")
     assert scheduler.running_s("a", 105.0) == 5.0
