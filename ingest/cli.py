@@ -102,7 +102,7 @@ class ErrorsAsExitCodes(click.Group):
             ctx.exit(exc.exit_code)
 
 
-def _show_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         from ingest import __version__  # reads the installed package: slow
 

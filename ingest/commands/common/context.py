@@ -248,7 +248,7 @@ def setting_option(
 ) -> Callable[..., Any]:
     """An option that stands for a setting, such as --retries; it wins over --set."""
 
-    def keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    def keep(context: click.Context, _option: click.Parameter, value: str | None) -> None:
         if value is not None:
             context.meta.setdefault(_OVERRIDES, []).append(f"{setting}={value}")
 
