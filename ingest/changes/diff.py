@@ -15,7 +15,7 @@ from ingest.database.states import RunRef, make_state_table
 from ingest.planning.causes import Cause
 from ingest.study.combination import Combination
 from ingest.study.settings import Settings, StudySettings, ToleranceSettings
-from ingest.text.numbers import count_text, years_text
+from ingest.text.numbers import count_text, finite, years_text
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class SeriesChange(NamedTuple):
         """after - before in the largest year, in the label's own unit."""
         if self.before is None or self.after is None:
             return None
-        return self.after - self.before
+        return finite(self.after - self.before)
 
     @property
     def other_years(self) -> str:
@@ -84,7 +84,10 @@ class SeriesChange(NamedTuple):
         """The change in the largest year as a share of before; None where that is 0."""
         if self.after is None or not self.before:
             return None
-        return (self.after - self.before) / abs(self.before)
+        change = (self.after - self.before) / abs(self.before)
+        if math.isinf(change):  # the difference may be too large for a number, and not the share
+            return finite(self.after / abs(self.before) - math.copysign(1, self.before))
+        return change
 
 
 @dataclass(frozen=True)
@@ -299,7 +302,8 @@ def _changed_series(
         common[pair] += rows
         if beyond:
             country, scenario, *_ = pairs[pair]
-            label, sums = names[element], (sum_a, sum_b) if element in summed else (None, None)
+            label, is_summed = names[element], element in summed
+            sums = (finite(sum_a), finite(sum_b)) if is_summed else (None, None)
             series.append(
                 SeriesChange(country, scenario, label, "changed", beyond, year, a, b, *sums)
             )
@@ -344,7 +348,7 @@ def _add_lone_rows(
         key = (pair.country, pair.scenario, names[element])
         known = series.get(key)
         if known is None:
-            total = total if element in summed else None
+            total = finite(total) if element in summed and total is not None else None
             ends = (value, None, total, None) if kind == "removed" else (None, value, None, total)
             what = "changed" if is_in_both else kind
             known = SeriesChange(*key, what, number, year, *ends)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import sys
 from itertools import islice
@@ -13,6 +12,7 @@ from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import csv_option, json_option
 from ingest.commands.common.output import print_csv, table
 from ingest.errors import QueryError
+from ingest.text.json_text import json_text
 
 _TABLE_ROWS = 200
 
@@ -61,7 +61,7 @@ def _print(cursor: sqlite3.Cursor, as_csv: bool, as_json: bool, limit: int) -> N
     columns = [column[0] for column in cursor.description or ()]
     if as_json:
         rows = (dict(zip(columns, row, strict=True)) for row in cursor)
-        click.echo("[" + ",\n ".join(json.dumps(row, default=_blob) for row in rows) + "]")
+        click.echo("[" + ",\n ".join(json_text(row, default=_blob) for row in rows) + "]")
     elif as_csv:
         print_csv(columns, cursor)
     else:

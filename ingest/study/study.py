@@ -27,6 +27,7 @@ from ingest.study.scenario import Scenario, parse_scenario
 from ingest.study.setting_fields import input_names, read_section
 from ingest.study.settings import STUDY_FILE, Settings, StudySettings
 from ingest.study.study_files import is_code, list_study_files
+from ingest.text.names import name_problem
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,11 @@ def _read_scenarios(settings: Settings, hooks: Any) -> tuple[list[Scenario], lis
         return [], [error("no-scenarios", STUDY_FILE, str(exc))]
     for path in paths:
         where = _relative(path, settings.root)
+        problem = name_problem(path.stem)
+        if problem:
+            message = f"the name of a scenario {problem}: rename the file"
+            findings.append(error("bad-name", repr(where), message))
+            continue
         if path.stem in scenarios:
             message = f"a scenario named {path.stem} stands in {scenarios[path.stem].file} already"
             findings.append(error("duplicate-scenario", where, message))
