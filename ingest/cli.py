@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import sys
+from collections.abc import Sequence
 from importlib import import_module
+from traceback import format_exception
 from typing import Any
 
 import click
 
-from ingest.errors import IngestError, StudyError
+from ingest.errors import ConfigError, IngestError, StudyError
 
 _SHOWN_ERRORS = 10
+_FAULT_OF_INGEST = 70  # EX_SOFTWARE of sysexits.h
 
 # Each command's place, and the first sentence of its help, which `ingest --help` prints without
 # importing it. A test holds the sentences equal to the commands' own.
@@ -79,14 +85,37 @@ class LazyCommand(click.Command):
         **extra: Any,
     ) -> click.Context:
         """The context of the command itself, which click goes on with."""
+        _refuse_odd_texts(args)
         return self.load().make_context(info_name, args, parent, **extra)
 
 
+def _refuse_odd_texts(arguments: Sequence[str]) -> None:
+    """Raise ConfigError for a text that no file, name or database can hold."""
+    for text in arguments:
+        if "\0" in text:
+            raise ConfigError(f"{text!r:.80} holds a NUL character; type it without")
+        try:
+            text.encode()
+        except UnicodeEncodeError as exc:
+            raise ConfigError(f"{text!r:.80} is not UTF-8 text; type or rename it so") from exc
+
+
+def _write_utf8() -> None:
+    """Have data in files and pipes be UTF-8, whatever the machine's settings say of terminals."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
 class ErrorsAsExitCodes(click.Group):
-    """Turns an IngestError into its exit code and one line; other errors keep their traceback."""
+    """Turns an IngestError into its exit code and one line.
+
+    Any other error is a fault of ingest: it keeps its traceback and has an exit code of its own.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand."""
+        _write_utf8()
         try:
             return super().invoke(ctx)
         except StudyError as exc:
@@ -100,6 +129,36 @@ class ErrorsAsExitCodes(click.Group):
         except IngestError as exc:
             click.echo(f"Error: {exc}", err=True)
             ctx.exit(exc.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as exc:
+            if isinstance(exc, OSError) and exc.errno == errno.EPIPE:
+                raise
+            ctx.exit(_tell(exc, ctx))
+
+
+def _tell(exc: Exception, ctx: click.Context) -> int:
+    """Print what led to an error that is none of ours; gives the exit code."""
+    from ingest.commands.common.context import database_in_use
+    from ingest.database.damage import explain_failure
+
+    if isinstance(exc, OSError) and exc.filename is not None:
+        click.echo(f"Error: {str(exc.filename)!r:.200}: {exc.strerror}", err=True)
+        return ConfigError.exit_code
+    path = database_in_use(ctx)
+    problem = explain_failure(exc, path) if path else None
+    if problem:
+        click.echo(f"Error: {problem}", err=True)
+        return ConfigError.exit_code
+    from ingest import __version__  # reads the installed package: slow
+
+    traceback = "".join(format_exception(exc))
+    click.echo(
+        f"{traceback}Error: this is a fault of ingest {__version__}, not of your study. "
+        "Please report it with the lines above and the command",
+        err=True,
+    )
+    return _FAULT_OF_INGEST
 
 
 def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
@@ -133,5 +192,5 @@ def main() -> None:
     ingest query "SELECT * FROM metrics WHERE country = 'KEN' LIMIT 5"
 
     Exit codes: 0 success, 1 some jobs failed, 2 usage or configuration, 3 a gate found something,
-    4 the backend could not be used, 130 interrupted.
+    4 the backend could not be used, 70 a fault of ingest itself, 130 interrupted.
     """

@@ -11,6 +11,7 @@ import click
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import csv_option, json_option
 from ingest.commands.common.output import print_csv, table
+from ingest.database.damage import is_damage
 from ingest.errors import QueryError
 from ingest.text.json_text import json_text
 
@@ -54,6 +55,8 @@ def query(
         try:
             _print(connection.execute(sql), as_csv, as_json, limit)
         except (sqlite3.Error, sqlite3.Warning) as exc:
+            if is_damage(exc):
+                raise
             raise QueryError(_explain(exc)) from exc
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ingest.database.connection import Database
+from ingest.database.damage import is_damage, where_copies_are
 from ingest.database.migrations import MIGRATIONS_TABLE
 from ingest.database.schema import migrations, update_schema
 from ingest.errors import (
@@ -61,7 +62,8 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as exc:
         connection.close()
-        raise DatabaseError(f"{path} cannot be read as a database: {exc}") from exc
+        copies = f". {where_copies_are(path)}" if is_damage(exc) else ""
+        raise DatabaseError(f"{path} cannot be read as a database: {exc}{copies}") from exc
     return connection
 
 

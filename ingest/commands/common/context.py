@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingest.database.files import database_files, open_for_reading
-from ingest.errors import ConfigError
+from ingest.errors import ConfigError, IngestError
 from ingest.findings import Finding
 from ingest.study.settings import (
     STUDY_FILE,
@@ -39,6 +39,7 @@ STUDY_VARIABLE = "INGEST_STUDY"
 DATABASE_VARIABLE = "INGEST_DATABASE"
 _DEFAULT_DATABASE = Path("validation_results.db")
 _OVERRIDES = "ingest.overrides"
+_CHOICE = "ingest.choice"
 
 
 @dataclass(frozen=True)
@@ -232,8 +233,18 @@ def gathered(
 def _choose(
     study: str | None, overrides: tuple[str, ...], database: str | None = None
 ) -> StudyChoice:
-    more = click.get_current_context().meta.get(_OVERRIDES, ())
-    return StudyChoice(study, database, (*overrides, *more))
+    meta = click.get_current_context().meta
+    meta[_CHOICE] = StudyChoice(study, database, (*overrides, *meta.get(_OVERRIDES, ())))
+    choice: StudyChoice = meta[_CHOICE]
+    return choice
+
+
+def database_in_use(context: click.Context) -> Path | None:
+    """The database of the command that a context is of; None where it has none."""
+    choice: StudyChoice | None = context.meta.get(_CHOICE)
+    with suppress(IngestError):
+        return choice.database_path() if choice else None
+    return None
 
 
 _KEYS = ("study", "overrides")
