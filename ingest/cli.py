@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -121,13 +122,13 @@ class ErrorsAsExitCodes(click.Group):
         except StudyError as exc:
             errors = [finding for finding in exc.findings if finding.is_error]
             for finding in errors[:_SHOWN_ERRORS]:
-                click.echo(f"Error: {finding}", err=True)
+                click.echo(f"Error: {_shortened(finding)}", err=True)
             if len(errors) > _SHOWN_ERRORS:
                 more = len(errors) - _SHOWN_ERRORS
                 click.echo(f"({more} more errors; all of them: ingest check)", err=True)
             ctx.exit(exc.exit_code)
         except IngestError as exc:
-            click.echo(f"Error: {exc}", err=True)
+            click.echo(f"Error: {_shortened(exc)}", err=True)
             ctx.exit(exc.exit_code)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
@@ -135,6 +136,11 @@ class ErrorsAsExitCodes(click.Group):
             if isinstance(exc, OSError) and exc.errno == errno.EPIPE:
                 raise
             ctx.exit(_tell(exc, ctx))
+
+
+def _shortened(message: object) -> str:
+    """A message in which a word of more than a thousand letters is cut."""
+    return re.sub(r"(\S{100})\S{900,}", r"\1…", str(message))
 
 
 def _tell(exc: Exception, ctx: click.Context) -> int:

@@ -290,15 +290,18 @@ def _changed_series(
     """Every series with a value beyond the tolerance, or with years that came or went."""
     names = dict(connection.execute("SELECT element_id, element_label FROM elements"))
     chosen = _chosen_elements(names, labels)
+    bound: dict[str, float] = {}
     query = _COMMON_ROWS.format(
-        rtol=_by_element("rtol", tolerances, names),
-        atol=_by_element("atol", tolerances, names),
+        rtol=_by_element("rtol", tolerances, names, bound),
+        atol=_by_element("atol", tolerances, names, bound),
         where=f"WHERE {chosen}" if chosen else "",
     )
     pairs = _read_pairs(connection)
     common = dict.fromkeys(pairs, 0)
     series: list[SeriesChange] = []
-    for pair, element, rows, beyond, year, a, b, sum_a, sum_b, _ in connection.execute(query):
+    for pair, element, rows, beyond, year, a, b, sum_a, sum_b, _ in connection.execute(
+        query, bound
+    ):
         common[pair] += rows
         if beyond:
             country, scenario, *_ = pairs[pair]
@@ -372,18 +375,20 @@ def _chosen_elements(names: Mapping[int, str], labels: Sequence[str]) -> str:
     return f"a.element_id IN ({ids})"
 
 
-def _by_element(name: str, tolerances: Tolerances, names: Mapping[int, str]) -> str:
-    """A tolerance as an SQL expression: a number, or one by element where labels have their own."""
-    default = repr(float(getattr(tolerances.default, name)))
-    own = {
-        key: repr(float(getattr(tolerances.labels[label], name)))
-        for key, label in names.items()
-        if label in tolerances.labels
-    }
+def _by_element(
+    name: str, tolerances: Tolerances, names: Mapping[int, str], bound: dict[str, float]
+) -> str:
+    """A tolerance as an SQL expression: a number, or one by element where labels have their own.
+
+    The numbers are added to bound, by the names of the expression's parameters.
+    """
+    own = [key for key, label in names.items() if label in tolerances.labels]
+    bound[name] = float(getattr(tolerances.default, name))
+    bound |= {f"{name}_{key}": getattr(tolerances.labels[names[key]], name) for key in own}
     if not own:
-        return default
-    cases = " ".join(f"WHEN {key} THEN {value}" for key, value in own.items())
-    return f"CASE a.element_id {cases} ELSE {default} END"
+        return f":{name}"
+    cases = " ".join(f"WHEN {key} THEN :{name}_{key}" for key in own)
+    return f"CASE a.element_id {cases} ELSE :{name} END"
 
 
 def _largest_first(series: SeriesChange) -> float:

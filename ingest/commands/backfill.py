@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from ingest.commands.common.context import StudyChoice, StudyContext, study_options
-from ingest.commands.common.options import json_option, quiet_option, run_option, wait_option
+from ingest.commands.common.options import Count, json_option, quiet_option, run_option, wait_option
 from ingest.commands.common.output import print_json, show_findings
 from ingest.commands.common.progress import progress_display
 from ingest.commands.common.stopping import stopping
@@ -26,7 +26,7 @@ _JOBS_MISSED = 1
 @click.command()
 @study_options
 @run_option
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N jobs")
+@click.option("--limit", type=Count(), metavar="N", help="At most N jobs")
 @click.option("--dry-run", is_flag=True, help="Show what would be fetched and stop")
 @wait_option
 @json_option

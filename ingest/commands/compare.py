@@ -15,6 +15,7 @@ from ingest.commands.common.consistency import (
 )
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
+    Count,
     consistent_option,
     csv_option,
     json_option,
@@ -81,7 +82,7 @@ _YEARS = range(1900, 2301)
     metavar="COLUMN",
     help="Sort by a column, largest first; -COLUMN for smallest first",
 )
-@click.option("--limit", "-n", type=click.IntRange(min=1), help="Show at most this many rows")
+@click.option("--limit", "-n", type=Count(), help="Show at most this many rows")
 @csv_option
 @json_option
 def compare(

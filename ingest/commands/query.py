@@ -9,7 +9,7 @@ from itertools import islice
 import click
 
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import csv_option, json_option
+from ingest.commands.common.options import Count, csv_option, json_option
 from ingest.commands.common.output import print_csv, table
 from ingest.database.damage import is_damage
 from ingest.errors import QueryError
@@ -25,6 +25,7 @@ _TABLE_ROWS = 200
 @json_option
 @click.option(
     "--limit",
+    type=Count(),
     default=_TABLE_ROWS,
     show_default=True,
     help="At most this many rows in a table; CSV and JSON have all",

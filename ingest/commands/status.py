@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import json_option
+from ingest.commands.common.options import Count, json_option
 from ingest.commands.common.output import (
     code_words,
     local_time,
@@ -18,6 +18,7 @@ from ingest.commands.common.output import (
 )
 from ingest.database.other_series import read_other_studies
 from ingest.database.read import read_failure_causes, read_jobs, read_run, read_runs
+from ingest.database.states import is_run_number
 from ingest.database.study_identity import read_study_names
 from ingest.errors import ConfigError
 from ingest.text.numbers import count_text
@@ -27,7 +28,9 @@ from ingest.text.times import duration_text
 @click.command()
 @click.argument("run", required=False, metavar="[RUN]")
 @study_options
-@click.option("--limit", "-n", default=10, show_default=True, help="How many runs to list")
+@click.option(
+    "--limit", "-n", type=Count(), default=10, show_default=True, help="How many runs to list"
+)
 @click.option("--jobs", is_flag=True, help="List every job of the run")
 @click.option("--failed", is_flag=True, help="List the jobs that failed, with their full errors")
 @json_option
@@ -92,7 +95,7 @@ def _find_run(connection: sqlite3.Connection, name: str) -> dict[str, Any]:
         raise ConfigError("there is no run in this database yet. Make one with: ingest run")
     if name == "latest":
         return runs[0]
-    found = read_run(connection, int(name)) if name.isdecimal() else None
+    found = read_run(connection, int(name)) if is_run_number(name) else None
     if found is None:
         newest = runs[0]["run_id"]
         raise ConfigError(f"no run {name!r} in this database; the newest is {newest}")

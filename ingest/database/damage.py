@@ -60,4 +60,8 @@ def _first_finding(path: Path) -> str | None:
             (finding,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.Error as exc:
         return str(exc) if is_damage(exc) else None
-    return None if finding == "ok" else " ".join(str(finding).replace("*** in database main ***", "").split())
+    return (
+        None
+        if finding == "ok"
+        else " ".join(str(finding).replace("*** in database main ***", "").split())
+    )

@@ -43,7 +43,6 @@ from ingest.text.names import split_names
 from ingest.text.numbers import count_text
 from ingest.text.suggest import did_you_mean_or_list
 
-_LONGEST_RUN_NUMBER = 15
 _SCENARIOS = ("scenario", "baseline")
 # Parameters that every caption names; those that decide sums over years; and those of a comparison.
 _NAMED = frozenset(
@@ -234,7 +233,7 @@ def _checked(
 ) -> str:
     name = parameter.name
     if parameter.type is ParameterType.RUN:
-        return str(_run_id(reader.connection, text))
+        return str(resolve_run(reader.connection, text).run_id)
     if parameter.type is ParameterType.RATE:
         return rate_text(parse_rate(text, name, reader.bare))
     if parameter.type is ParameterType.NUMBER and not _is_number(text):
@@ -249,12 +248,6 @@ def _checked(
                 hint = did_you_mean_or_list(part, [value for value in known if value])
                 raise ConfigError(f"{name}: there is no {part!r}{hint}")
     return ",".join(parts)
-
-
-def _run_id(connection: sqlite3.Connection, text: str) -> int:
-    if text.isdecimal() and len(text) > _LONGEST_RUN_NUMBER:
-        text = text[:_LONGEST_RUN_NUMBER]  # no run has such a number, and SQLite cannot hold it
-    return resolve_run(connection, text).run_id
 
 
 def _is_number(text: str) -> bool:

@@ -233,6 +233,9 @@ def gathered(
 def _choose(
     study: str | None, overrides: tuple[str, ...], database: str | None = None
 ) -> StudyChoice:
+    for option, given in (("--study", study), ("--database", database)):
+        if given == "":
+            raise ConfigError(f"{option} is empty: name one, or leave the option out")
     meta = click.get_current_context().meta
     meta[_CHOICE] = StudyChoice(study, database, (*overrides, *meta.get(_OVERRIDES, ())))
     choice: StudyChoice = meta[_CHOICE]
