@@ -31,6 +31,7 @@ from ingest.commands.common.output import (
     print_json,
     table,
 )
+from ingest.commands.common.progress import long_work
 from ingest.database.consistency import read_consistency
 from ingest.database.states import RunRef, resolve_run
 from ingest.exchange.whole_file import OutputFile
@@ -97,7 +98,7 @@ def diff(
     html = choice.output(html_file, ".html", force=force) if html_file else None
     chart = choice.output(chart_file, ".svg", ".png", force=force) if chart_file else None
     tolerances = _tolerances(choice, rtol, atol)
-    with choice.reading() as connection:
+    with choice.reading() as connection, long_work("comparing"):
         study_countries, chosen = _choose(connection, countries, scenarios, labels)
         runs = resolve_run(connection, before), resolve_run(connection, after)
         found = diff_states(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from ingest.commands.common.options import (
     run_option,
     scenarios_option,
 )
+from ingest.commands.common.progress import long_work
 from ingest.commands.export_check import run_check
 from ingest.database.choice import Chosen, NameChoice, StatePart, choose_results
 from ingest.database.consistency import read_consistency
@@ -128,7 +130,8 @@ def export(
         found = read_consistency(connection, chosen_run.run_id, *results.names)
         show_consistency(found, part.consistent)
         refuse_inconsistent(found, require_consistent)
-        written = form.write(connection, results, file)
+        with long_work(f"writing {path}") if path else nullcontext():
+            written = form.write(connection, results, file)
     if path is not None:
         click.echo(f"Run {chosen_run.run_id} in {path}: {written}", err=True)
 

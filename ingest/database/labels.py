@@ -27,9 +27,9 @@ def read_label(
 def summed_elements(connection: sqlite3.Connection, run_id: int) -> set[int]:
     """The ids of the labels that are summed over years, as the study said it at a run."""
     rows = connection.execute(
-        """SELECT element_id FROM elements LEFT JOIN study_labels AS said
-               ON said.element_label = elements.element_label AND said.run_id = ?
-            WHERE coalesce(nullif(over_years, ''), 'sum') = 'sum'""",
+        """SELECT element_id FROM elements WHERE element_label NOT IN (
+               SELECT element_label FROM study_labels
+                WHERE run_id = ? AND over_years NOT IN ('', 'sum'))""",
         [run_id],
     )
     return {element_id for (element_id,) in rows}

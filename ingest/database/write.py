@@ -301,7 +301,7 @@ def close_open_run(
 
 
 def settle(db: Database) -> None:
-    """Fold the write-ahead log into the file and refresh the statistics of the query planner."""
+    """Refresh the statistics of the query planner, and fold the log into the file where it can."""
     db.conn.execute("PRAGMA analysis_limit = 1000")
     db.conn.execute("ANALYZE")
-    db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.fold_log()

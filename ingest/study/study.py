@@ -21,7 +21,7 @@ from ingest.study.git import list_git_files
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
 from ingest.study.json_paths import JsonPathError, locations, remove
 from ingest.study.label import Label, label_findings, read_labels
-from ingest.study.lists import Rows, study_rows
+from ingest.study.lists import Rows, look_alike_findings, study_rows
 from ingest.study.local_settings import LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
 from ingest.study.setting_fields import input_names, read_section
@@ -134,6 +134,7 @@ def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Findi
     files += [*code.files, *data.names]
     study = Study(settings, model, tuple(scenarios), tuple(countries), code, tuple(files), data)
     findings += label_findings(model.document, study.labels, settings.labels, STUDY_FILE)
+    findings += look_alike_findings(study.rows)
     return study, findings
 
 

@@ -164,8 +164,10 @@ class Checks:
         with closing(sqlite3.connect(self.study.database)) as connection:
             matrix = read_matrix(connection)
             assert read_overview(connection).matrix.counts == matrix.counts
+            latest = connection.execute("SELECT country, scenario FROM latest_results").fetchall()
         assert sorted(matrix.scenarios) == sorted(world.scenarios)
         assert {row.iso3: row.region for row in matrix.rows} == world.countries
+        assert sorted(latest) == list(state)
         assert matrix.with_numbers == len(state)
         assert matrix.without_success == matrix.size - len(state)
         for row in matrix.rows:
