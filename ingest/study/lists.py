@@ -41,7 +41,7 @@ def look_alike_findings(rows: Mapping[str, Rows]) -> Iterator[Finding]:
     for what, known in names.items():
         for alike in look_alikes(known):
             shown = " and ".join(
-                ascii(name) + (f" ({ascii(places[name])})" if what == "scenarios" else "")
+                ascii(name) + (f" ({places[name]!a})" if what == "scenarios" else "")
                 for name in alike
             )
             message = f"{what} that look alike, and are one on some systems: {shown}. Rename one"

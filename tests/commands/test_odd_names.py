@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -211,6 +214,26 @@ def test_numbers_of_every_size_are_compared_and_shown(
     ):
         json.loads(ingest(*command).stdout, parse_constant=refuse)
 
+    pages(study, words)
+
+
+def pages(study: StudyFolder, words: str) -> None:
+    """Every page of the numbers can be shown, and says the change in the same words."""
+    pytest.importorskip("datasette")
+    from ingest.browser.server.server import ServeOptions, make_site
+
+    datasette = make_site(ServeOptions(study.database)).datasette
+    for path in ("", "-/run/2", "-/run/2/changes", "-/job/2/KEN/null", "series_changes",
+                 "run_against_run", "run_against_run.json", "series_changes.json",
+                 "run_against_run.vl.json"):  # fmt: skip
+        address = f"/validation_results/{path}"
+        answer = asyncio.run(datasette.client.get(address, follow_redirects=True))
+        assert answer.status_code == 200, (path, answer.text[-2000:])
+        if path.endswith("json"):
+            json.loads(answer.text, parse_constant=refuse)
+        elif path in ("-/run/2", "-/run/2/changes", "-/job/2/KEN/null"):
+            assert words in answer.text, path
+
 
 def refuse(word: str) -> Any:
     raise AssertionError(f"{word} in JSON")
@@ -238,3 +261,74 @@ def test_a_label_has_a_finite_tolerance_too(study: StudyFolder, ingest: Ingest) 
     result = ingest("check")
     assert result.exit_code == 2
     assert "a finite number is needed, not inf" in result.stderr
+
+
+# --- names that look alike -----------------------------------------------------------------------
+
+
+def test_check_warns_about_names_that_look_alike(study: StudyFolder, ingest: Ingest) -> None:
+    for name in ("café", "cafe\u0301", "Null", "up 2", "up\u00a02"):
+        study.write_json(f"scenarios/{name}.json", scenario(0.5))
+    countries = [("KEN", "East Africa"), ("UGA", "East africa"), ("TZA", "West")]
+    listed = [{"iso3": iso3, "name": iso3, "region": region} for iso3, region in countries]
+    study.write_json("countries.json", {"countries": listed})
+    study.write_settings('[units]\n"Cost" = "USD"\n"cost" = "USD"\n')
+    result = ingest("check")
+    assert result.exit_code == 0, result.output
+    head = "Warning: {} that look alike, and are one on some systems: {} and {}. Rename one\n"
+    for what, first, second in (
+        ("scenarios", r"'caf\xe9' ('scenarios/caf\xe9.json')",
+         r"'cafe\u0301' ('scenarios/cafe\u0301.json')"),
+        ("scenarios", "'Null' ('scenarios/Null.json')", "'null' ('scenarios/null.json')"),
+        ("scenarios", r"'up 2' ('scenarios/up 2.json')", r"'up\xa02' ('scenarios/up\xa02.json')"),
+        ("labels", "'Cost'", "'cost'"),
+        ("groups of region", "'East Africa'", "'East africa'"),
+    ):  # fmt: skip
+        both = {head.format(what, first, second), head.format(what, second, first)}
+        assert any(line in result.stderr for line in both), (first, result.stderr)
+
+
+def test_names_that_are_other_names_are_not_warned_about(ingest: Ingest) -> None:
+    assert "look alike" not in ingest("check").output
+
+
+# --- surroundings that are not UTF-8 -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "surroundings",
+    [
+        {"LC_ALL": "POSIX"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1"},
+    ],
+)
+def test_data_on_stdout_is_utf_8_whatever_surrounds_it(
+    study: StudyFolder, surroundings: dict[str, str]
+) -> None:
+    code = "def simulate(document):\n    yield 'Länge 人', 2025, 1.5\n"
+    (study.root / "model.py").write_text(code, encoding="utf-8")
+    study.write_countries("KEN")
+    study.write_json("scenarios/düster.json", scenario(0.5))
+    environment = {**os.environ, **surroundings}
+
+    def call(*arguments: str) -> bytes:
+        command = [sys.executable, "-m", "ingest", *arguments]
+        done = subprocess.run(
+            command, cwd=study.root, env=environment, capture_output=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, (arguments, done.stderr)
+        return done.stdout
+
+    call("run", "--quiet")
+    for command in (
+        ("export", "-o", "-"),
+        ("query", "SELECT scenario, element_label FROM metrics", "--csv"),
+        ("diff", "1", "1", "--json"),
+        ("status", "--jobs"),
+    ):
+        text = call(*command).decode("utf-8")
+        if command[0] != "diff":
+            assert "düster" in text
+        if command[0] in ("export", "query"):
+            assert "Länge 人" in text
