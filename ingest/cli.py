@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import io
+import os
 import re
+import select
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -17,6 +18,7 @@ from ingest.errors import ConfigError, IngestError, StudyError
 
 _SHOWN_ERRORS = 10
 _FAULT_OF_INGEST = 70  # EX_SOFTWARE of sysexits.h
+_CLOSED_PIPE = 141  # what shells give for a command that a closed pipe ends
 
 # Each command's place, and the first sentence of its help, which `ingest --help` prints without
 # importing it. A test holds the sentences equal to the commands' own.
@@ -118,7 +120,15 @@ class ErrorsAsExitCodes(click.Group):
         """Run the subcommand."""
         _write_utf8()
         try:
-            return super().invoke(ctx)
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+            return answer
+        except BrokenPipeError as exc:
+            if not _is_reader_gone():
+                ctx.exit(_tell(exc, ctx))
+            # nothing can be written any more, nor at the interpreter's end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(_CLOSED_PIPE)
         except StudyError as exc:
             errors = [finding for finding in exc.findings if finding.is_error]
             for finding in errors[:_SHOWN_ERRORS]:
@@ -132,9 +142,7 @@ class ErrorsAsExitCodes(click.Group):
             ctx.exit(exc.exit_code)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except Exception as exc:
-            if isinstance(exc, OSError) and exc.errno == errno.EPIPE:
-                raise
+        except Exception as exc:  # noqa: BLE001 the last place that can say anything
             ctx.exit(_tell(exc, ctx))
 
 
@@ -165,6 +173,17 @@ def _tell(exc: Exception, ctx: click.Context) -> int:
         err=True,
     )
     return _FAULT_OF_INGEST
+
+
+def _is_reader_gone() -> bool:
+    """Whether what reads our output (`| head`) has ended."""
+    try:
+        poll = select.poll()
+        for stream in (sys.stdout, sys.stderr):
+            poll.register(stream.fileno(), 0)
+        return bool(poll.poll(0))
+    except (OSError, ValueError):
+        return False
 
 
 def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:

@@ -26,10 +26,10 @@ from ingest.commands.common.options import (
     scenarios_option,
 )
 from ingest.commands.common.progress import long_work
+from ingest.commands.common.runs import find_run
 from ingest.commands.export_check import run_check
 from ingest.database.choice import Chosen, NameChoice, StatePart, choose_results
 from ingest.database.consistency import read_consistency
-from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.exchange.export import FORMATS, format_of
 
@@ -122,7 +122,7 @@ def export(
     file = None if path is None else choice.output(path, *form.endings, force=force)
     with choice.reading() as connection:
         connection.execute("BEGIN")  # so that everything written is of one moment
-        chosen_run = resolve_run(connection, run)
+        chosen_run = find_run(connection, run)
         if form.is_whole_run:
             results = Chosen(chosen_run, ())
         else:
