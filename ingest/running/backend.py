@@ -83,11 +83,13 @@ class Backend:
                 raise BackendError(finding.message)
 
 
-def with_source(settings: Settings, plugins: pluggy.PluginManager) -> Settings:
+def with_source(
+    settings: Settings, plugins: pluggy.PluginManager, *, of_earlier_runs: bool = False
+) -> Settings:
     """The settings with the analytics source that follows from the one place that they name.
 
-    Where the executor brings no results and analytics.source is not set: `analytics-api` for
-    analytics.url, the source X for a section [analytics.X].
+    Where the executor brings no results (keeps none, for those of_earlier_runs) and
+    analytics.source is not set: `analytics-api` for analytics.url, X for a section [analytics.X].
     """
     if settings.analytics.source != ExecutorSource.name:
         return settings
@@ -97,7 +99,8 @@ def with_source(settings: Settings, plugins: pluggy.PluginManager) -> Settings:
         return settings  # choose_backend() says so
     given = [API_SOURCE] if settings.analytics.url else []
     given += [name for name in settings.analytics_sources if name not in given]
-    if executor.brings_results or len(given) != 1:
+    has_results = executor.keeps_results if of_earlier_runs else executor.brings_results
+    if has_results or len(given) != 1:
         return settings
     return replace(settings, analytics=replace(settings.analytics, source=given[0]))
 
