@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pluggy
 
 from ingest.analytics.sources.base import AnalyticsSource, ExecutorSource
-from ingest.errors import StudyError
+from ingest.errors import PluginError, StudyError
 from ingest.executors.base import Executor, ExecutorContext
 from ingest.findings import Finding, has_errors
 from ingest.plugins.manager import find_analytics_source, find_executor
@@ -27,9 +28,11 @@ class Backend:
     source_settings: Any
     context: ExecutorContext
 
-    def make_executor(self) -> Executor:
-        """A new executor for one run."""
-        return self.executor_type(self.executor_settings, self.context)
+    def make_executor(self, jobs: int | None = None) -> Executor:
+        """A new executor for one run of so many jobs; None where that is not known."""
+        limits = [self.context.max_in_flight, *filter(None, [jobs])]
+        context = replace(self.context, max_in_flight=min(limits))
+        return self.executor_type(self.executor_settings, context)
 
     def make_source(self, executor: Executor) -> AnalyticsSource:
         """A new analytics source for one run; the executor's own unless another is named."""
@@ -39,17 +42,31 @@ class Backend:
 
     def check(self) -> list[Finding]:
         """What executor and source find wrong without running a job."""
-        findings = list(self.executor_type.check(self.executor_settings, self.context))
+        with without_exit(self.executor_type):
+            findings = list(self.executor_type.check(self.executor_settings, self.context))
         if self.source_type is not None:
-            findings += self.source_type.check(self.source_settings, self.context)
+            with without_exit(self.source_type):
+                findings += self.source_type.check(self.source_settings, self.context)
         return findings
 
     def preflight(self) -> list[Finding]:
         """What executor and source find wrong by asking their services."""
-        findings = list(self.executor_type.preflight(self.executor_settings, self.context))
+        with without_exit(self.executor_type):
+            findings = list(self.executor_type.preflight(self.executor_settings, self.context))
         if self.source_type is not None:
-            findings += self.source_type.preflight(self.source_settings, self.context)
+            with without_exit(self.source_type):
+                findings += self.source_type.preflight(self.source_settings, self.context)
         return findings
+
+
+@contextmanager
+def without_exit(cls: type[Any]) -> Iterator[None]:
+    """Raises PluginError where code of an executor or a source calls sys.exit()."""
+    try:
+        yield
+    except SystemExit as exc:
+        what = f"{cls.name} ({cls.__module__}.{cls.__qualname__})"
+        raise PluginError(f"{what} called sys.exit({exc.code!r})") from exc
 
 
 def choose_backend(settings: Settings, plugins: pluggy.PluginManager) -> Backend:

@@ -197,9 +197,8 @@ def how_it_runs(settings: Settings, hooks: Any) -> dict[str, str]:
 
 def _offered_settings(hooks: Any, name: str) -> dict[str, type[Any]]:
     """The settings of an executor by its name; nothing for one that no plugin offers."""
-    groups = [g if isinstance(g, Iterable) else [g] for g in hooks.ingest_register_executors()]
-    named = (cls for group in groups for cls in group if getattr(cls, "name", "") == name)
-    return next(({name: cls.Settings} for cls in named if hasattr(cls, "Settings")), {})
+    offered = (cls for group in hooks.ingest_register_executors() for cls in group)
+    return next(({name: cls.Settings} for cls in offered if cls.name == name), {})
 
 
 def _read_model(settings: Settings) -> tuple[Model | None, list[Finding]]:
