@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ingest.commands.common.streams import whole_output
 from ingest.errors import IngestError, StudyError
 
 _SHOWN_ERRORS = 10
@@ -88,7 +89,8 @@ class ErrorsAsExitCodes(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand."""
         try:
-            return super().invoke(ctx)
+            with whole_output():
+                return super().invoke(ctx)
         except StudyError as exc:
             errors = [finding for finding in exc.findings if finding.is_error]
             for finding in errors[:_SHOWN_ERRORS]:
@@ -133,5 +135,5 @@ def main() -> None:
     ingest query "SELECT * FROM metrics WHERE country = 'KEN' LIMIT 5"
 
     Exit codes: 0 success, 1 some jobs failed, 2 usage or configuration, 3 a gate found something,
-    4 the backend could not be used, 130 interrupted.
+    4 the backend could not be used, 74 the output could not be written, 130 interrupted.
     """

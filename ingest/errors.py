@@ -18,6 +18,7 @@ IngestError                     exit code 1
 │   └── ResultsNotReadyError    1   there are none yet; ask again for a while
 │       └── ThrottledError      1   the service asks for fewer calls; all calls wait
 ├── BackendError                4   the place where jobs run could not be used
+├── OutputError                 74  standard output took nothing, or not all
 └── InterruptedRunError         130 stopped by the user
 """
 
@@ -39,6 +40,7 @@ __all__ = [
     "NewerSchemaError",
     "OriginalSchemaError",
     "OtherStudyError",
+    "OutputError",
     "PluginError",
     "QueryError",
     "ResultsNotReadyError",
@@ -128,6 +130,12 @@ class BackendError(IngestError):
     """The place where jobs run could not be used: credentials, network, quota, missing program."""
 
     exit_code = 4
+
+
+class OutputError(IngestError):
+    """What a command prints could not be written to standard output, or not all of it."""
+
+    exit_code = 74  # EX_IOERR of sysexits.h
 
 
 class InterruptedRunError(IngestError):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ingest.errors import AnalyticsError
 from ingest.metrics import Metric
+from ingest.study.json_files import repeated_keys
 
 COLUMNS = Metric._fields
 
@@ -28,7 +29,8 @@ def parse_rows(raw: bytes) -> list[RawRow]:
 
     raw: a JSON array of records, or UTF-8 CSV with a header; columns element_label,
     timestamp_year, value in any order, further ones are ignored.
-    Raises AnalyticsError: not UTF-8, truncated or otherwise broken JSON, missing columns.
+    Raises AnalyticsError: not UTF-8, truncated or otherwise broken JSON, a key that stands twice in
+    a record, missing columns.
     """
     try:
         text = raw.decode("utf-8-sig")
@@ -56,6 +58,10 @@ def _json_rows(text: str) -> Iterator[RawRow]:
         ) from exc
     except (ValueError, RecursionError) as exc:  # a number of 5,000 digits, brackets without end
         raise AnalyticsError(f"the results are JSON that cannot be read: {exc}") from exc
+    if any(text.count(f'"{column}"') > len(records) for column in COLUMNS):
+        twice = next(repeated_keys(text), None)
+        if twice is not None:
+            raise AnalyticsError(f"the results are JSON that can be read in two ways: {twice}")
     if not isinstance(records, list):
         shown = json.dumps(records, ensure_ascii=False)
         raise AnalyticsError(f"the results are no array of records but a JSON object: {shown:.300}")

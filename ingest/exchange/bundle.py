@@ -41,7 +41,6 @@ from ingest.database.transfer import (
     write_excerpt,
 )
 from ingest.errors import ConfigError, DatabaseError, NewerSchemaError
-from ingest.study.code_version import file_digest
 from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
 from ingest.text.numbers import count_text
@@ -120,7 +119,9 @@ def _make_manifest(
         name: {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
         for name, content in inputs.items()
     }
-    members[_DATABASE] = {"sha256": file_digest(excerpt), "size_bytes": excerpt.stat().st_size}
+    with excerpt.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    members[_DATABASE] = {"sha256": digest, "size_bytes": excerpt.stat().st_size}
     manifest: Manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

@@ -63,6 +63,8 @@ def _members(answer: Any) -> list[Any]:
 
 def _is_offer(base: type[Any]) -> tuple[Callable[[Any], bool], str]:
     def fits(offered: Any) -> bool:
+        if isinstance(offered, defaults.Offer):
+            return True
         is_class = isinstance(offered, type) and issubclass(offered, base)
         return is_class and isinstance(getattr(offered, "name", None), str)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import pickle
 from collections.abc import Iterable
 from contextlib import suppress
@@ -310,13 +311,14 @@ def find_scenario_files(settings: Settings) -> list[Path]:
         place = settings.root / entry
         if place.is_dir():
             matches = sorted(place.glob("*.json"))
-        elif place.is_file():
+        elif os.path.lexists(place):
             matches = [place]
         elif glob.has_magic(entry):
             matches = _matches(settings.root, entry)
         else:
             raise ConfigError(f"study.scenarios: no folder or file {place}")
-        found |= dict.fromkeys(path for path in matches if path.is_file())
+        # what is named like a scenario and is none is told when it is read
+        found |= dict.fromkeys(p for p in matches if p.suffix == ".json" or not p.is_dir())
     return list(found)
 
 
