@@ -13,7 +13,6 @@ import os
 import shlex
 import shutil
 import sqlite3
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,6 +42,7 @@ from ingest.database.transfer import (
 from ingest.errors import ConfigError, DatabaseError, NewerSchemaError
 from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.temporary import TemporaryFolder
 from ingest.text.numbers import count_text
 
 Manifest = dict[str, Any]
@@ -76,8 +76,8 @@ def write_bundle(connection: sqlite3.Connection, run: RunRef, path: Path) -> Man
             f"run {run_id} has {count_text(jobs, 'unfinished job')} and cannot be bundled yet. "
             "Resume it with: ingest run"
         )
-    with tempfile.TemporaryDirectory(prefix="ingest-bundle-") as folder:
-        excerpt = Path(folder) / _DATABASE
+    with TemporaryFolder("bundle") as folder:
+        excerpt = folder / _DATABASE
         write_excerpt(connection, run_ids, excerpt)
         with open_excerpt(excerpt) as written:
             inputs = _read_inputs(written)
@@ -216,8 +216,8 @@ def checked_bundle(path: Path) -> Iterator[sqlite3.Connection]:
 
     Raises BundleError.
     """
-    with tempfile.TemporaryDirectory(prefix="ingest-bundle-") as folder:
-        excerpt = Path(folder) / _DATABASE
+    with TemporaryFolder("bundle") as folder:
+        excerpt = folder / _DATABASE
         try:
             with zipfile.ZipFile(path) as archive:
                 manifest = _read_manifest(archive, path)

@@ -16,6 +16,7 @@ from pathlib import Path
 import ingest
 from ingest.executors.local.worker_side import Frame, Request, take_frames
 from ingest.executors.output_tail import output_tail
+from ingest.temporary import TemporaryFolder
 
 # -P and the place of ingest at the end: neither the folder that one is in nor the study's comes
 # before ingest and Python's own modules while these are loaded.
@@ -39,11 +40,7 @@ class WorkerProcess:
         self._buffer = bytearray()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         # the files of a command's jobs; here, since a worker that is killed cannot clean up
-        self._folder = (
-            tempfile.TemporaryDirectory(prefix="ingest-", ignore_cleanup_errors=True)
-            if command
-            else None
-        )
+        self._folder = TemporaryFolder("job") if command else None
         jobs_read, self.jobs_fd = os.pipe()
         self.answers_fd, answers_write = os.pipe()
         os.set_blocking(self.jobs_fd, False)
@@ -69,7 +66,7 @@ class WorkerProcess:
             "root": str(root),
             "entry_point": entry_point,
             "command": command,
-            "folder": self._folder.name if self._folder else None,
+            "folder": str(self._folder.path) if self._folder else None,
         }
         self._queue(Frame(Request.JOB, body=json.dumps(model).encode()))
 
@@ -146,4 +143,4 @@ class WorkerProcess:
         os.close(self.answers_fd)
         self._output.close()
         if self._folder is not None:
-            self._folder.cleanup()
+            self._folder.close()
