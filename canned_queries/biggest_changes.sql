@@ -49,6 +49,7 @@ columns:
   after_value: value after, in that year
   largest_year: the year of the largest relative change
   changed_years: number of years that changed
+  other_years: years that only one of the two runs has, as 2036-2050 removed
   before_sum: sum over the years before; null for a label that is not summed over years
   after_sum: the same after
   cause: what moved it
@@ -60,7 +61,7 @@ chart:
 ---
 */
 SELECT country, coalesce(nullif(countries.name, ''), country) AS name, scenario, element_label,
-       series_changes.kind, 100 * relative_change AS percent, before_value, after_value, largest_year, changed_years,
+       series_changes.kind, 100 * relative_change AS percent, before_value, after_value, largest_year, changed_years, other_years,
        CASE WHEN coalesce(over_years, '') IN ('', 'sum') THEN before_sum END AS before_sum,
        CASE WHEN coalesce(over_years, '') IN ('', 'sum') THEN after_sum END AS after_sum, cause
   FROM series_changes LEFT JOIN labels USING (element_label)

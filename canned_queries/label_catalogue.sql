@@ -62,8 +62,7 @@ SELECT element_label, nullif(unit, '') AS unit, kind, labels.over_years, labels.
        low.value AS first_value, high.value AS last_value, added.low AS total, 100 * (high.value - low.value) / nullif(abs(low.value), 0) AS percent,
        nullif(description, '') AS description
   FROM elements
-  LEFT JOIN (SELECT * FROM study_labels WHERE run_id = CAST(:run AS INTEGER)) AS labels
- USING (element_label)
+  LEFT JOIN meanings AS labels USING (element_label)
   LEFT JOIN series USING (element_id)
   LEFT JOIN added ON added.series = elements.element_id
   LEFT JOIN metric_values AS low

@@ -1,6 +1,11 @@
 -- added (series, period, low, high, low_weight, high_weight, over_countries, first_year, last_year):
 -- each series over the years of its period as its label adds up, with its weights among countries;
 -- needs numbers (series, period, element_id, low_set, high_set, timestamp_year, low, high)
+-- what the labels meant at that run; read before the join, which would read it for every run
+meanings AS MATERIALIZED (
+    SELECT * FROM study_labels
+     WHERE run_id = CAST(coalesce(nullif(:run, ''), (SELECT max(run_id) FROM validation_runs)) AS INTEGER)
+),
 adding AS MATERIALIZED (
     SELECT element_id, coalesce(nullif(over_countries, ''), 'sum') AS over_countries,
            CASE WHEN over_years IN ('last', 'none') THEN 'last'
@@ -12,9 +17,7 @@ adding AS MATERIALIZED (
              WHERE other.element_label = substr(over_years, 10)) AS year_weight,
            (SELECT other.element_id FROM elements AS other
              WHERE other.element_label = substr(over_countries, 10)) AS country_weight
-      FROM elements LEFT JOIN (
-           SELECT element_label, over_years, over_countries FROM study_labels
-            WHERE run_id = CAST(coalesce(nullif(:run, ''), (SELECT max(run_id) FROM validation_runs)) AS INTEGER)) USING (element_label)
+      FROM elements LEFT JOIN meanings USING (element_label)
 ),
 -- in the order of the years, so that a sum is the same to the last digit wherever it is taken
 summed_up AS (

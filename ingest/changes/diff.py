@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from ingest.changes.causes import CauseFinder, CountryDataPair
+from ingest.database.labels import summed_elements
 from ingest.database.states import RunRef, make_state_table
 from ingest.planning.causes import Cause
 from ingest.study.combination import Combination
@@ -42,8 +43,9 @@ class SeriesChange(NamedTuple):
 
     kind: changed, added (not there before) or removed. changed_years: years beyond the tolerance.
     largest_year with before and after: where |after - before| is largest. relative: (after -
-    before) / |before|, None where before is 0 or missing. sums are over all years. years_added,
-    years_removed: those that only one state has of a series in both, as 2036-2050; else empty.
+    before) / |before|, None where before is 0 or missing. sums are over the years that both states
+    have, None for a label that is not summed over years. years_added, years_removed: those that
+    only one state has of a series in both, as 2036-2050; else empty.
     """
 
     country: str
@@ -144,7 +146,8 @@ def diff_states(
         _keep_only(connection, table, "country", countries)
         _keep_only(connection, table, "scenario", scenarios)
     pairs = _make_pairs(connection)
-    series = _changed_series(connection, tolerances, labels)
+    summed = summed_elements(connection, after.run_id)
+    series = _changed_series(connection, tolerances, labels, summed)
     moved = {s[:2] for s in series}
     finder = CauseFinder(connection, ignore)
     changed = {
@@ -276,7 +279,10 @@ class _Pair(NamedTuple):
 
 
 def _changed_series(
-    connection: sqlite3.Connection, tolerances: Tolerances, labels: Sequence[str]
+    connection: sqlite3.Connection,
+    tolerances: Tolerances,
+    labels: Sequence[str],
+    summed: Set[int],
 ) -> list[SeriesChange]:
     """Every series with a value beyond the tolerance, or with years that came or went."""
     names = dict(connection.execute("SELECT element_id, element_label FROM elements"))
@@ -293,9 +299,9 @@ def _changed_series(
         common[pair] += rows
         if beyond:
             country, scenario, *_ = pairs[pair]
-            label = names[element]
+            label, sums = names[element], (sum_a, sum_b) if element in summed else (None, None)
             series.append(
-                SeriesChange(country, scenario, label, "changed", beyond, year, a, b, sum_a, sum_b)
+                SeriesChange(country, scenario, label, "changed", beyond, year, a, b, *sums)
             )
     # with labels chosen, the row counts of whole result sets are too large, never too small
     lone = [key for key, p in pairs.items() if common[key] < max(p.before_rows, p.after_rows)]
@@ -309,7 +315,7 @@ def _changed_series(
             ("added", pair.after_set, pair.before_set),
         ):
             found = connection.execute(lone_rows, {"this": this, "other": other})
-            _add_lone_rows(by_name, pair, found, names, kind)
+            _add_lone_rows(by_name, pair, found, names, summed, kind)
     return list(by_name.values())
 
 
@@ -328,8 +334,9 @@ def _read_pairs(connection: sqlite3.Connection) -> dict[int, _Pair]:
 def _add_lone_rows(
     series: dict[tuple[str, str, str], SeriesChange],
     pair: _Pair,
-    rows: Iterable[tuple[int, int, int, float, float, str, int]],
+    rows: Iterable[tuple[int, int, int, float, float | None, str, int]],
     names: Mapping[int, str],
+    summed: Set[int],
     kind: str,
 ) -> None:
     """Count years that only one state has; a series in only one was added or removed."""
@@ -337,6 +344,7 @@ def _add_lone_rows(
         key = (pair.country, pair.scenario, names[element])
         known = series.get(key)
         if known is None:
+            total = total if element in summed else None
             ends = (value, None, total, None) if kind == "removed" else (None, value, None, total)
             what = "changed" if is_in_both else kind
             known = SeriesChange(*key, what, number, year, *ends)

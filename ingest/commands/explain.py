@@ -41,6 +41,7 @@ class HistoryEntry:
     changed_labels: int
     largest_label: str | None
     largest_relative_change: float | None
+    largest_other_years: str | None
 
 
 @click.command()
@@ -141,7 +142,8 @@ SELECT j.run_id, r.timestamp, r.git_commit, j.job_status, coalesce(j.reason, '')
        coalesce(j.country_data_digest, '') AS country_data_digest, j.country,
        (SELECT count(*) FROM series_changes AS c WHERE c.run_id = j.run_id
            AND c.country = j.country AND c.scenario = j.scenario) AS changed_labels,
-       c.element_label AS largest_label, c.relative_change AS largest_relative_change
+       c.element_label AS largest_label, c.relative_change AS largest_relative_change,
+       c.other_years AS largest_other_years
   FROM job_results AS j
   JOIN validation_runs AS r ON r.run_id = j.run_id
   LEFT JOIN result_sets AS s ON s.result_set_id = j.result_set_id
@@ -202,5 +204,8 @@ def _results_words(entry: HistoryEntry) -> str:
         return "the same numbers to the last bit"
     if entry.largest_label is None:
         return "other numbers, within the tolerance"
-    largest = f"{entry.largest_label} {percent_text(entry.largest_relative_change)}"
+    sizes = [entry.largest_other_years or ""]
+    if entry.largest_relative_change is not None or not entry.largest_other_years:
+        sizes.insert(0, percent_text(entry.largest_relative_change))
+    largest = f"{entry.largest_label} {', '.join(filter(None, sizes))}"
     return f"{count_text(entry.changed_labels, 'label')} moved, largest {largest}"

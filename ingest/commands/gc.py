@@ -12,7 +12,8 @@ import click
 from ingest.clock import utc_text
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import json_option
-from ingest.commands.common.output import print_json
+from ingest.commands.common.output import print_json, warn
+from ingest.commands.common.progress import long_work
 from ingest.database import cleanup
 from ingest.database.cleanup import Cleanup, CleanupRule, plan_cleanup, read_pinned
 from ingest.errors import ConfigError
@@ -58,13 +59,14 @@ def gc(
     rule = CleanupRule(keep, _moment(older_than) if older_than else None, retired)
     size_before = _size(path)
     if yes:
-        removed = _remove(choice, rule)
+        removed, is_read = _remove(choice, rule)
     else:
         with choice.reading() as connection:
             removed = plan_cleanup(connection, rule)
+        is_read = False
     freed = max(0, size_before - _size(path)) if yes else None
     if as_json:
-        print_json({"removed": yes, **asdict(removed), "freed_bytes": freed})
+        print_json({"removed": yes, **asdict(removed), "freed_bytes": freed, "in_use": is_read})
         return
     if removed.is_empty:
         click.echo("Nothing to remove.")
@@ -73,6 +75,11 @@ def gc(
         _show(removed, yes)
     if freed is not None and (freed > 0 or not removed.is_empty):
         click.echo(f"Gave back {_megabytes(freed)} of {_megabytes(size_before)}.")
+    if is_read:
+        warn(
+            f"{path} keeps its size for now: another program is reading it (a notebook, a backup, "
+            "a long download). When that has ended: ingest gc --yes"
+        )
     if yes or removed.is_empty:
         return
     _show_pinned(choice)
@@ -97,12 +104,13 @@ def _moment(age: str) -> str:
     return utc_text(then)
 
 
-def _remove(choice: StudyChoice, rule: CleanupRule) -> Cleanup:
-    with choice.changing() as database:
+def _remove(choice: StudyChoice, rule: CleanupRule) -> tuple[Cleanup, bool]:
+    """What went, and whether a reader kept the file from shrinking."""
+    with choice.changing() as database, long_work("removing"):
         removed = cleanup.clean_up(database.db, rule)
-        cleanup.give_space_back(database.db)  # also what an interrupted clean-up left behind
         database.settle()
-    return removed
+        shrunk = cleanup.give_space_back(database.db)  # also what an earlier clean-up left behind
+    return removed, not shrunk
 
 
 def _size(path: Path) -> int:

@@ -13,6 +13,7 @@ from ingest.clock import SystemClock
 from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
 from ingest.commands.common.options import wait_option
 from ingest.commands.common.output import warn
+from ingest.commands.common.progress import long_work
 from ingest.commands.import_report import (
     apart_summary,
     bundle_notes,
@@ -173,14 +174,15 @@ def _import_file(
     """Add what a file records; study: whose results a new database is meant for."""
     with _recorded(file) as recorded:
         if recorded is None:
-            imported = import_bundle(file, target, study=study, wait=wait)
+            with long_work(f"importing {file}"):
+                imported = import_bundle(file, target, study=study, wait=wait)
             click.echo(bundle_summary(imported, target.path), err=True)
             warn(*bundle_notes(imported))
             return
         if not recorded.runs:
             click.echo(f"Nothing to do: {file} records no job", err=True)
             return
-        with target.writing(wait=wait):
+        with target.writing(wait=wait), long_work(f"importing {file}"):
             _refuse_other_study(target, names)
             report = import_jobs(target.db, recorded.runs, recorded.metrics, names)
             claim(target.db, names.study, SystemClock().timestamp(), "first import")
@@ -236,7 +238,7 @@ def _import_metrics(
     if not target.path.exists():
         match_jobs(None, read)  # so that files without a job do not leave an empty database
     now = SystemClock().timestamp()
-    with target.writing(wait=wait):
+    with target.writing(wait=wait), long_work(f"storing {len(read):,} results"):
         _refuse_other_study(target, names)
         with target.reading() as connection:
             items = match_jobs(connection, read)

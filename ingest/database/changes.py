@@ -22,6 +22,7 @@ COLUMNS = (
     "before_sum",
     "after_sum",
     "cause",
+    "other_years",
 )
 
 # Runs keep how much they moved, for there may be a million changes to count.

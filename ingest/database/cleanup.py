@@ -92,12 +92,18 @@ def clean_up(db: Database, rule: CleanupRule) -> Cleanup:
     return removed
 
 
-def give_space_back(db: Database) -> None:
-    """Shrink the file to what it holds, if it has unused pages; readers may go on meanwhile."""
+def give_space_back(db: Database) -> bool:
+    """Shrink the file to what it holds, if it has unused pages; readers may go on meanwhile.
+
+    False where a reader that does not end keeps the file from shrinking; the next call does it.
+    """
     if db.conn.execute("PRAGMA freelist_count").fetchone()[0] == 0:
-        return
+        return True
+    # with a reader at work, the log would grow by the whole file, and the file would not shrink
+    if not db.fold_log():
+        return False
     db.conn.execute("VACUUM")
-    db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return db.fold_log()
 
 
 def read_pinned(connection: sqlite3.Connection) -> Pinned:

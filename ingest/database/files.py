@@ -37,20 +37,25 @@ class DatabaseForm(StrEnum):
     FOREIGN = "foreign"
 
 
-def connect_read_only(path: Path) -> sqlite3.Connection:
+def connect_read_only(
+    path: Path, *, immutable: bool = False, timeout_s: float = _READ_TIMEOUT_S
+) -> sqlite3.Connection:
     """A connection that cannot write, neither to this file nor to another one.
 
-    Raises DatabaseMissingError, DatabaseError (not an SQLite file).
+    immutable: nobody writes to the file, so neither locks nor a log are looked for; it is so where
+    the folder cannot be written and no log lies beside the file. timeout_s: how long to wait for a
+    lock. Raises DatabaseMissingError, DatabaseError (not an SQLite file).
     """
     if not path.exists():
         raise DatabaseMissingError(f"there is no database {path} yet. Make one with: ingest run")
-    uri = f"{path.resolve().as_uri()}?mode=ro"
+    immutable = immutable or _needs_no_lock(path)
+    uri = f"{path.resolve().as_uri()}?{'immutable=1' if immutable else 'mode=ro'}"
     try:
         # no implicit transactions: a temporary table would begin one and hold up the checkpoint
         connection = sqlite3.connect(
             uri,
             uri=True,
-            timeout=_READ_TIMEOUT_S,
+            timeout=timeout_s,
             check_same_thread=False,
             isolation_level=None,
         )
@@ -61,8 +66,28 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as exc:
         connection.close()
-        raise DatabaseError(f"{path} cannot be read as a database: {exc}") from exc
+        hint = _unread_log_hint(path)
+        raise DatabaseError(f"{path} cannot be read as a database: {exc}{hint}") from exc
     return connection
+
+
+def _needs_no_lock(path: Path) -> bool:
+    """Whether SQLite could make no companion files, and there is no log that would be left out."""
+    return not os.access(path.resolve().parent, os.W_OK) and not _has_log(path)
+
+
+def _has_log(path: Path) -> bool:
+    log = path.resolve().with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _unread_log_hint(path: Path) -> str:
+    if os.access(path.resolve().parent, os.W_OK) or not _has_log(path):
+        return ""
+    return (
+        f". Its log {path.name}-wal holds results, and its folder cannot be written: copy both "
+        "files to a folder of your own"
+    )
 
 
 def _deny_attaching(action: int, *_: str | None) -> int:

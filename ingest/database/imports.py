@@ -11,12 +11,14 @@ from ingest.database.connection import Database
 from ingest.database.records import JobColumns, JobStatus, RunStatus, notes_text
 from ingest.database.rows import first_value, insert_row, read_dicts, update_job
 from ingest.database.write import insert_result_set, keep_study, set_run_status
+from ingest.errors import ConfigError
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
 from ingest.study.country import Country
 from ingest.study.json_files import sha256_text
 from ingest.study.label import Label
 from ingest.study.scenario import Scenario
+from ingest.text.numbers import at_most, count_text
 
 EXECUTOR = "import"
 """The executor of imported runs."""
@@ -134,6 +136,7 @@ class JobImporter:
     def __init__(self, db: Database, metrics: MetricsOf, study: str | None) -> None:
         self._db, self._metrics, self._study = db, metrics, study
         self._report = ImportReport()
+        self._over_own: list[str] = []
         self._newest = self._value("SELECT max(timestamp) FROM validation_runs") or ""
         self._places: dict[str, _Place] = {}
         self._places_in_run: dict[tuple[int, str, Combination], _Place] = {}
@@ -143,9 +146,19 @@ class JobImporter:
             self._remember(ulid, _Place(run_id, Combination(*combination)))
 
     def add(self, runs: Iterable[ImportedRun]) -> ImportReport:
-        """Add what is new of runs; gives what was done."""
+        """Add what is new of runs; gives what was done.
+
+        Raises ConfigError where a job would take the place of a result that ingest computed.
+        """
         for run in runs:
             self._add_run(run)
+        if self._over_own:
+            raise ConfigError(
+                f"the model has results of {count_text(len(self._over_own), 'combination')} "
+                f"already, and imported jobs never take their place: {at_most(self._over_own)}. "
+                "Import into a database of its own with --database FILE, or keep the numbers "
+                "beside these with --as-study NAME; nothing was changed"
+            )
         return self._report
 
     def _remember(self, ulid: str, place: _Place) -> None:
@@ -161,8 +174,19 @@ class JobImporter:
         for job, place in known:
             self._complete(run, job, place)
         new = [job for job, place in places if place is None and not self._contradicts(job)]
+        for job in new:
+            if (own := self._own_run(job.combination)) is not None:
+                self._over_own.append(f"{job.combination} (run {own})")
         if new or not run.jobs:
             self._add_jobs(run, target, new)
+
+    def _own_run(self, combination: Combination) -> int | None:
+        """The newest run of this program that has a result of a combination."""
+        query = """SELECT max(run_id) FROM job_results JOIN validation_runs USING (run_id)
+                    WHERE country = ? AND scenario = ? AND result_set_id IS NOT NULL
+                      AND executor <> ?"""
+        found: int | None = self._value(query, *combination, EXECUTOR)
+        return found
 
     def _find(self, job: ImportedJob, target: int | None) -> _Place | None:
         """Where a job is already; one without a ULID is recognised only within its run."""

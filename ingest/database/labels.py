@@ -24,6 +24,17 @@ def read_label(
     return Label(*row) if row else guessed_label(element_label, "", "", ())
 
 
+def summed_elements(connection: sqlite3.Connection, run_id: int) -> set[int]:
+    """The ids of the labels that are summed over years, as the study said it at a run."""
+    rows = connection.execute(
+        """SELECT element_id FROM elements WHERE element_label NOT IN (
+               SELECT element_label FROM study_labels
+                WHERE run_id = ? AND over_years NOT IN ('', 'sum'))""",
+        [run_id],
+    )
+    return {element_id for (element_id,) in rows}
+
+
 def fill_in_labels(connection: sqlite3.Connection) -> None:
     """Guess what labels of the results mean, of those that have no meaning yet."""
     connection.execute(

@@ -23,7 +23,7 @@ from ingest.errors import DatabaseError, OtherStudyError
 from ingest.planning.plan import EMPTY_STATE, StoredState
 
 if TYPE_CHECKING:
-    from ingest.planning.inputs import InputSet
+    from ingest.planning.inputs import Inputs, InputSet
     from ingest.planning.plan import RestoredJob
     from ingest.study.combination import Combination
     from ingest.study.lists import Rows
@@ -150,9 +150,9 @@ class ValidationDatabase:
         with self.reading() as connection:
             return read_file(connection, digest)
 
-    def _earlier(self, combination: Combination, input_digest: str) -> int | None:
+    def _earlier(self, combination: Combination, inputs: Inputs) -> int | None:
         with self.reading() as connection:
-            return read.find_success(connection, combination, input_digest)
+            return read.find_success(connection, combination, inputs)
 
     def get_failed_jobs(self, run_id: int) -> list[dict[str, Any]]:
         """The jobs of a run that did not succeed, with error_kind and error."""

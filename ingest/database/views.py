@@ -28,19 +28,21 @@ _LISTED = """(
               AND listed.{kind}_digest IS NOT NULL)"""
 
 # What the study consists of as of each run: what its lists name, and what came with later runs
-# that have none, such as imported ones. details: JSON, as the list has it.
+# that have none, such as imported ones. details: JSON, as the list has it. No compound query, so
+# that one run is looked up and not all of them.
 _STUDY_NAMES = """
-SELECT validation_runs.run_id, json_extract(entry.value, '$.{key}') AS {column},
-       entry.value AS details
+SELECT validation_runs.run_id,
+       iif(is_listed, json_extract(entry.value, '$.{key}'), entry.value) AS {column},
+       iif(is_listed, entry.value, NULL) AS details
   FROM validation_runs
-  JOIN validation_runs AS source ON source.run_id = {listed}
-  JOIN inputs ON inputs.digest = source.{kind}_digest
-  JOIN json_each(inputs.content) AS entry
- UNION ALL
-SELECT DISTINCT validation_runs.run_id, job.{column}, NULL
-  FROM validation_runs
-  JOIN job_results AS job
-    ON job.run_id > coalesce({listed}, 0) AND job.run_id <= validation_runs.run_id
+ CROSS JOIN (SELECT 1 AS is_listed UNION ALL SELECT 0) AS part
+ CROSS JOIN json_each(iif(is_listed, (
+           SELECT inputs.content
+             FROM validation_runs AS source JOIN inputs ON inputs.digest = source.{kind}_digest
+            WHERE source.run_id = {listed}), (
+           SELECT json_group_array(DISTINCT job.{column}) FROM job_results AS job
+            WHERE job.run_id > coalesce({listed}, 0) AND job.run_id <= validation_runs.run_id)
+       )) AS entry
 """
 
 # The newest success of each combination: one seek for each, however many runs there were. country
@@ -106,13 +108,22 @@ _LABEL_FACTS = (
     "unit", "description", "kind", "over_years", "over_countries", "sum_unit", "better", "guessed",
 )  # fmt: skip
 _STUDY_LABELS = """
-SELECT validation_runs.run_id, labels.element_label,
+WITH kept AS MATERIALIZED (
+    SELECT inputs.digest, json_extract(entry.value, '$.element_label') AS element_label,
+           entry.value
+      FROM inputs JOIN json_each(inputs.content) AS entry
+     WHERE inputs.kind = 'labels'
+),
+listed AS MATERIALIZED (
+    SELECT run_id, (SELECT source.labels_digest FROM validation_runs AS source
+                     WHERE source.run_id = {listed}) AS digest
+      FROM validation_runs
+)
+SELECT listed.run_id, labels.element_label,
        {facts}
-  FROM validation_runs CROSS JOIN labels
-  LEFT JOIN json_each((SELECT content FROM inputs WHERE digest = (
-                 SELECT source.labels_digest FROM validation_runs AS source
-                  WHERE source.run_id = {listed}))) AS kept
-    ON json_extract(kept.value, '$.element_label') = labels.element_label
+  FROM listed CROSS JOIN labels
+  LEFT JOIN kept
+    ON kept.digest = listed.digest AND kept.element_label = labels.element_label
 """.format(
     facts=",\n       ".join(
         f"coalesce(json_extract(kept.value, '$.{name}'), labels.{name}) AS {name}"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from ingest.analytics.parse import RawRow, ShortRow
-from ingest.analytics.validate import SHOWN_ROWS, validate_rows
+from ingest.analytics.parse import RawRow, ShortRow, lacks_line_end
+from ingest.analytics.validate import NO_LINE_END, SHOWN_ROWS, noted, validate_rows
 from ingest.errors import AnalyticsError
 from ingest.exchange.imported_records import ImportFileError, ulid_in
 from ingest.metrics import ResultSet
@@ -223,6 +223,8 @@ class _Reader:
         except AnalyticsError as exc:
             message = str(exc).replace(" in the results: ", ": ", 1)
             raise ImportFileError(f"{self._path}: {message}; nothing was changed") from exc
+        if lacks_line_end(self._path.read_bytes()):
+            result_set = noted(result_set, NO_LINE_END)
         return FileMetrics(self._path, result_set, combination, self._ulid, author, has_columns)
 
     def _author(self, job: _Job) -> str | None:

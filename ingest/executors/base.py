@@ -21,6 +21,9 @@ from ingest.text.shorten import shorten_middle
 
 FIRST_LINE_LETTERS, MESSAGE_LETTERS = 2_000, 8_000
 
+BAD_ANSWER = "bad answer"
+"""Kind of a backend's fault: what it says of a job cannot be true, or is not what was asked."""
+
 
 class JobState(StrEnum):
     """What an executor says of a job.
@@ -152,6 +155,10 @@ class Executor(ABC):
     Settings: ClassVar[type[Any]] = NoSettings
     jobs_survive_run: ClassVar[bool] = False
     """Whether jobs go on when this process ends, and can be adopted by the next run."""
+    brings_results: ClassVar[bool] = True
+    """Whether fetch() has results; where not, analytics.source says who has them."""
+    keeps_results: ClassVar[bool] = False
+    """Whether fetch() has the results of earlier runs too, also without start()."""
     can_cancel: ClassVar[bool] = True
     """Whether cancel() stops jobs."""
     waits_in_poll: ClassVar[bool] = False

@@ -73,8 +73,8 @@ class UnfinishedJob(NamedTuple):
     input_digest: str
 
 
-EarlierLookup = Callable[[Combination, str], int | None]
-"""The newest run in which a combination succeeded with an input digest, None where none did."""
+EarlierLookup = Callable[[Combination, Inputs], int | None]
+"""The newest run in which a combination succeeded with such inputs, None where none did."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class StoredState:
     failures: Mapping[Combination, StoredFailure]
     unfinished: Mapping[Combination, UnfinishedJob]
     content: ContentLookup
-    earlier: EarlierLookup = lambda combination, digest: None
+    earlier: EarlierLookup = lambda combination, inputs: None
     file: FileLookup = no_file
 
 
@@ -235,7 +235,7 @@ def _run_to_restore(
         success = stored.successes[combination]
         return success.run_id if _is_of_another_model(success, inputs, rules) else None
     if rules.reuse and reason.kind in _RESTORED_KINDS:
-        return stored.earlier(combination, inputs.digest)
+        return stored.earlier(combination, inputs)
     return None
 
 

@@ -77,6 +77,7 @@ def _row(series: SeriesChange, cause: str) -> tuple[Any, ...]:
         series.before_sum,
         series.after_sum,
         cause,
+        series.other_years,
     )
 
 

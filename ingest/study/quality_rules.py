@@ -38,7 +38,7 @@ class Rule:
     total: str = setting("", "`conserved`: the label that the sum gives")
     compare: str = setting(
         "sum",
-        "`ordering`: the sum over the years, or the value of each year",
+        "`ordering`: all years together, by their mean, or the value of each year",
         choices=("sum", "value"),
     )
     values: bool = setting(False, "`same_first_year`: the values of the first year are equal, too")

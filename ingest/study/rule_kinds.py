@@ -123,6 +123,10 @@ def _is_noise(rule: Rule, a: float, b: float) -> bool:
     return abs(a - b) <= rule.rtol * max(abs(a), abs(b))
 
 
+def _mean(series: Series, years: Sequence[int]) -> float:
+    return math.fsum(series[year] for year in years) / len(years)
+
+
 # --- one job --------------------------------------------------------------------------------------
 
 
@@ -276,11 +280,10 @@ def check_ordering(
         if rule.compare == "value":
             pairs = [(year, low[year], high[year]) for year in years]
         else:
-            sums = math.fsum(low[year] for year in years), math.fsum(high[year] for year in years)
-            pairs = [(None, *sums)]
+            pairs = [(None, _mean(low, years), _mean(high, years))] if years else []
         for year, before, value in pairs:
             if before > value and not _is_noise(rule, before, value):
-                what = "" if year else "the sum over the years, "
+                what = "" if year else "the mean over the years, "
                 message = f"{what}{shown(value)}, is below that of {lower}, {shown(before)}"
                 yield upper, Problem(label, year, value, message)
 

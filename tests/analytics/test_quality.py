@@ -229,17 +229,17 @@ def test_equal_or_rising_scenarios_are_in_order() -> None:
 
 def test_scenario_below_the_one_before_is_found() -> None:
     assert ordering({"null": {2025: 2, 2026: 2}, "all": {2025: 1, 2026: 2}}) == [
-        ("all", None, 3.0, "the sum over the years, 3, is below that of null, 4")
+        ("all", None, 1.5, "the mean over the years, 1.5, is below that of null, 2")
     ]
 
 
-def test_sums_may_be_in_order_where_values_are_not() -> None:
+def test_means_may_be_in_order_where_values_are_not() -> None:
     scenarios: dict[str, dict[int, float]] = {"null": {2025: 2, 2026: 2}, "all": {2025: 1, 2026: 9}}
     assert ordering(scenarios) == []
     assert ordering(scenarios, compare="value") == [("all", 2025, 1, "1, is below that of null, 2")]
 
 
-def test_only_years_of_both_are_summed() -> None:
+def test_only_years_of_both_count() -> None:
     assert ordering({"null": {2025: 1, 2026: 5}, "all": {2025: 1}}) == []
     assert ordering({"null": {2025: 1}, "all": {2026: 1}}) == []
 
@@ -247,7 +247,7 @@ def test_only_years_of_both_are_summed() -> None:
 def test_scenario_without_the_label_is_found_and_passed_over() -> None:
     assert ordering({"null": {2025: 2}, "half": {}, "all": {2025: 1}}) == [
         ("half", None, None, "no metric labelled 'A'"),
-        ("all", None, 1.0, "the sum over the years, 1, is below that of null, 2"),
+        ("all", None, 1.0, "the mean over the years, 1, is below that of null, 2"),
     ]
 
 

@@ -225,6 +225,20 @@ def test_cumulative_deaths_are_those_of_the_last_year(ask: Call, site: Site, val
     )
 
 
+def test_a_difference_has_sums_of_what_is_summed_over_years(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "asthma"
+    shutil.copytree(folder, copy)
+    model = (copy / "model.json").read_text()
+    other = model.replace('"lowest_growth": 0.004', '"lowest_growth": 0.005')
+    (copy / "model.json").write_text(other)
+    call = call_in(copy)
+    assert call("run", "--countries", "DEU", "--scenarios", "null,all_treatments").exit_code == 0
+    found = json.loads(call("diff", "1", "2", "--json").stdout)["series"]
+    summed = {s["element_label"]: s["before_sum"] for s in found if s["before_sum"] is not None}
+    assert PREVALENCE in {s["element_label"] for s in found} - summed.keys()
+    assert summed.keys() >= {"Healthy Years Lived", "DALYs"}
+
+
 def test_only_sums_are_discounted(ask: Call) -> None:
     refused = ask("Population", "--discount", "3%")
     assert refused.exit_code == 2

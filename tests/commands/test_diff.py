@@ -11,7 +11,7 @@ import pytest
 from ingest.database import ValidationDatabase
 from ingest.study.combination import Combination
 from tests.changes.test_diff import store
-from tests.conftest import MODEL_CODE, Ingest, StudyFolder, scenario
+from tests.conftest import MODEL, MODEL_CODE, Ingest, StudyFolder, scenario
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -183,7 +183,7 @@ def test_diff_of_a_database_without_a_second_run_names_what_there_is(
     study: StudyFolder, ingest: Ingest
 ) -> None:
     ingest("run", "--quiet")
-    result = ingest("diff")
+    result = ingest("diff", "previous")
     assert result.exit_code == 2
     assert "no run 'previous' in this database; its only run is 1." in result.stderr
 
@@ -243,3 +243,27 @@ def test_years_that_one_state_lacks_are_told(study: StudyFolder, ingest: Ingest)
     assert [(s["element_label"], s["years_added"], s["years_removed"]) for s in answer["series"]][
         :3:2
     ] == [("y", "2026", ""), ("x", "", "2036-2050")]
+
+
+def test_explain_names_the_years_that_went(study: StudyFolder, ingest: Ingest) -> None:
+    ingest("run", "--countries", "KEN")
+    runtime = {**MODEL["runtime"], "endYear": MODEL["runtime"]["endYear"] - 1}
+    study.write_json("model.json", {**MODEL, "runtime": runtime})
+    ingest("run", "--countries", "KEN")
+    shown = ingest("explain", "KEN", "null").stdout
+    last = MODEL["runtime"]["endYear"] - 1
+    assert f"2 labels moved, largest Healthy Years Lived {last} removed" in shown
+    assert "n/a" not in shown
+    entry = json.loads(ingest("explain", "KEN", "null", "--json").stdout)[1]
+    assert entry["largest_other_years"] == f"{last} removed"
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--fail-on-change",)])
+def test_first_run_has_nothing_to_be_compared_with(
+    study: StudyFolder, ingest: Ingest, form: tuple[str, ...]
+) -> None:
+    ingest("run", "--quiet")
+    result = ingest("diff", *form)
+    assert result.exit_code == 0
+    assert "There is one run so far, nothing to compare it with" in result.stdout + result.stderr
+    assert ingest("diff", "previous", "latest").exit_code == 2

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ingest.database.files import writer_lock
+from ingest.database.validation_database import ValidationDatabase
 from tests.conftest import MODEL_CODE, Ingest, StudyFolder, scenario
 
 
@@ -87,6 +88,36 @@ def test_the_file_shrinks(study: StudyFolder, ingest: Ingest) -> None:
     freed = json.loads(ingest("gc", "--keep", "1", "--yes", "--json").stdout)["freed_bytes"]
     assert study.database.stat().st_size == before - freed
     assert freed > before * 0.4
+
+
+def test_a_reader_that_does_not_end_holds_nothing_up(
+    three_runs: StudyFolder, ingest: Ingest
+) -> None:
+    with closing(sqlite3.connect(three_runs.database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        seen = reader.execute("SELECT count(*) FROM metrics").fetchone()
+        assert ingest("run", "--force").exit_code == 0
+        result = ingest("gc", "--keep", "1", "--yes")
+        assert result.exit_code == 0
+        assert (
+            f"{three_runs.database.name} keeps its size for now: another program" in result.stderr
+        )
+        assert reader.execute("SELECT count(*) FROM metrics").fetchone() == seen
+    again = json.loads(ingest("gc", "--yes", "--json").stdout)
+    assert (again["in_use"], again["freed_bytes"] > 0) == (False, True)
+    assert rows(three_runs, "PRAGMA freelist_count") == [(0,)]
+
+
+def test_readers_are_waited_for_a_moment_only(three_runs: StudyFolder) -> None:
+    with closing(ValidationDatabase(three_runs.database)) as database, database.writing():
+        waits = database.db.conn.execute("PRAGMA busy_timeout").fetchone()
+        assert database.db.fold_log()
+        with closing(sqlite3.connect(three_runs.database, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM metrics").fetchone()
+            database.db.conn.execute("ANALYZE")
+            assert not database.db.fold_log()
+        assert database.db.conn.execute("PRAGMA busy_timeout").fetchone() == waits
 
 
 def test_a_tagged_run_stays_and_is_named(three_runs: StudyFolder, ingest: Ingest) -> None:

@@ -231,6 +231,23 @@ def test_a_run_that_is_older_than_one_here_is_told(
     )
 
 
+def test_recorded_jobs_never_take_the_place_of_own_results(
+    study: StudyFolder, ingest: Ingest, old: Path
+) -> None:
+    """The file has KEN and UGA under null."""
+    ingest("run", "--quiet", "--countries", "UGA")
+    before = query(study.database, "SELECT * FROM job_results ORDER BY 1, 2, 3")
+    write_list(study.root / "list.csv", [(ulid(9), "2099-08-18T15:00:05", "UGA", "null")])
+    for file in ("old.db", "list.csv"):
+        result = ingest("import", file)
+        assert result.exit_code == 2
+        assert "the model has results of 1 combination already" in result.stderr
+        assert "UGA / null (run 1)" in result.stderr
+        assert "--as-study NAME" in result.stderr
+        assert query(study.database, "SELECT * FROM job_results ORDER BY 1, 2, 3") == before
+    assert ingest("import", "old.db", "--as-study", "Scripts").exit_code == 0
+
+
 def test_what_a_run_of_ingest_recorded_stays_as_it_is(
     study: StudyFolder, ingest: Ingest, old: Path
 ) -> None:

@@ -48,6 +48,17 @@ def test_results_computed_before_are_restored(study: StudyFolder, ingest: Ingest
     assert "up to date" in ingest("run").stdout
 
 
+def test_a_result_is_restored_whatever_changed_that_is_no_input(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    ingest("run", "--countries", "KEN")
+    set_end_year(study, 2031)
+    ingest("run", "--countries", "KEN")
+    metadata = {**MODEL.get("metadata", {}), "version": "2"}
+    study.write_json("model.json", {**MODEL, "metadata": metadata})
+    assert "2 restored, 0 succeeded" in ingest("run", "--countries", "KEN").stdout
+
+
 def test_a_restored_result_names_the_run_that_computed_it(
     study: StudyFolder, ingest: Ingest
 ) -> None:

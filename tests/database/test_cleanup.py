@@ -58,7 +58,7 @@ def add_run(database: ValidationDatabase, number: int, jobs: Run, *, ended: bool
         database.record_job_result(
             run_id, JobOutcome(combination, status, record.timestamp, 1, 0.1, results)
         )
-        changes = (combination.country, combination.scenario, "L", "changed", *[None] * 9)
+        changes = (combination.country, combination.scenario, "L", "changed", *[None] * 9, "")
         row = [0 if position == 4 else value for position, value in enumerate(changes)]
         stored = rows_of(database, "SELECT * FROM series_changes WHERE run_id = ?", run_id)
         kept = [tuple(old[1:]) for old in stored]

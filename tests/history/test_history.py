@@ -164,8 +164,10 @@ class Checks:
         with closing(sqlite3.connect(self.study.database)) as connection:
             matrix = read_matrix(connection)
             assert read_overview(connection).matrix.counts == matrix.counts
+            latest = connection.execute("SELECT country, scenario FROM latest_results").fetchall()
         assert sorted(matrix.scenarios) == sorted(world.scenarios)
         assert {row.iso3: row.region for row in matrix.rows} == world.countries
+        assert sorted(latest) == list(state)
         assert matrix.with_numbers == len(state)
         assert matrix.without_success == matrix.size - len(state)
         for row in matrix.rows:
@@ -188,13 +190,15 @@ def _is_close(one: Job, other: Job) -> bool:
 def _moved(before: Job, after: Job) -> list[str]:
     """What of the inputs moved the numbers, as a cause names it.
 
-    A scenario that sets both slots by its parameter Coverage is named by that parameter.
+    A scenario that sets both slots by its parameter Coverage is named by that parameter, and by the
+    slot where its paths came or went.
     """
     moved = [name.lower() for name in before.slots if before.slots[name] != after.slots[name]]
-    scenario = next(part for part in before.inputs if part.startswith("scenario "))
-    if before.inputs[scenario] != after.inputs[scenario]:
-        moved = ["coverage" if name == "burden" else name for name in moved]
-    return moved
+    name = next(part for part in before.inputs if part.startswith("scenario "))
+    old, new = before.inputs[name], after.inputs[name]
+    if isinstance(old, tuple) and isinstance(new, tuple) and old[1] != new[1]:
+        return moved
+    return ["coverage" if slot == "burden" and old != new else slot for slot in moved]
 
 
 @pytest.mark.parametrize("seed", range(examples(1, 20)))

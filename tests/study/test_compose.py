@@ -18,6 +18,7 @@ from ingest.study.compose import (
     compose_scenarios,
     composition_findings,
     country_slots,
+    gives_same_input,
 )
 from ingest.study.json_files import canonical_json, read_json
 from ingest.study.scenario import Parameter, Scenario, parse_scenario
@@ -646,3 +647,28 @@ def test_a_country_parameter_by_another_name_is_a_warning() -> None:
         "Name the parameter that sets it Country"
     ]
     assert not findings[0].is_error
+
+
+# --- what is no input ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("column", "same"), [("x < 5", False), ("x < 50", True)])
+def test_a_filter_over_what_is_no_input_may_find_other_places(column: str, same: bool) -> None:
+    """Node `coverage` is moved on the canvas from 1 to 9."""
+    path = f"$.nodes[?@.{column}].generate_array.parameters.value"
+    models = []
+    for x in (1, 9):
+        document = copy.deepcopy(MODEL)
+        document["nodes"][1]["x"] = x
+        models.append(Model(document, "model.json", ("$.nodes[*].x",)))
+    assert models[0].input_digest == models[1].input_digest
+    scenario = scenario_of(("Coverage", 0.9, [path]))
+    assert gives_same_input(*models, scenario) is same
+    with_country = scenario_of(COUNTRY, ("Coverage", 0.9, [path]))
+    assert gives_same_input(*models, with_country, "KEN") is same
+
+
+def test_paths_after_one_that_cannot_be_read_are_looked_at() -> None:
+    composed = compose(("Coverage", 0.9, ["$.nodes[", "$.nothing"]))
+    assert [finding.code for finding in composed.findings] == ["bad-path"]
+    assert composed.unmatched == (("$.nothing", "Coverage"),)

@@ -33,7 +33,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class FileLimits:
-    """How long the rows may take to read, and how large the file may be; 0 MiB is any size."""
+    """How long the work on the rows may take, and how large the file may be; 0 MiB is any size.
+
+    seconds: of the processor, so that a busy machine makes nobody's file too long.
+    """
 
     seconds: float
     size_mib: int
@@ -53,9 +56,9 @@ def write_csv(
     connection: its rows are sqlite3.Row. given_up: once set, it ends soon. Raises ConfigError: the
     SQL fails, midway too, or a limit is passed; what was written until then is of no use.
     """
-    deadline = time.monotonic() + limits.seconds
+    deadline = time.thread_time() + limits.seconds
     connection.set_progress_handler(
-        lambda: given_up.is_set() or time.monotonic() > deadline, _STEPS
+        lambda: given_up.is_set() or time.thread_time() > deadline, _STEPS
     )
     text = io.TextIOWrapper(target, encoding="utf-8", newline="")
     try:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ingest.browser.pages.reasons import Reason, read_reasons
 from ingest.browser.pages.runs import Run, read_run_facts
-from ingest.text.numbers import count_text
 
 SHOWN_CHANGES = 500
 
@@ -26,15 +25,13 @@ class Change:
     after_value: float | None
     relative_change: float | None
     cause: str
-    changed_years: int
+    other_years: str
+    """2036-2050 removed: the years that only one state has."""
 
     @property
-    def other_years(self) -> str:
-        """15 years from 2036 removed: all that moved is that years came or went; else empty."""
-        if self.kind != "changed" or None not in (self.before_value, self.after_value):
-            return ""
-        word = "added" if self.before_value is None else "removed"
-        return f"{count_text(self.changed_years, 'year')} from {self.largest_year} {word}"
+    def has_common_change(self) -> bool:
+        """Whether it moved in a year that both states have, or came or went as a whole."""
+        return self.kind != "changed" or None not in (self.before_value, self.after_value)
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class LabelChanges:
 _CHANGES = """
 SELECT s.country, coalesce(nullif(c.name, ''), s.country), s.scenario, s.element_label, s.kind,
        s.largest_year, s.before_value, s.after_value, s.relative_change, coalesce(s.cause, ''),
-       s.changed_years
+       s.other_years
   FROM series_changes AS s LEFT JOIN countries AS c ON c.iso3 = s.country
  WHERE s.run_id = ?
 """

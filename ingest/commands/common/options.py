@@ -60,9 +60,18 @@ require_consistent_option = click.option(
     is_flag=True,
     help="Exit code 3 where results are of other inputs, failed, missing or retired",
 )
+
+
+def _no_empty_host(_: click.Context, __: click.Parameter, host: str) -> str:
+    if not host.strip():
+        raise click.BadParameter("an empty host would listen everywhere; say 0.0.0.0 for that")
+    return host
+
+
 host_option = click.option(
     "--host",
     default="127.0.0.1",
+    callback=_no_empty_host,
     show_default=True,
     help="Address to listen on; 0.0.0.0 for all addresses of this machine",
 )

@@ -589,11 +589,12 @@ def test_a_wrong_template_is_told(template: str) -> None:
 def test_years_that_came_or_went_are_told_on_the_page_of_changes(tmp_path: Path) -> None:
     path = tmp_path / "results.db"
     with ValidationDatabase(path).writing() as database:
-        for years in ((1.0, 1.0, 1.0), (1.0,)):
-            run_id = store_run(database, {("KEN", "null"): years})
+        for years, more in (((1.0, 1.0, 1.0), (1.0, 1.0)), ((1.0,), (3.0,))):
+            run_id = store_run(database, {("KEN", "null"): years, ("UGA", "null"): more})
         store_run_changes(database, run_id, Settings(tmp_path))
     text = Site(path).get(Links("results").changes(2)).text
-    assert text.count("2 years from 2026 removed") == 2
+    assert text.count('<td class="number">2026-2027 removed</td>') == 2
+    assert text.count("+200 %<br>2026 removed</td>") == 2
     assert "from zero" not in text
     page = Site(path).get("run_against_run", country="KEN")
     assert page.conditions == "2025; run 2, commit ccccccc"
