@@ -779,3 +779,20 @@ def test_the_documented_executor_fails_a_job_whose_model_raises(
     run = subprocess.run(command, cwd=study.root, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "2 x model error: ValueError: no data (model.py:2)" in run.stdout
+
+
+@pytest.mark.slow
+def test_another_entry_point_of_the_documented_executor_means_a_re_run(
+    study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest
+) -> None:
+    (executor,) = [block for block in documented_blocks() if "class ThreadExecutor" in block]
+    add_plugin("threads", executor)
+    command = [sys.executable, "-m", "ingest", "run", "--quiet", "--executor", "threads"]
+    for function, to_run in (("simulate", True), ("simulate", False), ("other", True)):
+        settings = f'[executors.threads]\nentry_point = "model:{function}"\n'
+        study.write_settings(settings, study=WITH_PLUGINS)
+        plan = ingest("plan", "--set", "run.executor=threads").output
+        assert plan.startswith("8 of 8 combinations to run") is to_run, plan
+        if function == "simulate":
+            subprocess.run(command, cwd=study.root, check=True)
+    assert "code changed (executors.threads.entry_point" in plan
