@@ -54,7 +54,8 @@ def load_entry_point(entry_point: str, root: Path) -> EntryPoint:
     """The function that "module:function" names, found with the study's folder first on sys.path.
 
     Modules that are loaded by then stay what they are: the study's json.py does not replace
-    Python's. Raises ModelError: not of that form, no such module or function, a module that hides
+    Python's. A module of another study that has the entry point's name is loaded no more.
+    Raises ModelError: not of that form, no such module or function, a module that hides
     behind another of its name, or an error while importing.
     """
     module_name, colon, function_name = entry_point.partition(":")
@@ -63,11 +64,14 @@ def load_entry_point(entry_point: str, root: Path) -> EntryPoint:
     folder = str(root.resolve())
     sys.path[:] = [folder, *(place for place in sys.path if place != folder)]
     package = module_name.partition(".")[0]
-    if package in sys.modules and hides(root, package, sys.modules[package]):
-        raise ModelError(
-            f"entry_point {entry_point!r}: ingest or Python has a module {package} of its own: "
-            f"rename the study's {package}.py"
-        )
+    if package in sys.modules and _hides(root, package, sys.modules[package]):
+        if package in sys.stdlib_module_names or package == "ingest":
+            raise ModelError(
+                f"entry_point {entry_point!r}: ingest or Python has a module {package} of its own: "
+                f"rename the study's {package}.py"
+            )
+        for name in [n for n in sys.modules if n == package or n.startswith(package + ".")]:
+            del sys.modules[name]  # the model of another study
     try:
         with _one_process():
             module = importlib.import_module(module_name)
@@ -82,7 +86,7 @@ def load_entry_point(entry_point: str, root: Path) -> EntryPoint:
     return function  # type: ignore[no-any-return]  # its signature is the study's promise
 
 
-def hides(root: Path, name: str, module: ModuleType) -> bool:
+def _hides(root: Path, name: str, module: ModuleType) -> bool:
     """Whether a study's folder has a module of this name that a loaded one hides."""
     folder = root.resolve()
     file = getattr(module, "__file__", None)
