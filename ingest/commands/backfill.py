@@ -9,6 +9,7 @@ import click
 
 from ingest.commands.common.context import StudyChoice, StudyContext, options_text, study_options
 from ingest.commands.common.options import (
+    Count,
     executor_option,
     json_option,
     quiet_option,
@@ -33,7 +34,7 @@ _JOBS_MISSED = 1
 @study_options
 @executor_option
 @run_option
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N jobs")
+@click.option("--limit", type=Count(), metavar="N", help="At most N jobs")
 @click.option("--dry-run", is_flag=True, help="Show what would be fetched and stop")
 @wait_option
 @json_option

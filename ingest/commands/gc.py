@@ -11,7 +11,7 @@ import click
 
 from ingest.clock import utc_text
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import json_option
+from ingest.commands.common.options import Count, json_option
 from ingest.commands.common.output import print_json, warn
 from ingest.commands.common.progress import long_work
 from ingest.database import cleanup
@@ -25,7 +25,7 @@ _DAYS = {"d": 1, "w": 7, "y": 365}
 @click.command()
 @study_options
 @click.option("--older-than", metavar="AGE", help="Runs started longer ago: 90d, 12w, 1y")
-@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="All but the newest N runs")
+@click.option("--keep", type=Count(), metavar="N", help="All but the newest N runs")
 @click.option(
     "--retired", is_flag=True, help="Every job of what is no longer in the study, in all runs"
 )

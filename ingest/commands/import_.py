@@ -40,6 +40,7 @@ from ingest.exchange.metric_files import (
 from ingest.exchange.metric_import import match_jobs, numbers_of_files, store_metrics
 from ingest.exchange.original import read_original
 from ingest.study.study import load_study
+from ingest.text.names import require_name
 
 _SQLITE_HEAD = b"SQLite format 3\x00"
 
@@ -106,9 +107,10 @@ def import_(
             raise ConfigError("name one file; several files need --metrics")
         of_files = FileChoice(country, scenario, author, parse_file_columns(columns))
         if as_study is not None:
+            require_name("--as-study", as_study)
             numbers = _metrics_apart(files, of_files) if metrics else _file_apart(files[0])
             with numbers as found:
-                _keep_apart(found, as_study.strip(), target, names, wait)
+                _keep_apart(found, as_study, target, names, wait)
         elif metrics:
             _import_metrics(files, of_files, target, names, wait)
         else:

@@ -17,6 +17,7 @@ from ingest.errors import ConfigError
 from ingest.questions.compare import DEFAULT_LABEL
 from ingest.questions.reference import ReferenceTable, parse_reference
 from ingest.text.csv_rows import parse_column_mapping
+from ingest.text.names import require_name
 from ingest.text.numbers import at_most
 from ingest.text.suggest import did_you_mean
 
@@ -75,9 +76,7 @@ def load(
         parse_column_mapping(columns, "COLUMN=SCENARIO", "CR1=asthma_cr1"),
         iso3_column.strip(),
     )
-    name = name.strip()
-    if not name:
-        raise ConfigError("--name is empty: give the reference a name")
+    require_name("--name", name)
     store = ValidationDatabase(choice.database_path())
     with store.writing(wait=wait):
         with store.reading() as connection:

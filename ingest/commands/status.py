@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import json_option
+from ingest.commands.common.options import Count, json_option
 from ingest.commands.common.output import (
     code_words,
     local_time,
@@ -30,7 +30,9 @@ from ingest.text.times import duration_text
 @click.command()
 @click.argument("run", required=False, metavar="[RUN]")
 @study_options
-@click.option("--limit", "-n", default=10, show_default=True, help="How many runs to list")
+@click.option(
+    "--limit", "-n", type=Count(), default=10, show_default=True, help="How many runs to list"
+)
 @click.option("--jobs", is_flag=True, help="List every job of the run")
 @click.option("--failed", is_flag=True, help="List the jobs that failed, with their full errors")
 @json_option

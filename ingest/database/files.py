@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ingest.database.connection import Database
+from ingest.database.damage import is_damage, where_copies_are
 from ingest.database.migrations import MIGRATIONS_TABLE
 from ingest.database.schema import migrations, update_schema
 from ingest.errors import (
@@ -67,6 +68,8 @@ def connect_read_only(
     except sqlite3.Error as exc:
         connection.close()
         hint = _unread_log_hint(path)
+        if not hint and is_damage(exc):
+            hint = f". {where_copies_are(path)}"
         raise DatabaseError(f"{path} cannot be read as a database: {exc}{hint}") from exc
     return connection
 

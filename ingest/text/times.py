@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from ingest.text.numbers import NOT_AVAILABLE, count_text
 
 _DAY_S = 86_400
+_LONGEST_S = 1e10  # three hundred years: no duration
 
 
 # Upper limit in seconds, length of the unit, its name.
@@ -22,7 +23,7 @@ _AGES = (
 
 def duration_text(seconds: float | None) -> str:
     """12 ms, 4.3 s, 2 min 05 s, 3 h 07 min; n/a for None."""
-    if seconds is None:
+    if seconds is None or not seconds < _LONGEST_S:
         return NOT_AVAILABLE
     if seconds < 0.9995:
         return f"{max(seconds, 0) * 1000:.0f} ms"

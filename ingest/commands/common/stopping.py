@@ -23,7 +23,7 @@ def stopping(request_stop: Callable[[], None], message: str = STOPPING) -> Itera
     """
     requested = False
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
         nonlocal requested
         if requested:
             os._exit(InterruptedRunError.exit_code)

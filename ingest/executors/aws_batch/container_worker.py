@@ -170,7 +170,7 @@ def _say(text: str) -> None:
     sys.stderr.flush()
 
 
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     """SIGTERM: the job was terminated, ran out of time, or its machine is taken away."""
     raise Stopped
 
