@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from itertools import cycle, islice
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from ingest.cli import LazyCommand, main
 from tests.conftest import StudyFolder
+from tests.effort import examples
 from tests.odd_study import run_study
 
 VALUES = (
@@ -58,16 +60,18 @@ FOUND = dict(commands(main))
 
 
 def calls(name: str) -> Iterator[list[str]]:
-    """The arguments of a command with each odd value in each place."""
+    """The arguments of a command with odd values in each place: others in the next one."""
     base, arguments = COMPLETE[name], 0
+    some = cycle(VALUES)
+    number = examples(5, len(VALUES))
     for parameter in FOUND[name].params:
         if isinstance(parameter, click.Argument):
-            for value in VALUES:
+            for value in islice(some, number):
                 yield [*base[:arguments], value, *base[arguments + 1 :]]
             arguments += 1
         elif isinstance(parameter, click.Option) and not parameter.is_flag:
             is_shared = SHARED & set(parameter.opts)
-            for value in VALUES if not is_shared or name == SWEPT_WITH_SHARED else ():
+            for value in islice(some, number) if not is_shared or name == SWEPT_WITH_SHARED else ():
                 yield [*base, parameter.opts[0], value]
 
 
