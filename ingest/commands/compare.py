@@ -18,6 +18,7 @@ from ingest.commands.common.options import (
     consistent_option,
     csv_option,
     json_option,
+    raw_option,
     require_consistent_option,
     run_option,
 )
@@ -83,6 +84,7 @@ _YEARS = range(1900, 2301)
 )
 @click.option("--limit", "-n", type=click.IntRange(min=1), help="Show at most this many rows")
 @csv_option
+@raw_option
 @json_option
 def compare(
     baseline: str,

@@ -20,9 +20,11 @@ from ingest.commands.common.options import (
     force_option,
     json_option,
     labels_option,
+    raw_option,
     require_consistent_option,
     run_option,
     scenarios_option,
+    wants_raw,
 )
 from ingest.commands.export_check import run_check
 from ingest.database.choice import Chosen, NameChoice, StatePart, choose_results
@@ -59,6 +61,7 @@ _FORMATS_HELP = "\b\nFormats:\n" + "\n".join(
 @consistent_option
 @require_consistent_option
 @force_option
+@raw_option
 @click.option("--check", is_flag=True, help="Compare CSV files, named in place of RUN, with --run")
 @run_option
 @all_option
@@ -128,7 +131,7 @@ def export(
         found = read_consistency(connection, chosen_run.run_id, *results.names)
         show_consistency(found, part.consistent)
         refuse_inconsistent(found, require_consistent)
-        written = form.write(connection, results, file)
+        written = form.write(connection, results, file, raw=wants_raw())
     if path is not None:
         click.echo(f"Run {chosen_run.run_id} in {path}: {written}", err=True)
 

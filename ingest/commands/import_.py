@@ -11,7 +11,7 @@ import click
 
 from ingest.clock import SystemClock
 from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
-from ingest.commands.common.options import wait_option
+from ingest.commands.common.options import table_options, wait_option
 from ingest.commands.common.output import warn
 from ingest.commands.import_report import (
     apart_summary,
@@ -39,6 +39,7 @@ from ingest.exchange.metric_files import (
 from ingest.exchange.metric_import import match_jobs, numbers_of_files, store_metrics
 from ingest.exchange.original import read_original
 from ingest.study.study import load_study
+from ingest.text.tables import ANY_TABLE, TableChoice
 
 _SQLITE_HEAD = b"SQLite format 3\x00"
 
@@ -48,7 +49,7 @@ _SQLITE_HEAD = b"SQLite format 3\x00"
     "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
 )
 @study_options
-@click.option("--metrics", is_flag=True, help="FILE... are CSV files of metrics")
+@click.option("--metrics", is_flag=True, help="FILE... are tables of metrics")
 @click.option("--country", metavar="ISO3", help="Country of the metrics, if no column names it")
 @click.option("--scenario", metavar="NAME", help="Scenario of the metrics, if no column names it")
 @click.option("--author", metavar="NAME", help="Only rows of this author, if there are several")
@@ -59,6 +60,7 @@ _SQLITE_HEAD = b"SQLite format 3\x00"
     metavar="NAME=COLUMN",
     help="Column of the metrics that has another name in FILE; may be repeated",
 )
+@table_options
 @click.option(
     "--as-study",
     metavar="NAME",
@@ -73,15 +75,17 @@ def import_(
     scenario: str | None,
     author: str | None,
     columns: tuple[str, ...],
+    table_choice: TableChoice,
     as_study: str | None,
     wait: bool,
 ) -> None:
     """Add runs, jobs or metrics recorded elsewhere to a results database.
 
     FILE is a bundle of `ingest export --format bundle`, a database with the original three-table
-    schema, a job list validation_results.csv, or with --metrics CSV files with the columns
-    element_label (or metric), timestamp_year (or year, or a date timestamp), value, and perhaps
-    country and scenario.
+    schema, a job list validation_results.csv, or with --metrics what `ingest export` writes in any
+    other format, or a table (CSV as Excel or another program saves it, or a workbook) with the
+    columns element_label (or metric), timestamp_year (or year, or a date timestamp), value, and
+    perhaps country and scenario.
 
     All or nothing: a file that cannot be used changes nothing. The file itself is only read.
     Importing a file twice adds nothing. Runs of another study are refused, and so are metrics of
@@ -99,11 +103,15 @@ def import_(
     target = ValidationDatabase(choice.database_path())
     names = _read_names(choice)
     with closing(target):
-        if not metrics and (country or scenario or author or columns):
-            raise ConfigError("--country, --scenario, --author and --column need --metrics")
+        of_metrics = (country, scenario, author, columns, table_choice != ANY_TABLE)
+        if not metrics and any(of_metrics):
+            raise ConfigError(
+                "--country, --scenario, --author, --column, --sheet and --decimal need --metrics"
+            )
         if not metrics and len(files) > 1:
             raise ConfigError("name one file; several files need --metrics")
-        of_files = FileChoice(country, scenario, author, parse_file_columns(columns))
+        named = parse_file_columns(columns)
+        of_files = FileChoice(country, scenario, author, named, table=table_choice)
         if as_study is not None:
             numbers = _metrics_apart(files, of_files) if metrics else _file_apart(files[0])
             with numbers as found:
@@ -247,4 +255,8 @@ def _import_metrics(
 
 
 def _read_metrics(files: Sequence[Path], choice: FileChoice) -> list[FileMetrics]:
-    return [found for file in files for found in read_metric_file(file, choice)]
+    found = [metrics for file in files for metrics in read_metric_file(file, choice)]
+    for path, how_read in dict.fromkeys((file.path, file.how_read) for file in found):
+        if how_read:
+            click.echo(f"{path}: read with {how_read}", err=True)
+    return found

@@ -13,8 +13,8 @@ from ingest.database.records import JobStatus, RunStatus
 from ingest.exchange.imported_records import ImportFileError, Recorded, ulid_in
 from ingest.study.combination import Combination
 from ingest.study.json_files import sha256_text
-from ingest.text.csv_rows import read_csv
 from ingest.text.numbers import at_most
+from ingest.text.tables import read_table
 
 COLUMNS = ("ulid", "timestamp", "country", "scenario")
 
@@ -42,7 +42,8 @@ def read_job_list(path: Path) -> Recorded:
 
 
 def _read_rows(path: Path) -> list[ListRow]:
-    header, rows = read_csv(path)
+    table = read_table(path)
+    header, rows = table.header, table.rows
     missing = [column for column in COLUMNS if column not in header]
     if missing:
         raise ImportFileError(_wrong_header(path, header, missing))

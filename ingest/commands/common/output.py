@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingest.commands.common.options import wants_raw
 from ingest.findings import Finding, Severity
+from ingest.text.csv_rows import CsvWriter
 from ingest.text.numbers import at_most, count_text
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def print_json(value: Any) -> None:
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a header and rows as CSV."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = CsvWriter(sys.stdout, raw=wants_raw())
     writer.writerow(columns)
     writer.writerows(rows)
 
