@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 import click
 
+from ingest.changes.diff import Tolerances
+from ingest.changes.stored import store_changes
 from ingest.clock import SystemClock
 from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
 from ingest.commands.common.options import table_options, wait_option
@@ -22,12 +25,19 @@ from ingest.commands.import_report import (
     metrics_summary,
 )
 from ingest.database import ValidationDatabase
+from ingest.database.connection import Database
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.database.imports import StudyNames, import_jobs
 from ingest.database.other_series import OtherNumbers, keep_apart
 from ingest.database.study_identity import claim, read_study_names
 from ingest.errors import ConfigError, StudyError
-from ingest.exchange.bundle import BundleError, checked_bundle, import_bundle, numbers_of_bundle
+from ingest.exchange.bundle import (
+    FIRST,
+    BundleError,
+    checked_bundle,
+    import_bundle,
+    numbers_of_bundle,
+)
 from ingest.exchange.imported_records import Recorded
 from ingest.exchange.job_list import read_job_list
 from ingest.exchange.metric_files import (
@@ -38,8 +48,12 @@ from ingest.exchange.metric_files import (
 )
 from ingest.exchange.metric_import import match_jobs, numbers_of_files, store_metrics
 from ingest.exchange.original import read_original
+from ingest.study.settings import StudySettings
 from ingest.study.study import load_study
 from ingest.text.tables import ANY_TABLE, TableChoice
+
+Compare = Callable[[Database, Iterable[int]], None]
+"""Stores how runs moved results."""
 
 _SQLITE_HEAD = b"SQLite format 3\x00"
 
@@ -117,10 +131,20 @@ def import_(
             with numbers as found:
                 _keep_apart(found, as_study.strip(), target, names, wait)
         elif metrics:
-            _import_metrics(files, of_files, target, names, wait)
+            _import_metrics(files, of_files, target, names, wait, _comparison(choice))
         else:
-            is_own = choice.names_database
-            _import_file(files[0], target, names, wait, None if is_own else names.study)
+            study = None if choice.names_database else names.study
+            _import_file(files[0], target, names, wait, study, _comparison(choice))
+
+
+def _comparison(choice: StudyChoice) -> Compare:
+    """What stores how the imported runs moved results, by the study's tolerances."""
+    tolerances, ignore = Tolerances(), StudySettings.ignore
+    if choice.has_study:
+        with suppress(StudyError):  # told by _read_names
+            settings, _ = choice.settings()
+            tolerances, ignore = Tolerances.of(settings), settings.study.ignore
+    return partial(store_changes, tolerances=tolerances, ignore=ignore)
 
 
 @contextmanager
@@ -176,12 +200,17 @@ def _read_names(choice: StudyChoice) -> StudyNames:
 
 
 def _import_file(
-    file: Path, target: ValidationDatabase, names: StudyNames, wait: bool, study: str | None
+    file: Path,
+    target: ValidationDatabase,
+    names: StudyNames,
+    wait: bool,
+    study: str | None,
+    compare: Compare,
 ) -> None:
     """Add what a file records; study: whose results a new database is meant for."""
     with _recorded(file) as recorded:
         if recorded is None:
-            imported = import_bundle(file, target, study=study, wait=wait)
+            imported = import_bundle(file, target, study=study, wait=wait, compare=compare)
             click.echo(bundle_summary(imported, target.path), err=True)
             warn(*bundle_notes(imported))
             return
@@ -190,8 +219,10 @@ def _import_file(
             return
         with target.writing(wait=wait):
             _refuse_other_study(target, names)
-            report = import_jobs(target.db, recorded.runs, recorded.metrics, names)
-            claim(target.db, names.study, SystemClock().timestamp(), "first import")
+            with target.db.atomic():
+                report = import_jobs(target.db, recorded.runs, recorded.metrics, names)
+                claim(target.db, names.study, SystemClock().timestamp(), FIRST)
+                compare(target.db, report.touched)
             if report.has_changed:
                 target.settle()
         click.echo(jobs_summary(report, recorded.job_count, file, target.path), err=True)
@@ -239,6 +270,7 @@ def _import_metrics(
     target: ValidationDatabase,
     names: StudyNames,
     wait: bool,
+    compare: Compare,
 ) -> None:
     read = _read_metrics(files, choice)
     if not target.path.exists():
@@ -248,8 +280,10 @@ def _import_metrics(
         _refuse_other_study(target, names)
         with target.reading() as connection:
             items = match_jobs(connection, read)
-        report = store_metrics(target.db, items, names, now)
-        claim(target.db, names.study, now, "first import")
+        with target.db.atomic():
+            report = store_metrics(target.db, items, names, now)
+            claim(target.db, names.study, now, FIRST)
+            compare(target.db, report.touched)
         target.settle()
     click.echo(metrics_summary(report, target.path), err=True)
 

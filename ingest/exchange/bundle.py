@@ -16,7 +16,7 @@ import sqlite3
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 from ingest import __version__
 from ingest.clock import SystemClock, utc_text
 from ingest.database import ValidationDatabase
+from ingest.database.connection import Database
 from ingest.database.other_series import OtherNumbers
 from ingest.database.read import read_result_set, read_study_name
 from ingest.database.states import RunRef, make_state_table
@@ -50,6 +51,7 @@ Manifest = dict[str, Any]
 
 FORMAT = "ingest bundle"
 FORMAT_VERSION = 1
+FIRST = "first import"
 _MANIFEST = "manifest.json"
 _DATABASE = "results.db"
 _LARGEST_MANIFEST_BYTES = 256 * 1024 * 1024
@@ -166,10 +168,12 @@ def import_bundle(
     *,
     study: str | None = None,
     wait: bool = False,
+    compare: Callable[[Database, Iterable[int]], None] = lambda db, run_ids: None,
 ) -> ImportedRuns:
     """Add a bundle's runs to a database, made where there is none; gives what was done.
 
     study: whose results a database is meant for that holds none yet; the bundle's where None.
+    compare: stores what the added runs moved here, where other runs may come before them.
     Everything in the bundle is checked before the database is touched.
     Raises BundleError (of another study, too), DatabaseError.
     """
@@ -180,8 +184,10 @@ def import_bundle(
         with database.writing(wait=wait):
             own = read_study_names(database.db.conn) or ([study] if study else [])
             _refuse_other_study(path, names, database.path, own)
-            imported = import_runs(database.db, excerpt)
-            claim(database.db, next(iter(names), None), SystemClock().timestamp(), "first import")
+            with database.db.atomic():
+                imported = import_runs(database.db, excerpt)
+                claim(database.db, next(iter(names), None), SystemClock().timestamp(), FIRST)
+                compare(database.db, imported.added.values())
             if imported.added:
                 database.settle()
             return imported
