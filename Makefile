@@ -59,6 +59,7 @@ docs: $(VENV)/installed-dev
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/main_job.py
 	$(BIN)/python benchmarks/diff.py
+	$(BIN)/python benchmarks/whole_csv.py
 
 bench-startup: $(VENV)/installed
 	$(BIN)/python benchmarks/startup.py

@@ -1,5 +1,7 @@
 """Every hook of Datasette that the results browser uses; what they do is in ingest/browser/."""
 
+from weakref import WeakKeyDictionary
+
 from datasette import hookimpl
 from markupsafe import Markup
 
@@ -10,10 +12,13 @@ from ingest.browser.pages.routes import page_routes
 from ingest.browser.questions import routes as questions
 from ingest.browser.questions.table import read_question_table
 from ingest.browser.server.conditional import conditional
+from ingest.browser.server.served_files import ServedFiles
 from ingest.browser.server.shell import TEMPLATE_FILTERS, read_shell
 from ingest.browser.tables import hook as cells
 from ingest.browser.tables.large_tables import can_be_sorted, count_without_scan, uncounted
 from ingest.charts.style import as_json
+
+_served = WeakKeyDictionary()
 
 
 @hookimpl
@@ -21,6 +26,7 @@ def startup(datasette):
     """The databases of the command line are all there by now."""
     for database in datasette.databases.values():
         count_without_scan(database)
+    _served[datasette] = ServedFiles(datasette)
     vega_bundle.warm_up()
 
 
@@ -55,7 +61,16 @@ def render_cell(row, value, column, table, database, datasette):
 @hookimpl(tryfirst=True)
 def asgi_wrapper(datasette):
     """Innermost, the first to be put around Datasette: what others add is on a 304, too."""
-    return lambda app: uncounted(conditional(app, datasette))
+
+    def wrap(app):
+        inner = uncounted(conditional(app, datasette))
+
+        async def answer(scope, receive, send):  # startup comes after the wrapping
+            await _served[datasette].answer(inner, scope, receive, send)
+
+        return answer
+
+    return wrap
 
 
 @hookimpl

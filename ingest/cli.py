@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -10,6 +13,7 @@ import click
 from ingest.errors import IngestError, StudyError
 
 _SHOWN_ERRORS = 10
+_CLOSED_PIPE = 141  # what shells give for a command that a closed pipe ends
 
 # Each command's place, and the first sentence of its help, which `ingest --help` prints without
 # importing it. A test holds the sentences equal to the commands' own.
@@ -88,7 +92,15 @@ class ErrorsAsExitCodes(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand."""
         try:
-            return super().invoke(ctx)
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+            return answer
+        except BrokenPipeError:
+            if not _is_reader_gone():
+                raise
+            # nothing can be written any more, nor at the interpreter's end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(_CLOSED_PIPE)
         except StudyError as exc:
             errors = [finding for finding in exc.findings if finding.is_error]
             for finding in errors[:_SHOWN_ERRORS]:
@@ -100,6 +112,17 @@ class ErrorsAsExitCodes(click.Group):
         except IngestError as exc:
             click.echo(f"Error: {exc}", err=True)
             ctx.exit(exc.exit_code)
+
+
+def _is_reader_gone() -> bool:
+    """Whether what reads our output (`| head`) has ended."""
+    try:
+        poll = select.poll()
+        for stream in (sys.stdout, sys.stderr):
+            poll.register(stream.fileno(), 0)
+        return bool(poll.poll(0))
+    except (OSError, ValueError):
+        return False
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:

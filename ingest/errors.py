@@ -16,6 +16,7 @@ IngestError                     exit code 1
 │   └── QueryError              2   SQL that a person typed is wrong or tries to write
 ├── AnalyticsError              1   one job's results cannot be used; only that job fails
 │   └── ResultsNotReadyError    1   there are none yet; ask again for a while
+│       ├── CutOffError         1   what came ends amid its text
 │       └── ThrottledError      1   the service asks for fewer calls; all calls wait
 ├── BackendError                4   the place where jobs run could not be used
 └── InterruptedRunError         130 stopped by the user
@@ -31,6 +32,7 @@ __all__ = [
     "AnalyticsError",
     "BackendError",
     "ConfigError",
+    "CutOffError",
     "DatabaseBusyError",
     "DatabaseError",
     "DatabaseMissingError",
@@ -118,6 +120,10 @@ class ResultsNotReadyError(AnalyticsError):
     def __init__(self, message: str, after_s: float | None = None) -> None:
         self.after_s = after_s
         super().__init__(message)
+
+
+class CutOffError(ResultsNotReadyError):
+    """Results that end amid their text, as far as it shows."""
 
 
 class ThrottledError(ResultsNotReadyError):

@@ -78,6 +78,16 @@ class ResultFetcher:
                 raise self._failure
             return done
 
+    def ask_again(self, ulid: str, lack: str) -> bool:
+        """Ask for a job's results once more, as what came lacks something; False: lag_s is over."""
+        with self._changed:
+            error = ResultsNotReadyError(lack)
+            if self._schedule.not_ready(ulid, error, self._clock.now()) is not None:
+                return False
+            self._pending.add(ulid)
+            self._changed.notify_all()
+            return True
+
     def close(self) -> None:
         """Begin no further call; calls under way are left to their own end, nobody waits."""
         with self._changed:
@@ -145,7 +155,8 @@ class ResultFetcher:
             elif isinstance(error, ResultsNotReadyError):
                 self._keep_asking(ulid, error)
             else:
-                self._schedule.ended(ulid)
+                if error is not None:
+                    self._schedule.ended(ulid)
                 self._done.append(Fetched(ulid, raw, error))
             self._changed.notify_all()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ingest.errors import AnalyticsError
+from ingest.errors import AnalyticsError, CutOffError
 from ingest.metrics import Metric
 
 COLUMNS = Metric._fields
@@ -23,18 +24,27 @@ class RawRow(NamedTuple):
     value: Any
 
 
-def parse_rows(raw: bytes) -> list[RawRow]:
+def parse_rows(raw: bytes, *, is_whole: bool = False) -> list[RawRow]:
     """The rows of an analytics answer, in order.
 
     raw: a JSON array of records, or UTF-8 CSV with a header; columns element_label,
     timestamp_year, value in any order, further ones are ignored.
-    Raises AnalyticsError: not UTF-8, truncated or otherwise broken JSON, missing columns.
+    is_whole: nothing can have cut it off, so that the last line of a CSV needs no line end.
+    Raises AnalyticsError: not UTF-8, truncated or otherwise broken JSON, missing columns;
+    CutOffError: a CSV whose last line has no end, so that its last number may be 330 of 33048.5.
     """
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise AnalyticsError(f"the results are not UTF-8 text (byte {exc.start + 1})") from exc
-    return list(_json_rows(text) if _is_json(text) else _csv_rows(text))
+    if _is_json(text):
+        return list(_json_rows(text))
+    return list(_csv_rows(text, is_cut_off=not is_whole and lacks_line_end(raw)))
+
+
+def lacks_line_end(raw: bytes) -> bool:
+    """Whether a CSV ends amid a line; a part of it will do, as long as its end is in it."""
+    return bool(raw.removeprefix(BOM_UTF8).rpartition(b"\n")[2].rpartition(b"\r")[2].strip())
 
 
 def row_word(raw: bytes) -> str:
@@ -74,11 +84,13 @@ def _record_problem(number: int, record: Any) -> str:
     return f"record {number} of the results has no {', '.join(missing)} (it has {has})"
 
 
-def _csv_rows(text: str) -> Iterator[RawRow]:
+def _csv_rows(text: str, *, is_cut_off: bool) -> Iterator[RawRow]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next((cells for cells in reader if not _is_blank(cells)), [])
         positions = _positions(header)
+        if is_cut_off and len(text.strip().splitlines()) > 1:
+            raise CutOffError("the results are cut off: their last line has no line end")
         width = len(header)
         line = reader.line_num + 1  # where the next row begins; quoted cells may hold line ends
         for cells in reader:

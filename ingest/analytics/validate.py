@@ -3,32 +3,49 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ingest.analytics.parse import RawRow, ShortRow, parse_rows, row_word
+from ingest.analytics.parse import RawRow, ShortRow, lacks_line_end, parse_rows, row_word
 from ingest.errors import AnalyticsError
 from ingest.metrics import Metric, ResultSet
 
 FIRST_YEAR, LAST_YEAR = 1900, 2300
 SHOWN_ROWS = 5
+LONGEST_LABEL = 1000
+NO_LINE_END = "the last line has no line end: if the file was cut off, its last number is wrong"
 
 
 def parse_analytics(
-    raw: bytes, *, on_bad_rows: str = "fail", element_labels: Sequence[str] = ()
+    raw: bytes,
+    *,
+    on_bad_rows: str = "fail",
+    element_labels: Sequence[str] = (),
+    is_whole: bool = False,
 ) -> ResultSet:
     """The result set in one analytics answer, sorted by label and year.
 
     raw: JSON array of records or UTF-8 CSV, columns element_label, timestamp_year, value.
     on_bad_rows: "fail" raises for any bad row, "skip" drops and counts them in the notes.
-    element_labels: keep these labels alone; all where empty.
+    element_labels: keep these labels alone; all where empty. is_whole: nothing can have cut the
+    answer off on its way; the last line of a CSV may then lack its end, which becomes a note.
     Raises AnalyticsError (with the first five offending rows): missing column, non-finite value,
-    year outside 1900-2300, the same (label, year) twice with different values, no row at all.
+    year outside 1900-2300, the same (label, year) twice with different values, no row at all;
+    CutOffError: the last line of a CSV has no line end.
     """
-    rows = parse_rows(raw)
+    rows = parse_rows(raw, is_whole=is_whole)
     if element_labels:
         rows = _with_labels(rows, element_labels)
-    return validate_rows(rows, on_bad_rows=on_bad_rows, row_word=row_word(raw))
+    word = row_word(raw)
+    result_set = validate_rows(rows, on_bad_rows=on_bad_rows, row_word=word)
+    return noted(result_set, NO_LINE_END) if word == "line" and lacks_line_end(raw) else result_set
+
+
+def noted(result_set: ResultSet, note: str) -> ResultSet:
+    """A result set with one note more."""
+    return replace(result_set, notes=(*result_set.notes, note))
 
 
 def _with_labels(rows: list[RawRow], element_labels: Sequence[str]) -> list[RawRow]:
@@ -89,7 +106,8 @@ def _metric(row: RawRow) -> Metric:
     """The metric in a row. Raises ValueError that says what is wrong with it."""
     _, label, year, value = row
     if type(label) is str and type(year) is int and type(value) is float:  # by far the most
-        clean = label and label.isascii() and label == label.strip()
+        clean = label and label.isascii() and label.isprintable() and label == label.strip()
+        clean = clean and len(label) <= LONGEST_LABEL
         if clean and FIRST_YEAR <= year <= LAST_YEAR and math.isfinite(value):
             return Metric(label, year, value + 0.0)
     if isinstance(label, ShortRow):
@@ -103,14 +121,25 @@ def _metric(row: RawRow) -> Metric:
         label.encode()
     except UnicodeEncodeError as exc:
         raise ValueError(f"element_label {label!r} is no Unicode text") from exc
+    if (problem := label_problem(label.strip())) is not None:
+        raise ValueError(f"element_label {label.strip()!r:.60} {problem}")
     return Metric(label.strip(), _year(year), _value(value))
+
+
+def label_problem(label: str) -> str | None:
+    """Why a text cannot be a label; None if it can."""
+    if len(label) > LONGEST_LABEL:
+        return f"has {len(label):,} characters, {LONGEST_LABEL:,} at most"
+    if not label.isprintable() and any(unicodedata.category(c) == "Cc" for c in label):
+        return "holds a line break or another control character"
+    return None
 
 
 def _whose(row: RawRow) -> str:
     """The label and year of a bad row in brackets, as far as they are readable."""
     if not isinstance(row.element_label, str) or not row.element_label.strip():
         return ""
-    return f" ({row.element_label.strip()!r} {row.timestamp_year})"
+    return f" ({row.element_label.strip()!r:.200} {row.timestamp_year})"
 
 
 def _year(year: Any) -> int:

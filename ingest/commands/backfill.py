@@ -7,13 +7,19 @@ from collections.abc import Sequence
 
 import click
 
-from ingest.commands.common.context import StudyChoice, StudyContext, study_options
-from ingest.commands.common.options import json_option, quiet_option, run_option, wait_option
+from ingest.commands.common.context import StudyChoice, StudyContext, options_text, study_options
+from ingest.commands.common.options import (
+    executor_option,
+    json_option,
+    quiet_option,
+    run_option,
+    wait_option,
+)
 from ingest.commands.common.output import print_json, show_findings
 from ingest.commands.common.progress import progress_display
+from ingest.commands.common.runs import find_run
 from ingest.commands.common.stopping import stopping
 from ingest.database.late_results import KnownJob, read_jobs_without_results
-from ingest.database.states import resolve_run
 from ingest.errors import InterruptedRunError
 from ingest.running.backend import choose_backend
 from ingest.running.backfill import Backfill, BackfillReport, environment_of
@@ -25,6 +31,7 @@ _JOBS_MISSED = 1
 
 @click.command()
 @study_options
+@executor_option
 @run_option
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N jobs")
 @click.option("--dry-run", is_flag=True, help="Show what would be fetched and stop")
@@ -42,10 +49,11 @@ def backfill(
 ) -> None:
     """Fetch missing results of successful jobs, and store them.
 
-    These are successes without metrics (as in an imported database) and jobs that succeeded but
-    whose results could not be fetched; with --run, those of one run. Results come from
-    analytics.source, at the pace of analytics.concurrency and analytics.pause_s. Each job's results
-    are stored as they arrive: after a stop or a kill, the next `ingest backfill` fetches the rest.
+    These are successes without metrics (as in an imported database), results that lack years or
+    labels, and jobs whose results could not be fetched; with --run, those of one run. Results come
+    from analytics.source, or from where the executor keeps them (aws-batch: its bucket), at the
+    pace of analytics.concurrency and analytics.pause_s. Each job's results are stored as they
+    arrive: after a stop or a kill, the next `ingest backfill` fetches the rest.
 
     \b
     Examples:
@@ -74,13 +82,14 @@ def backfill(
             progress_display(quiet=quiet or as_json) as show_progress,
         ):
             report = worker.execute(jobs, show_progress)
-    _show(report, as_json, quiet)
+    run_again = options_text([("--run", run_name)])
+    _show(report, as_json, quiet, f"ingest backfill{choice.as_run_options()}{run_again}")
 
 
 def _choose(context: StudyContext, run_name: str | None, limit: int | None) -> Sequence[KnownJob]:
     context.database.refuse_other_study(context.settings.name)
     with context.database.reading() as connection:
-        run_id = None if run_name is None else resolve_run(connection, run_name).run_id
+        run_id = None if run_name is None else find_run(connection, run_name).run_id
         return read_jobs_without_results(connection, run_id)[:limit]
 
 
@@ -99,7 +108,7 @@ def _show_dry_run(jobs: Sequence[KnownJob], context: StudyContext, as_json: bool
         click.echo(f"  run {run_id}, environment {environment}: {count_text(count, 'job')}")
 
 
-def _show(report: BackfillReport, as_json: bool, quiet: bool) -> None:
+def _show(report: BackfillReport, as_json: bool, quiet: bool, again: str) -> None:
     """The closing summary.
 
     Raises InterruptedRunError for a backfill that was stopped, SystemExit where jobs were missed.
@@ -120,7 +129,7 @@ def _show(report: BackfillReport, as_json: bool, quiet: bool) -> None:
     if report.is_interrupted:
         left = report.total - report.filled - len(report.missed)
         raise InterruptedRunError(
-            f"stopped with {count_text(left, 'job')} left. Go on with: ingest backfill"
+            f"stopped with {count_text(left, 'job')} left. Go on with: {again}"
         )
     if report.missed:
         raise SystemExit(_JOBS_MISSED)

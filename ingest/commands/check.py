@@ -13,7 +13,7 @@ from ingest.commands.common.options import executor_option, json_option, run_opt
 from ingest.commands.common.output import print_json, show_findings, table
 from ingest.errors import BackendError, ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
-from ingest.running.backend import Backend, choose_backend
+from ingest.running.backend import Backend, choose_backend, with_source
 from ingest.study.compose import UNMATCHED, compose_scenarios, composition_findings
 from ingest.study.json_paths import locations
 from ingest.study.label import Label
@@ -79,6 +79,7 @@ def check(
         findings += backend.preflight()
         exit_code = BackendError.exit_code
     errors = [finding for finding in findings if finding.is_error]
+    source = "" if backend is None else backend.context.analytics.source
     if as_json:
         listed = [finding.as_dict() for finding in findings]
         usable = None if errors else study
@@ -86,11 +87,13 @@ def check(
         labels = [vars(label) for label in usable.labels] if usable else []
         files = {} if study is None else _files(study)
         answer = {"findings": listed, "ignored": ignored, "labels": labels}
-        print_json({"ok": not errors, **answer, **files})
+        print_json({"ok": not errors, **answer, **files, "analytics_source": source})
     else:
         if study is not None and not errors:
             _show_files(_files(study))
             click.echo(_label_table(study.labels))
+        if source and source != choice.settings(read_settings_file)[0].analytics.source:
+            click.echo(f"Results come from {source} (analytics.source): no other place is named")
         _show(findings)
         if study is not None and not errors:
             _show_ignored(study.model)
@@ -167,6 +170,7 @@ def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None, Stu
     try:
         settings, findings = choice.settings(read_settings_file)
         plugins = load_plugins_of(settings)
+        settings = with_source(settings, plugins)
     except ConfigError as exc:
         return [error("bad-value", "", str(exc))], STUDY_FILE, None, None
     study, more = read_study(settings, plugins.hook)

@@ -11,8 +11,8 @@ import click
 from ingest.analytics.quality import QualityFinding, count_severities
 from ingest.changes.quality_of_state import check_stored_results, unknown_labels
 from ingest.commands.common.output import print_json, severity_text, warn
+from ingest.commands.common.runs import find_run, run_as_json
 from ingest.database.files import open_for_reading
-from ingest.database.states import resolve_run
 from ingest.findings import Severity
 from ingest.study.settings import Settings
 from ingest.text.numbers import count_text
@@ -24,7 +24,7 @@ _SHOWN_FINDINGS = 3
 def check_results(settings: Settings, run_name: str, as_json: bool) -> None:
     """Check and print. Raises SystemExit(3) when a rule of severity error is broken."""
     with closing(open_for_reading(settings.database_path)) as connection:
-        run = resolve_run(connection, run_name)
+        run = find_run(connection, run_name)
         limit = settings.quality.max_findings
         combinations, findings = check_stored_results(connection, settings.rules, run.run_id, limit)
         unknown = unknown_labels(connection, settings.rules)
@@ -33,7 +33,7 @@ def check_results(settings: Settings, run_name: str, as_json: bool) -> None:
         print_json(
             {
                 "ok": not errors,
-                "run_id": run.run_id,
+                **run_as_json(run),
                 "rules": len(settings.rules),
                 "combinations": combinations,
                 "errors": errors,

@@ -23,9 +23,10 @@ from ingest.commands.common.options import (
     run_option,
 )
 from ingest.commands.common.output import print_csv, print_json, table
-from ingest.database.states import resolve_run
+from ingest.commands.common.runs import find_run, run_as_json
+from ingest.database.states import RunRef
 from ingest.errors import ConfigError
-from ingest.questions.caption import RunFacts, read_run_facts
+from ingest.questions.caption import RunFacts
 from ingest.questions.catalogue import load_canned_queries
 from ingest.questions.compare import (
     REFERENCE_COLUMNS,
@@ -123,13 +124,14 @@ def compare(
       ingest compare null asthma_cr1 --reference appendix3
     """
     with choice.reading() as connection:
+        run = find_run(connection, run_name or "latest")
         request = CompareRequest(
             baseline=baseline,
             scenario=scenario,
             label=default_label(connection, label)
             if reference is None
             else reference_label(connection, reference, scenario, label),
-            run_id=resolve_run(connection, run_name or "latest").run_id,
+            run_id=run.run_id,
             by=_names(by) or ("country",),
             countries=_countries(connection, countries, where),
             until_year=_year("--until", until_year),
@@ -139,12 +141,10 @@ def compare(
             consistent=consistent or only_consistent(choice),
         )
         comparison = compare_scenarios(connection, load_canned_queries(), request)
-        run = read_run_facts(connection, request.run_id)
     if sort is not None:
         comparison = sort_rows(comparison, sort)
     _tell(comparison)
     show_consistency(comparison.consistency, comparison.request.consistent)
-    assert run is not None, "it was found by its name"
     _print(comparison, run, limit, as_csv, as_json)
     refuse_inconsistent(comparison.consistency, require_consistent)
 
@@ -184,7 +184,7 @@ def _base_year(year: int | None, discount: str | None) -> int | None:
 
 
 def _print(
-    comparison: Comparison, run: RunFacts, limit: int | None, as_csv: bool, as_json: bool
+    comparison: Comparison, run: RunRef, limit: int | None, as_csv: bool, as_json: bool
 ) -> None:
     rows = comparison.rows[:limit]
     if as_json:
@@ -214,17 +214,14 @@ def _tell(comparison: Comparison) -> None:
         click.echo(f"(years: {note})", err=True)
 
 
-def _as_json(
-    comparison: Comparison, run: RunFacts, rows: Sequence[Sequence[Any]]
-) -> dict[str, Any]:
+def _as_json(comparison: Comparison, run: RunRef, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
     request, columns, horizon = comparison.request, comparison.columns, comparison.horizon
     total = dict(zip(columns, comparison.total or (), strict=False))
     return {
         "baseline": request.baseline,
         "scenario": request.scenario,
         "element_label": request.label,
-        "run_id": request.run_id,
-        "git_commit": run.git_commit,
+        **run_as_json(run),
         "by": list(request.by),
         "countries": list(request.countries),
         "until_year": request.until_year,
@@ -253,7 +250,7 @@ def _counted(comparison: Comparison) -> dict[str, int]:
     return {"countries": countries - lacking, "reference_countries": countries}
 
 
-def _title(comparison: Comparison, run: RunFacts) -> str:
+def _title(comparison: Comparison, run: RunRef) -> str:
     request = comparison.request
     head = f"{request.label}: {request.scenario} against {request.baseline}"
     if request.reference is not None:
@@ -261,7 +258,7 @@ def _title(comparison: Comparison, run: RunFacts) -> str:
     label = comparison.label
     unit = label.unit if "year" in request.by else label.unit_of_years
     parts = [head, *([unit] if unit else []), *comparison.conditions.parts]
-    return " · ".join([*parts, f"as of {run.words}"])
+    return " · ".join([*parts, f"as of {RunFacts.of(run).words}"])
 
 
 def _headers(comparison: Comparison) -> list[str]:

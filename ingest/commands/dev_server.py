@@ -155,9 +155,7 @@ def _show_start(url: str, choice: StudyChoice, no_model: bool) -> None:
     click.echo("In another terminal:", err=True)
     study = f" --study {shlex.quote(str(Path(choice.study).absolute()))}" if choice.study else ""
     click.echo(f"ingest run{study} --executor run-api --set executors.run-api.url={url} \\")
-    click.echo(
-        f"  --set analytics.source=analytics-api --set analytics.url={url} --database cloud.db"
-    )
+    click.echo(f"  --set analytics.url={url} --database cloud.db")
 
 
 def _log_line(line: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,8 +30,10 @@ from ingest.commands.common.output import (
     print_json,
     table,
 )
+from ingest.commands.common.progress import long_work
+from ingest.commands.common.runs import find_run, run_as_json
 from ingest.database.consistency import read_consistency
-from ingest.database.states import RunRef, resolve_run
+from ingest.database.states import RunRef, newest_run, run_before
 from ingest.exchange.whole_file import OutputFile
 from ingest.study.combination import select_names
 from ingest.text.numbers import at_most, count_text, percent_text
@@ -47,8 +48,8 @@ _COLUMNS = (
 
 
 @click.command()
-@click.argument("before", required=False, default="previous", metavar="[A]")
-@click.argument("after", required=False, default="latest", metavar="[B]")
+@click.argument("before", required=False, metavar="[A]")
+@click.argument("after", required=False, metavar="[B]")
 @study_options
 @countries_option
 @scenarios_option
@@ -67,8 +68,8 @@ _COLUMNS = (
     "--fail-on-change", is_flag=True, help=f"Exit code {CHANGES_FOUND} when anything changed"
 )
 def diff(
-    before: str,
-    after: str,
+    before: str | None,
+    after: str | None,
     choice: StudyChoice,
     countries: tuple[str, ...],
     scenarios: tuple[str, ...],
@@ -98,9 +99,15 @@ def diff(
     html = choice.output(html_file, ".html", force=force) if html_file else None
     chart = choice.output(chart_file, ".svg", ".png", force=force) if chart_file else None
     tolerances = _tolerances(choice, rtol, atol)
-    with choice.reading() as connection:
+    with choice.reading() as connection, long_work("comparing"):
+        if before is None and _is_first(connection):
+            _say_nothing_before(form)
+            return
         study_countries, chosen = _choose(connection, countries, scenarios, labels)
-        runs = resolve_run(connection, before), resolve_run(connection, after)
+        runs = (
+            find_run(connection, before or "previous"),
+            find_run(connection, after or "latest"),
+        )
         found = diff_states(
             connection,
             *runs,
@@ -132,6 +139,25 @@ def diff(
         click.echo(f"Warning: {text}", err=True)
     if fail_on_change and found.has_changes:
         raise SystemExit(CHANGES_FOUND)
+
+
+_NOTHING_BEFORE = (
+    "There is one run so far, nothing to compare it with; after the next `ingest run` this shows "
+    "what changed."
+)
+
+
+def _is_first(connection: sqlite3.Connection) -> bool:
+    """Whether the newest run that has ended is the only one."""
+    newest = newest_run(connection, ended=True)
+    return newest is not None and run_before(connection, newest.run_id) is None
+
+
+def _say_nothing_before(form: str | None) -> None:
+    if form == "json":
+        print_json({"before": None, "has_changes": False, "headline": _NOTHING_BEFORE})
+    else:
+        click.echo(_NOTHING_BEFORE, err=form == "csv")
 
 
 _NAMES = {
@@ -183,8 +209,8 @@ def _write(file: OutputFile, content: bytes) -> None:
 def _as_json(report: Report) -> dict[str, Any]:
     found = report.diff
     return {
-        "before": _run_as_json(found.before),
-        "after": _run_as_json(found.after),
+        "before": run_as_json(found.before),
+        "after": run_as_json(found.after),
         "rule": found.rule,
         "has_changes": found.has_changes,
         "headline": report.headline,
@@ -204,15 +230,6 @@ def _as_json(report: Report) -> dict[str, Any]:
             for shown, (cause, combinations) in zip(report.causes, found.by_cause, strict=True)
         ],
         "series": [{name: getattr(series, name) for name in _COLUMNS} for series in found.series],
-    }
-
-
-def _run_as_json(run: RunRef) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "timestamp": run.timestamp,
-        "git_commit": run.git_commit,
-        "dirty_files": json.loads(run.dirty_files or "[]"),
     }
 
 
@@ -250,8 +267,11 @@ def _show(report: Report, show_all: bool) -> None:
 
 
 def _run_words(run: RunRef) -> str:
-    files = len(json.loads(run.dirty_files or "[]"))
-    when = datetime.fromisoformat(run.timestamp).astimezone().strftime("%a %d %b %Y %H:%M")
+    files = len(run.uncommitted)
+    try:
+        when = datetime.fromisoformat(run.timestamp).astimezone().strftime("%a %d %b %Y %H:%M")
+    except (ValueError, OverflowError):
+        when = run.timestamp or "time unknown"
     return f"Run {run.run_id} ({code_words(run.git_commit, files)}, {when})"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,10 +27,11 @@ from ingest.commands.common.options import (
     scenarios_option,
     wants_raw,
 )
+from ingest.commands.common.progress import long_work
+from ingest.commands.common.runs import find_run
 from ingest.commands.export_check import run_check
 from ingest.database.choice import Chosen, NameChoice, StatePart, choose_results
 from ingest.database.consistency import read_consistency
-from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.exchange.export import FORMATS, format_of
 
@@ -123,7 +125,7 @@ def export(
     file = None if path is None else choice.output(path, *form.endings, force=force)
     with choice.reading() as connection:
         connection.execute("BEGIN")  # so that everything written is of one moment
-        chosen_run = resolve_run(connection, run)
+        chosen_run = find_run(connection, run)
         if form.is_whole_run:
             results = Chosen(chosen_run, ())
         else:
@@ -131,7 +133,8 @@ def export(
         found = read_consistency(connection, chosen_run.run_id, *results.names)
         show_consistency(found, part.consistent)
         refuse_inconsistent(found, require_consistent)
-        written = form.write(connection, results, file, raw=wants_raw())
+        with long_work(f"writing {path}") if path else nullcontext():
+            written = form.write(connection, results, file, raw=wants_raw())
     if path is not None:
         click.echo(f"Run {chosen_run.run_id} in {path}: {written}", err=True)
 

@@ -10,8 +10,9 @@ import click
 
 from ingest.commands.common.context import StudyChoice
 from ingest.commands.common.output import print_json, table
+from ingest.commands.common.runs import find_run, run_as_json
 from ingest.database.choice import NameChoice
-from ingest.database.states import resolve_run
+from ingest.database.states import RunRef
 from ingest.errors import ConfigError
 from ingest.exchange.csv_check import (
     CheckReport,
@@ -41,20 +42,20 @@ def run_check(
         raise ConfigError("--check needs files: ingest export --check results/*.csv")
     with choice.reading() as connection:
         connection.execute("BEGIN")  # so that all files are compared with one moment
-        chosen = resolve_run(connection, run)
+        chosen = find_run(connection, run)
         report = check_files(connection, chosen, [Path(file) for file in files], names)
     shown = report.differences if show_all else report.differences[:_SHOWN]
     if as_json:
-        print_json(_as_json(report, shown))
+        print_json(_as_json(chosen, report, shown))
     else:
         _show(report, shown)
     if report.differences:
         raise SystemExit(_DIFFERENT)
 
 
-def _as_json(report: CheckReport, shown: Sequence[Difference]) -> dict[str, object]:
+def _as_json(run: RunRef, report: CheckReport, shown: Sequence[Difference]) -> dict[str, object]:
     return {
-        "run_id": report.run_id,
+        **run_as_json(run),
         "files": report.files,
         "equal": report.equal,
         **{kind.name.lower(): report.count(kind) for kind in DifferenceKind},

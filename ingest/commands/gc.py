@@ -13,6 +13,7 @@ from ingest.clock import utc_text
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import json_option
 from ingest.commands.common.output import print_json, warn
+from ingest.commands.common.progress import long_work
 from ingest.database import cleanup
 from ingest.database.cleanup import Cleanup, CleanupRule, plan_cleanup, read_pinned
 from ingest.errors import ConfigError
@@ -105,7 +106,7 @@ def _moment(age: str) -> str:
 
 def _remove(choice: StudyChoice, rule: CleanupRule) -> tuple[Cleanup, bool]:
     """What went, and whether a reader kept the file from shrinking."""
-    with choice.changing() as database:
+    with choice.changing() as database, long_work("removing"):
         removed = cleanup.clean_up(database.db, rule)
         database.settle()
         shrunk = cleanup.give_space_back(database.db)  # also what an earlier clean-up left behind

@@ -16,6 +16,7 @@ from ingest.clock import SystemClock
 from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
 from ingest.commands.common.options import table_options, wait_option
 from ingest.commands.common.output import warn
+from ingest.commands.common.progress import long_work
 from ingest.commands.import_report import (
     apart_summary,
     bundle_notes,
@@ -50,12 +51,13 @@ from ingest.exchange.metric_import import match_jobs, numbers_of_files, store_me
 from ingest.exchange.original import read_original
 from ingest.study.settings import StudySettings
 from ingest.study.study import load_study
+from ingest.text.file_kind import HEAD_BYTES, other_kind
 from ingest.text.tables import ANY_TABLE, TableChoice
 
 Compare = Callable[[Database, Iterable[int]], None]
 """Stores how runs moved results."""
 
-_SQLITE_HEAD = b"SQLite format 3\x00"
+_SQLITE_HEAD, _ZIP_HEAD = b"SQLite format 3\x00", b"PK"
 
 
 @click.command("import")
@@ -210,14 +212,15 @@ def _import_file(
     """Add what a file records; study: whose results a new database is meant for."""
     with _recorded(file) as recorded:
         if recorded is None:
-            imported = import_bundle(file, target, study=study, wait=wait, compare=compare)
+            with long_work(f"importing {file}"):
+                imported = import_bundle(file, target, study=study, wait=wait, compare=compare)
             click.echo(bundle_summary(imported, target.path), err=True)
             warn(*bundle_notes(imported))
             return
         if not recorded.runs:
             click.echo(f"Nothing to do: {file} records no job", err=True)
             return
-        with target.writing(wait=wait):
+        with target.writing(wait=wait), long_work(f"importing {file}"):
             _refuse_other_study(target, names)
             with target.db.atomic():
                 report = import_jobs(target.db, recorded.runs, recorded.metrics, names)
@@ -239,14 +242,16 @@ def _recorded(file: Path) -> AbstractContextManager[Recorded | None]:
     """What a file of jobs records; None for a zip file. Raises ConfigError for other files."""
     try:
         with file.open("rb") as stream:
-            head = stream.read(len(_SQLITE_HEAD))
+            head = stream.read(HEAD_BYTES)
     except OSError as exc:
         raise ConfigError(f"{file} cannot be read: {exc.strerror}") from exc
-    if head == _SQLITE_HEAD:
+    if head.startswith(_SQLITE_HEAD):
         _refuse_other_databases(file)
         return read_original(file)
     if file.suffix.lower() == ".csv":
         return nullcontext(read_job_list(file))
+    if not head.startswith(_ZIP_HEAD) and (kind := other_kind(head)):
+        raise BundleError(f"{file} {kind}; nothing was changed")
     if not zipfile.is_zipfile(file):
         raise BundleError(f"{file} is not an ingest bundle, or truncated; nothing was changed")
     return nullcontext(None)
@@ -276,7 +281,7 @@ def _import_metrics(
     if not target.path.exists():
         match_jobs(None, read)  # so that files without a job do not leave an empty database
     now = SystemClock().timestamp()
-    with target.writing(wait=wait):
+    with target.writing(wait=wait), long_work(f"storing {len(read):,} results"):
         _refuse_other_study(target, names)
         with target.reading() as connection:
             items = match_jobs(connection, read)

@@ -20,6 +20,7 @@ from ingest.commands.common.options import (
     scenarios_option,
 )
 from ingest.commands.common.output import code_line, print_json, show_findings
+from ingest.database.read import count_incomplete
 from ingest.planning.causes import Cause
 from ingest.planning.plan import Plan
 from ingest.running.planner import RunPlanner, Selection
@@ -142,7 +143,13 @@ def nothing_to_do(plan: Plan, context: StudyContext) -> str:
         return "Nothing to do: no combination's newest job has failed."
     total = f"{len(plan.up_to_date):,} of {count_text(plan.total, 'combination')}"
     verb = "is" if plan.total == 1 else "are"
-    return f"Nothing to do: {total} {verb} up to date (commit {context.git.short_commit})."
+    line = f"Nothing to do: {total} {verb} up to date (commit {context.git.short_commit})."
+    with context.database.reading() as connection:
+        incomplete = count_incomplete(connection)
+    if not incomplete:
+        return line
+    results = count_text(incomplete, "result is|results are")
+    return f"{line}\n{results} incomplete. Fetch the rest: ingest backfill"
 
 
 def _as_json(plan: Plan, changes: list[str], context: StudyContext) -> dict[str, object]:

@@ -8,14 +8,21 @@ from contextlib import contextmanager
 
 import click
 
-from ingest.commands.common.context import StudyChoice, StudyContext, setting_option, study_options
+from ingest.commands.common.context import (
+    StudyChoice,
+    StudyContext,
+    options_text,
+    setting_option,
+    study_options,
+)
 from ingest.commands.common.options import executor_option, json_option, quiet_option, wait_option
 from ingest.commands.common.output import code_line, show_findings
 from ingest.commands.common.progress import progress_display
 from ingest.commands.common.stopping import STOPPING, stopping
 from ingest.commands.plan import plan_groups, sample, selection_options, show_dry_run
-from ingest.commands.run_report import show_nothing, show_report
-from ingest.errors import ConfigError
+from ingest.commands.run_report import Hints, show_nothing, show_report
+from ingest.database.records import OpenRun
+from ingest.errors import BackendError, ConfigError
 from ingest.planning.plan import Plan
 from ingest.running.backend import Backend, choose_backend
 from ingest.running.planner import Selection
@@ -69,6 +76,7 @@ def run(
       ingest run --dry-run
     """
     context = choice.context()
+    _require_commit(context)
     backend = choose_backend(context.settings, context.plugins)
     quiet = quiet or as_json
     if log_file is not None:
@@ -79,9 +87,12 @@ def run(
     if dry_run:
         show_dry_run(runner, context, as_json)
         return
+    again = f"ingest run{choice.as_run_options()}{_selection_options(selection)}"
     with _log_to(log_file, verbose), context.database.writing(wait=wait):
         _show_migration(context)
         plan = runner.plan()
+        if not choice.names_executor:
+            _refuse_to_leave(runner.run_left_elsewhere(), context, choice)
         show_findings(sum_up_unmatched([*context.findings, *runner.findings]))
         if not quiet:
             _show_head(context, plan, runner.study_changes())
@@ -90,6 +101,7 @@ def run(
             with (
                 stopping(runner.request_stop, _stop_message(backend, cancel_on_interrupt)),
                 progress_display(quiet=quiet) as show_progress,
+                _told_how_to_go_on(again),
             ):
                 report = runner.execute(
                     plan, backend, show_progress, cancel_on_interrupt=cancel_on_interrupt
@@ -99,7 +111,46 @@ def run(
     if report is None:
         show_nothing(plan, context, as_json, quiet)
     else:
-        show_report(context.database, report, as_json, quiet, choice.as_options())
+        hints = Hints(choice.as_options(), choice.as_run_options(), again)
+        show_report(context.database, report, as_json, quiet, hints)
+
+
+def _selection_options(selection: Selection) -> str:
+    """The options that choose the same combinations, for going on with what is left of them."""
+    chosen = [("--countries", text) for text in selection.countries]
+    chosen += [("--scenarios", text) for text in selection.scenarios]
+    return options_text(chosen) + ("" if selection.reuse else " --no-reuse")
+
+
+def _refuse_to_leave(left: OpenRun | None, context: StudyContext, choice: StudyChoice) -> None:
+    """Raises ConfigError where a run was cut off whose jobs go on at another executor."""
+    if left is None:
+        return
+    where, here = left.record.executor, context.settings.run.executor
+    jobs = count_text(len(left.unfinished), "job")
+    raise ConfigError(
+        f"run {left.run_id} was cut off with {jobs} at {where}, where they may go on. Follow them "
+        f"with: ingest run --executor {where}{choice.as_run_options()} and the --set options that "
+        f"it had. Or give them up, and run {here}: ingest run --executor {here}"
+        f"{choice.as_run_options()}"
+    )
+
+
+@contextmanager
+def _told_how_to_go_on(again: str) -> Iterator[None]:
+    """A backend's error that ends the run also says the command that goes on with it."""
+    try:
+        yield
+    except BackendError as exc:
+        raise BackendError(f"{exc}. Go on with: {again}") from exc
+
+
+def _require_commit(context: StudyContext) -> None:
+    """Raises ConfigError where the study wants a commit and git cannot tell it."""
+    git = context.git
+    if context.settings.run.require_commit and (git.problem or not git.is_known):
+        why = git.problem or f"{context.study.root.resolve()} is not in a git repository"
+        raise ConfigError(f"run.require_commit is set, and git cannot tell the commit: {why}")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +11,7 @@ from ingest.commands.common.context import StudyContext
 from ingest.commands.common.output import print_json, show_failure_causes
 from ingest.commands.plan import nothing_to_do
 from ingest.database import ValidationDatabase
-from ingest.database.read import read_failure_causes
+from ingest.database.read import read_failure_causes, read_incomplete_causes
 from ingest.database.records import RunStatus
 from ingest.errors import InterruptedRunError
 from ingest.planning.plan import Plan
@@ -26,6 +26,19 @@ JOBS_FAILED = 1
 GATE_CLOSED = 3
 
 
+@dataclass(frozen=True)
+class Hints:
+    """Options of the commands that come next.
+
+    where: for the same study and database. as_run: for a run with the same executor and settings.
+    again: the whole command that goes on with this run.
+    """
+
+    where: str
+    as_run: str
+    again: str
+
+
 def show_nothing(plan: Plan, context: StudyContext, as_json: bool, quiet: bool) -> None:
     """Say that there was nothing to do."""
     if as_json:
@@ -35,31 +48,46 @@ def show_nothing(plan: Plan, context: StudyContext, as_json: bool, quiet: bool) 
 
 
 def show_report(
-    database: ValidationDatabase, report: RunReport, as_json: bool, quiet: bool, where: str
+    database: ValidationDatabase, report: RunReport, as_json: bool, quiet: bool, hints: Hints
 ) -> None:
-    """The closing summary. where: options that lead to the same study.
+    """The closing summary.
 
     Raises InterruptedRunError for a run that was stopped, SystemExit: 1 when jobs failed,
     3 when the study lets errors of its data-quality rules fail the run.
     """
     with database.reading() as connection:
         causes = read_failure_causes(connection, report.run_id) if report.failed_jobs else []
+        incomplete = read_incomplete_causes(connection, report.run_id)
     database.close()
     if as_json:
-        print_json({**asdict(report), "status": report.status.value, "failures": causes})
+        print_json(
+            {
+                **asdict(report),
+                "status": report.status.value,
+                "failures": causes,
+                "incomplete": incomplete,
+            }
+        )
     elif not quiet:
-        _show_summary(report, causes, where)
+        _show_summary(report, causes, incomplete, hints)
+    elif report.failed_jobs:
+        click.echo(
+            f"Run {report.run_id}: {report.failed_jobs:,} of "
+            f"{count_text(report.total_jobs, 'job')} failed. See them with: "
+            f"ingest status {report.run_id} --failed{hints.where}",
+            err=True,
+        )
     if report.status is RunStatus.INTERRUPTED:
         left = report.total_jobs - report.successful_jobs - report.failed_jobs
         raise InterruptedRunError(
             f"run {report.run_id} was stopped with {count_text(left, 'job')} left. "
-            f"Go on with: ingest run{where}"
+            f"Go on with: {hints.again}"
         )
     if report.quality.fails_run:
         found = count_text(report.quality.errors, "error")
         click.echo(
             f"Error: the data-quality rules found {found} in run {report.run_id}, and "
-            f"quality.fail_run is set. See them with: ingest check --results{where}",
+            f"quality.fail_run is set. See them with: ingest check --results{hints.where}",
             err=True,
         )
     if report.failed_jobs:
@@ -68,7 +96,9 @@ def show_report(
         raise SystemExit(GATE_CLOSED)
 
 
-def _show_summary(report: RunReport, causes: list[dict[str, Any]], where: str) -> None:
+def _show_summary(
+    report: RunReport, causes: list[dict[str, Any]], incomplete: list[dict[str, Any]], hints: Hints
+) -> None:
     if report.total_jobs == 0:
         click.echo(f"Run {report.run_id} keeps what the study consists of now: no job had to run")
         return
@@ -82,9 +112,15 @@ def _show_summary(report: RunReport, causes: list[dict[str, Any]], where: str) -
         f"({count_text(report.new_result_sets, 'new result set')}, {seen})"
     )
     show_failure_causes(causes)
+    if incomplete:
+        results = count_text(sum(len(cause["jobs"]) for cause in incomplete), "result")
+        click.echo(
+            f"Kept though incomplete: {results}. Fetch the rest: ingest backfill{hints.as_run}"
+        )
+        show_failure_causes(incomplete)
     _show_changes(report)
-    _show_quality(report.quality, where)
-    steps = _next_steps(report, where)
+    _show_quality(report.quality, hints.where)
+    steps = _next_steps(report, hints)
     width = max(len(command) for command, _ in steps)
     for command, why in steps:
         click.echo(f"  {command:<{width}}  {why}")
@@ -117,8 +153,9 @@ def _show_quality(quality: RunQuality, where: str) -> None:
         click.echo(f"Quality: {found}: ingest check --results{where}")
 
 
-def _next_steps(report: RunReport, where: str) -> list[tuple[str, str]]:
+def _next_steps(report: RunReport, hints: Hints) -> list[tuple[str, str]]:
     """The commands that come next, and what each is for."""
+    where = hints.where
     numbers = f"SELECT * FROM metrics WHERE run_id = {report.run_id} LIMIT 5"
     steps = [
         (f"ingest serve{where}", "look at it: http://localhost:8001"),
@@ -130,7 +167,7 @@ def _next_steps(report: RunReport, where: str) -> list[tuple[str, str]]:
     if report.failed_jobs:
         steps = [
             (f"ingest status {report.run_id} --failed{where}", "every failure in full"),
-            (f"ingest run --only-failed{where}", "try the failed ones again"),
+            (f"ingest run --only-failed{hints.as_run}", "try the failed ones again"),
             *steps,
         ]
     return steps

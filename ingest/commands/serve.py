@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import click
 
+from ingest.browser.server.hosts import is_this_machine
 from ingest.browser.server.server import ServeOptions, make_site, open_socket, site_url
 from ingest.browser.server.server import serve as serve_site
 from ingest.commands.common.context import StudyChoice, study_options
@@ -30,6 +31,13 @@ from ingest.errors import ConfigError
 @click.option("--open", "open_browser", is_flag=True, help="Open the browser")
 @click.option("--allow-sql", is_flag=True, help="Let visitors write their own SQL; read-only")
 @click.option("--cors", is_flag=True, help="Let pages of other sites read the data (CORS)")
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    metavar="NAME",
+    multiple=True,
+    help="Answer to this name, too, such as that of a proxy; may be repeated; * is every name",
+)
 @click.option("--snapshot", is_flag=True, help="Serve a copy of the database as it is now")
 @click.argument("datasette_options", nargs=-1, metavar="[-- DATASETTE_OPTIONS]")
 def serve(
@@ -39,6 +47,7 @@ def serve(
     open_browser: bool,
     allow_sql: bool,
     cors: bool,
+    allowed_hosts: tuple[str, ...],
     snapshot: bool,
     datasette_options: tuple[str, ...],
 ) -> None:
@@ -64,9 +73,21 @@ def serve(
             url = site_url(site, listening)
             copy = "a copy of " if snapshot else ""
             click.echo(f"Serving {copy}{path.name} at {url} (Ctrl-C to stop)", err=True)
+            _tell_who_sees(host, allow_sql, cors)
             if open_browser:
                 threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
-            serve_site(site, listening)
+            serve_site(site, listening, host, allowed_hosts)
+
+
+def _tell_who_sees(host: str, allow_sql: bool, cors: bool) -> None:
+    """Say what others can do, where others reach the server."""
+    if is_this_machine(host):
+        return
+    can = ["read every result"]
+    can += ["write SQL that reads"] if allow_sql else []
+    can += ["have pages of other sites read it"] if cors else []
+    words = " and ".join(filter(None, (", ".join(can[:-1]), can[-1])))
+    click.echo(f"Whoever reaches {host} on this network can {words}, without a login.", err=True)
 
 
 @contextmanager

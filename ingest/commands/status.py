@@ -16,10 +16,13 @@ from ingest.commands.common.output import (
     show_failure_causes,
     table,
 )
+from ingest.commands.common.runs import find_run
+from ingest.database.files import database_file, is_writer_gone
 from ingest.database.other_series import read_other_studies
-from ingest.database.read import read_failure_causes, read_jobs, read_run, read_runs
+from ingest.database.read import read_failure_causes, read_jobs, read_runs
+from ingest.database.records import RunStatus
+from ingest.database.states import newest_run
 from ingest.database.study_identity import read_study_names
-from ingest.errors import ConfigError
 from ingest.text.numbers import count_text
 from ingest.text.times import duration_text
 
@@ -41,20 +44,20 @@ def status(
 ) -> None:
     """Show the last runs, or one run.
 
-    RUN is a run's number, or `latest`: its counts, failures by cause, and jobs.
+    RUN is a run's number, tag, commit or date, `latest` (the newest that has ended) or `previous`:
+    its counts, failures by cause, and jobs. A run whose process has gone is shown as cut off.
 
     \b
     Examples:
       ingest status
       ingest status latest
+      ingest status release-1 --jobs
       ingest status 7 --failed
       ingest status 7 --jobs --json
     """
-    if run is None and (jobs or failed):
-        run = "latest"
     with choice.reading() as connection:
-        if run is None:
-            runs = read_runs(connection, limit)
+        if run is None and not (jobs or failed):
+            runs = _with_cut_off(connection, read_runs(connection, limit))
             if as_json:
                 print_json(runs)
             else:
@@ -86,17 +89,24 @@ def _show_study(connection: sqlite3.Connection) -> None:
         click.echo(f"Apart  {other['study']} · {size}")
 
 
-def _find_run(connection: sqlite3.Connection, name: str) -> dict[str, Any]:
-    runs = read_runs(connection, 1)
-    if not runs:
-        raise ConfigError("there is no run in this database yet. Make one with: ingest run")
-    if name == "latest":
-        return runs[0]
-    found = read_run(connection, int(name)) if name.isdecimal() else None
-    if found is None:
-        newest = runs[0]["run_id"]
-        raise ConfigError(f"no run {name!r} in this database; the newest is {newest}")
-    return found
+def _find_run(connection: sqlite3.Connection, name: str | None) -> dict[str, Any]:
+    """The run that a name means; without one the newest, whether it has ended or not."""
+    found = newest_run(connection) if name is None else None
+    run_id = (found or find_run(connection, name or "latest")).run_id
+    return _with_cut_off(connection, read_runs(connection, 1, before=run_id + 1))[0]
+
+
+def _with_cut_off(
+    connection: sqlite3.Connection, runs: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Runs, those marked whose process has ended without ending them."""
+    is_gone = any(run["status"] == RunStatus.RUNNING for run in runs) and is_writer_gone(
+        database_file(connection)
+    )
+    for run in runs:
+        run["cut_off"] = is_gone and run["status"] == RunStatus.RUNNING
+        run["status"] = "cut off" if run["cut_off"] else run["status"]
+    return runs
 
 
 def _runs_table(runs: list[dict[str, Any]]) -> str:
@@ -132,6 +142,8 @@ def _show_run(run: dict[str, Any], causes: list[dict[str, Any]]) -> None:
         f"{count_text(run['total_jobs'], 'job')}: {run['successful_jobs']:,} succeeded, "
         f"{run['failed_jobs']:,} failed{unfinished}; {run['up_to_date_jobs']:,} were up to date"
     )
+    if run["git_problem"]:
+        click.echo(f"Git: {run['git_problem']}")
     show_failure_causes(causes)
 
 

@@ -9,7 +9,7 @@ import click
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import json_option
 from ingest.commands.common.output import local_time, print_json, table
-from ingest.database.states import resolve_run
+from ingest.commands.common.runs import find_run
 from ingest.database.tags import delete_tag, read_tags, store_tag
 from ingest.errors import ConfigError
 from ingest.text.suggest import did_you_mean
@@ -90,7 +90,7 @@ def _check(name: str) -> None:
 def _tag(choice: StudyChoice, run: str, name: str, force: bool) -> None:
     with choice.changing() as database:
         with database.reading() as connection:
-            chosen = resolve_run(connection, run)
+            chosen = find_run(connection, run)
             holder = {t["tag"]: t["run_id"] for t in read_tags(connection)}.get(name)
         if holder is not None and holder != chosen.run_id and not force:
             raise ConfigError(

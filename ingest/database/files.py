@@ -21,8 +21,10 @@ from ingest.errors import (
     NewerSchemaError,
     OriginalSchemaError,
 )
+from ingest.text.file_kind import HEAD_BYTES, other_kind
 
 _READ_TIMEOUT_S = 30.0
+_SQLITE_HEAD = b"SQLite format 3\x00"
 _ORIGINAL_TABLES = {"validation_runs", "job_results", "metrics"}
 
 
@@ -37,20 +39,27 @@ class DatabaseForm(StrEnum):
     FOREIGN = "foreign"
 
 
-def connect_read_only(path: Path) -> sqlite3.Connection:
+def connect_read_only(
+    path: Path, *, immutable: bool = False, timeout_s: float = _READ_TIMEOUT_S
+) -> sqlite3.Connection:
     """A connection that cannot write, neither to this file nor to another one.
 
-    Raises DatabaseMissingError, DatabaseError (not an SQLite file).
+    immutable: nobody writes to the file, so neither locks nor a log are looked for; it is so where
+    the folder cannot be written and no log lies beside the file. timeout_s: how long to wait for a
+    lock. Raises DatabaseMissingError, DatabaseError (not an SQLite file).
     """
     if not path.exists():
         raise DatabaseMissingError(f"there is no database {path} yet. Make one with: ingest run")
-    uri = f"{path.resolve().as_uri()}?mode=ro"
+    immutable = immutable or _needs_no_lock(path)
+    if (kind := _other_kind(path)) is not None:
+        raise DatabaseError(f"{path} cannot be read as a database: it {kind}")
+    uri = f"{path.resolve().as_uri()}?{'immutable=1' if immutable else 'mode=ro'}"
     try:
         # no implicit transactions: a temporary table would begin one and hold up the checkpoint
         connection = sqlite3.connect(
             uri,
             uri=True,
-            timeout=_READ_TIMEOUT_S,
+            timeout=timeout_s,
             check_same_thread=False,
             isolation_level=None,
         )
@@ -61,8 +70,49 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as exc:
         connection.close()
-        raise DatabaseError(f"{path} cannot be read as a database: {exc}") from exc
+        hint = _unread_log_hint(path)
+        raise DatabaseError(f"{path} cannot be read as a database: {exc}{hint}") from exc
     return connection
+
+
+def _needs_no_lock(path: Path) -> bool:
+    """Whether SQLite could make no companion files, and there is no log that would be left out."""
+    return not os.access(path.resolve().parent, os.W_OK) and not _has_log(path)
+
+
+def _has_log(path: Path) -> bool:
+    log = path.resolve().with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _unread_log_hint(path: Path) -> str:
+    if os.access(path.resolve().parent, os.W_OK) or not _has_log(path):
+        return ""
+    return (
+        f". Its log {path.name}-wal holds results, and its folder cannot be written: copy both "
+        "files to a folder of your own"
+    )
+
+
+def _other_kind(path: Path) -> str | None:
+    """What a file is that is no whole database, in words; None for a database and an empty file."""
+    if path.is_dir():
+        return "is a folder"
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as exc:
+        return f"cannot be opened: {exc.strerror}"
+    if not head.startswith(_SQLITE_HEAD):
+        kind = other_kind(head) or "is not SQLite: encrypted, overwritten, or of another program"
+        return kind if head else None
+    # page size and number of pages, of SQLite's header; a log may hold pages that are not here yet
+    page_bytes = int.from_bytes(head[16:18]) or 65536
+    whole = (65536 if page_bytes == 1 else page_bytes) * int.from_bytes(head[28:32])
+    log = path.with_name(path.name + "-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    return f"is cut off: {size:,} of {whole:,} bytes" if size < whole and not has_log else None
 
 
 def _deny_attaching(action: int, *_: str | None) -> int:

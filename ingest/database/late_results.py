@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest.database.quality import replace_job_findings
-from ingest.database.records import JobStatus, RunStatus, StoredResult, notes_text
-from ingest.database.rows import update_job
+from ingest.database.records import INCOMPLETE, JobStatus, RunStatus, StoredResult, notes_text
+from ingest.database.rows import first_value, update_job
 from ingest.database.write import insert_result_set, set_run_status
 from ingest.errors import DatabaseError
 from ingest.study.combination import Combination
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 NOT_FETCHED = "results not fetched"
 """Kind of a failure whose job itself succeeded."""
-_LACKS_RESULTS = f"""(result_set_id IS NULL AND (job_status = 'success'
-                      OR (job_status = 'failed' AND error_kind = '{NOT_FETCHED}')))"""
+_LACKS_RESULTS = f"""((result_set_id IS NULL AND (job_status = 'success'
+                      OR (job_status = 'failed' AND error_kind = '{NOT_FETCHED}')))
+                      OR (error_kind = '{INCOMPLETE}' AND job_status IN ('success', 'failed')))"""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class KnownJob:
     job_status: str
     result_set_id: int | None
     result_digest: str | None
+    end_year: int | None
+    """The first year after the horizon of its document, None where that was not recorded."""
 
 
 _JOBS = f"""SELECT run_id, country, scenario, ulid, job_name,
@@ -47,14 +50,17 @@ _JOBS = f"""SELECT run_id, country, scenario, ulid, job_name,
                      WHERE i.input_set_id = job_results.input_set_id),
                    completed_at, {_LACKS_RESULTS}, job_status, result_set_id,
                    (SELECT digest FROM result_sets AS r
-                     WHERE r.result_set_id = job_results.result_set_id)
+                     WHERE r.result_set_id = job_results.result_set_id), end_year
               FROM job_results"""
 
 
 def read_jobs_without_results(
     connection: sqlite3.Connection, run_id: int | None = None
 ) -> list[KnownJob]:
-    """Successes without metrics and jobs whose results could not be fetched, newest run first."""
+    """Successes without metrics, or incomplete ones, and jobs whose results could not be fetched.
+
+    The newest run's come first.
+    """
     of_run = "" if run_id is None else "AND run_id = ?"
     values = [] if run_id is None else [run_id]
     rows = connection.execute(
@@ -87,9 +93,11 @@ def attach_results(
     result_set: ResultSet,
     notes: Sequence[str] = (),
     findings: Sequence[QualityFinding] = (),
+    lack: str = "",
 ) -> StoredResult:
     """A job's metrics and findings, which make it a success, in one transaction.
 
+    lack: what these results lack still, empty where they are whole.
     Raises DatabaseError: the job has results by now, or is none that can have them.
     """
     with db.atomic():
@@ -97,8 +105,8 @@ def attach_results(
         facts = {
             "job_status": JobStatus.SUCCESS,
             "result_set_id": stored.result_set_id,
-            "error_kind": None,
-            "error": None,
+            "error_kind": INCOMPLETE if lack else None,
+            "error": lack or None,
             "notes": notes_text(notes),
         }
         condition = f"ulid = ? AND {_LACKS_RESULTS}"
@@ -108,6 +116,51 @@ def attach_results(
         if job.job_status != JobStatus.SUCCESS:
             _count_success(db, job.run_id)
         return stored
+
+
+def mark_incomplete(
+    db: Database, run_id: int, lacks: Mapping[Combination, str], *, is_failure: bool
+) -> None:
+    """Keep what results lack, as it showed later; is_failure: they are no results then."""
+    with db.atomic():
+        for combination, lack in lacks.items():
+            if is_failure:
+                withdraw_results(db, run_id, combination, INCOMPLETE, lack)
+            else:
+                facts = {"error_kind": INCOMPLETE, "error": lack}
+                update_job(db.conn, run_id, combination, facts, "job_status = 'success'")
+
+
+def withdraw_results(
+    db: Database, run_id: int, combination: Combination, kind: str, error: str
+) -> int | None:
+    """A success that turned out to be none becomes a failure; gives how many values it had.
+
+    None where the job had failed before.
+    """
+    values: int | None = first_value(
+        db.conn,
+        """SELECT row_count FROM job_results JOIN result_sets USING (result_set_id)
+            WHERE run_id = ? AND country = ? AND scenario = ? AND job_status = 'success'""",
+        run_id,
+        *combination,
+    )
+    facts = {
+        "job_status": JobStatus.FAILED,
+        "result_set_id": None,
+        "error_kind": kind,
+        "error": error,
+        "notes": None,
+    }
+    with db.atomic():
+        if update_job(db.conn, run_id, combination, facts, "job_status = 'success'"):
+            replace_job_findings(db, run_id, combination, ())
+            db.conn.execute(
+                """UPDATE validation_runs SET successful_jobs = successful_jobs - 1,
+                          failed_jobs = failed_jobs + 1 WHERE run_id = ?""",
+                [run_id],
+            )
+    return values
 
 
 def _count_success(db: Database, run_id: int) -> None:

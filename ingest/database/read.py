@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Full, LifoQueue
@@ -14,6 +14,7 @@ from ingest.database.files import open_for_reading
 from ingest.database.records import (
     CUT_OFF,
     HAS_FAILED,
+    INCOMPLETE,
     IS_OPEN,
     CutOffJob,
     OpenRun,
@@ -34,6 +35,7 @@ from ingest.planning.plan import (
 )
 from ingest.study.combination import Combination
 from ingest.study.lists import KEYS, Rows
+from ingest.text.causes import cause_of
 
 Row = Mapping[str, Any]
 
@@ -246,6 +248,37 @@ def read_cut_off_jobs(
     return found
 
 
+def read_job_names(connection: sqlite3.Connection) -> Iterator[tuple[str, int, Combination]]:
+    """Each ULID and backend id with the run and the combination of its job, newest run last."""
+    for column in ("ulid", "external_id"):
+        for name, run_id, *combination in connection.execute(
+            f"""SELECT {column}, run_id, country, scenario FROM job_results
+                 WHERE {column} IS NOT NULL ORDER BY run_id"""
+        ):
+            yield name, run_id, Combination(*combination)
+
+
+def read_labels_of_run(
+    connection: sqlite3.Connection, run_id: int
+) -> Iterator[tuple[Combination, int | None, ResultSet]]:
+    """The whole results of a run with only the last value of each label: seeks, not a scan."""
+    found: dict[tuple[Combination, int | None], list[Metric]] = {}
+    for country, scenario, end_year, label, last_year in connection.execute(
+        """SELECT j.country, j.scenario, j.end_year, e.element_label,
+                  (SELECT max(timestamp_year) FROM metric_values AS m
+                    WHERE m.result_set_id = j.result_set_id AND m.element_id = e.element_id) AS last
+             FROM job_results AS j CROSS JOIN elements AS e
+            WHERE j.run_id = ? AND j.job_status = 'success' AND j.error_kind IS NOT 'incomplete'
+              AND j.result_set_id IS NOT NULL AND last IS NOT NULL
+            ORDER BY 1, 2, 4""",
+        [run_id],
+    ):
+        job = (Combination(country, scenario), end_year)
+        found.setdefault(job, []).append(Metric(label, last_year, 0.0))
+    for (combination, end_year), metrics in found.items():
+        yield combination, end_year, ResultSet(metrics)
+
+
 def read_runs(
     connection: sqlite3.Connection,
     limit: int = 10,
@@ -274,7 +307,8 @@ def _read_runs(
 ) -> list[dict[str, Any]]:
     columns = ", ".join(
         (
-            "run_id, timestamp, finished_at, git_commit, dirty_files, status, executor, study",
+            "run_id, timestamp, finished_at, git_commit, dirty_files, git_problem, status",
+            "executor, study",
             "total_jobs, successful_jobs, failed_jobs, up_to_date_jobs",
             "(julianday(finished_at) - julianday(timestamp)) * 86400 AS duration_s",
             *more,
@@ -311,21 +345,54 @@ def read_jobs(
 
 def read_failure_causes(connection: sqlite3.Connection, run_id: int) -> list[dict[str, Any]]:
     """The groups of read_failures(): error_kind, error and the names of the jobs."""
+    return _as_causes(read_failures(connection, run_id))
+
+
+def _as_causes(
+    groups: Iterable[tuple[tuple[str, str], list[Combination]]],
+) -> list[dict[str, Any]]:
     return [
         {"error_kind": kind, "error": message, "jobs": list(map(str, jobs))}
-        for (kind, message), jobs in read_failures(connection, run_id)
+        for (kind, message), jobs in groups
     ]
+
+
+def read_incomplete_causes(connection: sqlite3.Connection, run_id: int) -> list[dict[str, Any]]:
+    """Jobs whose results are kept though they lack something, in groups as failures are."""
+    jobs = [job for job in read_jobs(connection, run_id) if _is_incomplete(job)]
+    return _as_causes(_group(jobs))
+
+
+def _is_incomplete(job: Mapping[str, Any]) -> bool:
+    return bool(job["job_status"] == "success" and job["error_kind"] == INCOMPLETE)
+
+
+def count_incomplete(connection: sqlite3.Connection) -> int:
+    """How many results of the state as of now lack years or labels."""
+    query = "SELECT count(*) FROM latest_results WHERE error_kind = ?"
+    return int(first_value(connection, query, INCOMPLETE))
 
 
 def read_failures(
     connection: sqlite3.Connection, run_id: int
 ) -> list[tuple[tuple[str, str], list[Combination]]]:
-    """Failed jobs of a run by kind and first line of the error, the largest group first."""
-    groups: dict[tuple[str, str], list[Combination]] = {}
-    for job in read_jobs(connection, run_id, only_failed=True):
-        cause = (job["error_kind"] or job["job_status"], (job["error"] or "").partition("\n")[0])
-        groups.setdefault(cause, []).append(Combination(job["country"], job["scenario"]))
-    return sorted(groups.items(), key=lambda group: -len(group[1]))
+    """Failed jobs of a run by cause, the largest group first: kind and first line of its first job.
+
+    What names one job in a message does not make a cause of its own.
+    """
+    return _group(read_jobs(connection, run_id, only_failed=True))
+
+
+def _group(jobs: Iterable[Mapping[str, Any]]) -> list[tuple[tuple[str, str], list[Combination]]]:
+    groups: dict[tuple[str, str], tuple[str, list[Combination]]] = {}
+    for job in jobs:
+        kind, message = job["error_kind"] or job["job_status"], job["error"] or ""
+        line = message.partition("\n")[0]
+        combination = Combination(job["country"], job["scenario"])
+        cause = kind, cause_of(line, [*combination, job["ulid"] or ""])
+        groups.setdefault(cause, (line, []))[1].append(combination)
+    found = [((kind, line), jobs) for (kind, _), (line, jobs) in groups.items()]
+    return sorted(found, key=lambda group: -len(group[1]))
 
 
 def read_result_set(connection: sqlite3.Connection, result_set_id: int) -> ResultSet:

@@ -52,6 +52,8 @@ class JobStatus(StrEnum):
 
 CUT_OFF = "run cut off"
 """The error_kind of a job whose run was cut off and not resumed; a later run can adopt the job."""
+INCOMPLETE = "incomplete"
+"""The error_kind of results that lack years or labels, kept as a success or not."""
 IS_OPEN = "job_status IN ('submitted', 'running')"
 HAS_FAILED = "job_status IN ('failed', 'timeout', 'cancelled')"
 
@@ -72,6 +74,8 @@ class RunRecord:
     """Of the list of the study's countries with names and groups; the next two likewise."""
     scenarios_digest: str | None = None
     labels_digest: str | None = None
+    git_problem: str | None = None
+    """Why git could not tell the commit or the files; None where it could, and outside git."""
 
 
 def notes_text(notes: Sequence[str]) -> str | None:
@@ -107,6 +111,8 @@ class JobRecord:
     job_name: str
     inputs: Inputs
     reason: Reason
+    end_year: int | None = None
+    """The first year after the horizon that its document names."""
 
     def __post_init__(self) -> None:
         if not (self.combination.country and self.combination.scenario):
@@ -127,6 +133,7 @@ class JobRecord:
             "input_digest": self.inputs.digest,
             "document_digest": self.inputs.document_digest,
             "country_data_digest": self.inputs.country_data_digest or None,
+            "end_year": self.end_year,
         }
 
 

@@ -345,6 +345,18 @@ def _m012_other_years(db: Database) -> None:
     db.execute("ALTER TABLE series_changes ADD COLUMN other_years TEXT NOT NULL DEFAULT ''")
 
 
+@migrations(name="m013_horizon_of_documents")
+def _m013_horizon_of_documents(db: Database) -> None:
+    """Until when results of a job have to reach; not known of earlier jobs."""
+    db.execute("ALTER TABLE job_results ADD COLUMN end_year INTEGER")
+
+
+@migrations(name="m014_why_no_commit")
+def _m014_why_no_commit(db: Database) -> None:
+    """Why git could not tell a run's commit or its files, where it could not."""
+    db.execute("ALTER TABLE validation_runs ADD COLUMN git_problem TEXT")
+
+
 def update_schema(connection: sqlite3.Connection) -> None:
     """Bring a database of any age to the current form, all or nothing."""
     with Connected(connection).atomic():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from ingest.errors import ConfigError
 _COLUMNS = "run_id, timestamp, git_commit, status, dirty_files"
 # A run in progress does not define a state.
 _ENDED = "status <> 'running'"
+_CLEAN_FIRST = f"{_ENDED} DESC, coalesce(dirty_files, '[]') IN ('', '[]') DESC,"
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,22 @@ class RunRef:
     dirty_files: str
     """JSON array of the study's files that were not committed."""
 
+    @property
+    def uncommitted(self) -> tuple[str, ...]:
+        """The study's files that were not committed."""
+        return tuple(json.loads(self.dirty_files or "[]"))
+
+    def is_named_by_commit(self, name: str) -> bool:
+        """Whether a name that means this run is the beginning of its commit, not its number."""
+        text = name.strip().lower()
+        return self.git_commit.startswith(text) and text != str(self.run_id)
+
 
 def resolve_run(connection: sqlite3.Connection, name: str) -> RunRef:
     """The run that a name means: its number, a tag, a commit prefix, a date, latest or previous.
 
-    A commit means the newest run on it; a date (2026-11-23, or with a time) the newest run that
+    A commit means the newest run on it that has ended and had every file committed, where there is
+    one; a date (2026-11-23, or with a time) the newest run that
     began by then, in local time. Raises ConfigError that says which runs there are.
     """
     run = _find(connection, name.strip())
@@ -51,17 +64,21 @@ def _find(connection: sqlite3.Connection, name: str) -> RunRef | None:
     if tagged is not None:
         return tagged
     if re.fullmatch(r"[0-9a-fA-F]{4,40}", name):
-        return _one(connection, "git_commit LIKE ? || '%'", name.lower())
+        return _one(connection, "git_commit LIKE ? || '%'", name.lower(), first=_CLEAN_FIRST)
     moment = _moment(name)
     return _one(connection, "timestamp <= ?", moment) if moment else None
 
 
 def _one(
-    connection: sqlite3.Connection, condition: str, *values: object, offset: int = 0
+    connection: sqlite3.Connection,
+    condition: str,
+    *values: object,
+    offset: int = 0,
+    first: str = "",
 ) -> RunRef | None:
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM validation_runs WHERE {condition} "
-        "ORDER BY run_id DESC LIMIT 1 OFFSET ?",
+        f"ORDER BY {first} run_id DESC LIMIT 1 OFFSET ?",
         [*values, offset],
     ).fetchone()
     return RunRef(*row) if row else None

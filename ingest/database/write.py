@@ -74,10 +74,11 @@ def insert_run(
 _RESTORED = """
 INSERT INTO job_results
        (run_id, country, scenario, ulid, job_status, submitted_at, completed_at, job_name,
-        external_id, attempts, duration_s, reason_kind, reason, notes, input_digest,
-        document_digest, country_data_digest, input_set_id, result_set_id, restored_from)
+        external_id, attempts, duration_s, error_kind, error, end_year, reason_kind, reason, notes,
+        input_digest, document_digest, country_data_digest, input_set_id, result_set_id,
+        restored_from)
 SELECT :run_id, country, scenario, ulid, job_status, submitted_at, completed_at, job_name,
-       external_id, attempts, duration_s, 'restored',
+       external_id, attempts, duration_s, error_kind, error, end_year, 'restored',
        'computed in run ' || coalesce(restored_from, run_id), notes, :input_digest,
        :document_digest, :country_data_digest, :input_set_id, result_set_id,
        coalesce(restored_from, run_id)

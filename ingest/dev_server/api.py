@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
@@ -49,7 +50,8 @@ class Call:
 @dataclass(frozen=True)
 class Reply:
     """An answer. is_dropped: close the connection unanswered. is_cut: promise the whole body, send
-    half of it and close.
+    half of it and close. has_length: tell how long the body is; else its end is the connection's.
+    is_dribbled: send its first bytes one by one, and never the last.
     """
 
     status: int
@@ -58,14 +60,21 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     is_dropped: bool = False
     is_cut: bool = False
+    has_length: bool = True
+    is_dribbled: bool = False
 
     @property
     def outcome(self) -> str:
         """What is counted and logged: the status, or what went wrong on the way."""
+        if self.is_dribbled:
+            return "dribbled"
         return "dropped" if self.is_dropped else "truncated" if self.is_cut else str(self.status)
 
 
 DROPPED = Reply(0, is_dropped=True)
+_LOGIN_PAGE = b"<html><title>Sign in</title><form><input type='password'></form></html>"
+LOGIN = Reply(HTTPStatus.OK, _LOGIN_PAGE, "text/html; charset=utf-8")
+_LEADS_ON = Reply(HTTPStatus.FOUND, headers={"Location": "/login"})
 
 
 def json_reply(content: Any, status: int = HTTPStatus.OK) -> Reply:
@@ -129,6 +138,8 @@ class DevApi:
         """The answer to a call."""
         parts = urlsplit(call.target)
         match [unquote(part) for part in parts.path.strip("/").split("/")], call.method:
+            case ["login"], "GET":
+                return LOGIN
             case ["docs"], "GET":
                 return self._counted(Endpoint.DOCS, self._docs)
             case ["run", environment], "POST":
@@ -185,6 +196,8 @@ class DevApi:
     def _docs(self) -> Reply:
         if self._hit("docs-503", "docs"):
             return self._refused(503)
+        if self._hit("docs-redirect", "docs"):
+            return _LEADS_ON
         return Reply(HTTPStatus.OK, b"<h1>ingest dev-server</h1>", "text/html; charset=utf-8")
 
     def _submit(self, environment: str, body: bytes) -> Reply:
@@ -196,6 +209,10 @@ class DevApi:
         refused = self._refusal("submit", subject)
         if refused or self._hit("submit-drop-before", subject):
             return refused or DROPPED
+        if self._hit("submit-login", subject):
+            return LOGIN
+        if self._hit("submit-other-environment", subject):
+            environment = "elsewhere"
         job = self._jobs.accept(environment, body)
         self._hand_on(job, body)
         content: dict[str, Any] = {
@@ -205,6 +222,11 @@ class DevApi:
         }
         if self._hit("submit-drop-after", subject):
             return DROPPED
+        first = self._jobs.first
+        if self._hit("submit-same-ulid", subject):
+            content["jobName"] = first.job_name
+        if self._hit("submit-same-id", subject):
+            content["jobId"] = first.job_id
         if self._hit("submit-wrong-types", subject):
             content |= {"jobId": 17, "jobName": 4}
         return self._spoilt("submit", subject, json_reply(content))
@@ -223,6 +245,8 @@ class DevApi:
         refused = self._refusal("status", subject)
         if refused or self._hit("status-drop", subject):
             return refused or DROPPED
+        if self._hit("status-redirect", subject):
+            return _LEADS_ON
         if job is None or self._hit("status-lost", subject):
             return problem(HTTPStatus.NOT_FOUND, f"no job {job_id}")
         content = self._status_of(job)
@@ -265,11 +289,31 @@ class DevApi:
         refused = self._refusal("analytics", subject)
         if refused or self._hit("analytics-drop", subject):
             return refused or DROPPED
+        if self._hit("analytics-login", subject):
+            return LOGIN
+        if self._hit("analytics-redirect", subject):
+            return _LEADS_ON
         result = self._results(ulid) if job is None else self._result_of(job)
         if result is None or self._hit("analytics-empty", subject):
             result = []
+        return self._encoded(subject, result, query)
+
+    def _encoded(self, subject: str, result: RawResult, query: AnalyticsQuery) -> Reply:
+        """A result as a query asks for it, short or damaged where a fault says so."""
+        is_cut_csv = self._hit("analytics-cut-csv", subject)
+        query = replace(query, as_csv=query.as_csv or is_cut_csv)
+        selected = _selected(result, query)
+        for kind, shorten in _SHORTER.items():
+            if self._hit(kind, subject):
+                selected = encode_rows(shorten(rows_in(selected)), as_csv=query.as_csv)
         content_type = "text/csv; charset=utf-8" if query.as_csv else _JSON
-        reply = Reply(HTTPStatus.OK, _selected(result, query), content_type)
+        reply = Reply(HTTPStatus.OK, selected, content_type)
+        if is_cut_csv:
+            reply = replace(reply, body=selected[:-3], has_length=False)
+        if self._hit("analytics-cut-gzip", subject):
+            packed = gzip.compress(selected)
+            headers = {"Content-Encoding": "gzip"}
+            reply = replace(reply, body=packed[: len(packed) * 3 // 4], headers=headers)
         return self._spoilt("analytics", subject, reply)
 
     def _result_of(self, job: DevJob) -> RawResult | None:
@@ -301,7 +345,21 @@ class DevApi:
         if self._hit(f"{endpoint}-broken-json", subject):
             return replace(reply, body=reply.body[: len(reply.body) // 2])
         is_cut = self._hit(f"{endpoint}-truncated", subject)
-        return replace(reply, is_cut=is_cut)
+        is_dribbled = self._hit(f"{endpoint}-dribble", subject)
+        return replace(reply, is_cut=is_cut, is_dribbled=is_dribbled)
+
+
+def _first_years(rows: Sequence[Row]) -> list[Row]:
+    years = sorted({row["timestamp_year"] for row in rows})[:10]
+    return [row for row in rows if row["timestamp_year"] in years]
+
+
+def _first_labels(rows: Sequence[Row]) -> list[Row]:
+    labels = list(dict.fromkeys(row["element_label"] for row in rows))
+    return [row for row in rows if row["element_label"] in labels[: len(labels) // 2]]
+
+
+_SHORTER = {"analytics-few-years": _first_years, "analytics-few-labels": _first_labels}
 
 
 def _selected(result: RawResult, query: AnalyticsQuery) -> bytes:

@@ -15,6 +15,7 @@ from ingest.clock import Clock
 from ingest.dev_server.api import Call, DevApi, Reply, problem
 
 _LARGEST_BODY = 50_000_000
+_DRIBBLE_S = 0.5
 
 
 class ApiHttpServer(ThreadingHTTPServer):
@@ -121,18 +122,32 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.content_type)
-        self.send_header("Content-Length", str(len(reply.body)))
+        if reply.has_length:
+            self.send_header("Content-Length", str(len(reply.body)))
+        else:
+            self.close_connection = True
         for name, value in reply.headers.items():
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         body = reply.body
+        if reply.is_dribbled:
+            self._dribble(body)
+            return
         if reply.is_cut:
             self.close_connection = True
             body = body[: len(body) // 2]
         self.wfile.write(body)
         self.wfile.flush()
+
+    def _dribble(self, body: bytes) -> None:
+        """A byte now and then, until the client has had enough or the server is closed."""
+        self.close_connection = True
+        for number in range(len(body)):
+            self.wfile.write(body[number : number + 1] if number < len(body) - 1 else b"")
+            self.wfile.flush()
+            self.server.clock.sleep(_DRIBBLE_S)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: one line a request is logged by _serve()."""

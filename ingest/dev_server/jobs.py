@@ -120,6 +120,11 @@ class JobBook:
             job.ended_at = max(self._clock.now(), job.began_at + self._job_time_s)
             heapq.heappush(self._ends, (job.ended_at, job.job_id))
 
+    @property
+    def first(self) -> DevJob:
+        """The job that was accepted first; there has to be one."""
+        return next(iter(self._by_id.values()))
+
     def find(self, job_id: str) -> DevJob | None:
         """The job with an id."""
         return self._by_id.get(job_id)

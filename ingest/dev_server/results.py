@@ -143,7 +143,7 @@ def rows_in(raw: bytes) -> list[Row]:
     """
     return [
         {_LABEL: row.element_label, _YEAR: _number(row.timestamp_year), _VALUE: _number(row.value)}
-        for row in parse_rows(raw)
+        for row in parse_rows(raw, is_whole=True)
     ]
 
 

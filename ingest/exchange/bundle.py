@@ -45,6 +45,7 @@ from ingest.errors import ConfigError, DatabaseError, NewerSchemaError
 from ingest.study.code_version import file_digest
 from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.text.file_kind import zip_bomb
 from ingest.text.numbers import count_text
 
 Manifest = dict[str, Any]
@@ -56,6 +57,7 @@ _MANIFEST = "manifest.json"
 _DATABASE = "results.db"
 _LARGEST_MANIFEST_BYTES = 256 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
+_WRONG_TYPES = (TypeError, ValueError, OverflowError, AttributeError, KeyError)
 # Equal contents give equal zip files: members carry no time of their own.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -225,11 +227,16 @@ def checked_bundle(path: Path) -> Iterator[sqlite3.Connection]:
         excerpt = Path(folder) / _DATABASE
         try:
             with zipfile.ZipFile(path) as archive:
+                if (why := zip_bomb(archive, path.stat().st_size)) is not None:
+                    raise BundleError(f"{path} is not unpacked: {why}; nothing was changed")
                 manifest = _read_manifest(archive, path)
                 _check_members(archive, manifest, path, excerpt)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as exc:
             raise _damaged(path, str(exc) or "it is cut off") from exc
-        except RuntimeError as exc:  # zipfile's error for an encrypted member
+        except (
+            RuntimeError,
+            *_WRONG_TYPES,
+        ) as exc:  # RuntimeError: zipfile's error for an encrypted member
             raise _damaged(path, str(exc)) from exc
         with ExitStack() as stack:
             try:
@@ -241,7 +248,7 @@ def checked_bundle(path: Path) -> Iterator[sqlite3.Connection]:
                     f"({manifest.get('ingest_version')}); nothing was changed. "
                     "Update with: pip install --upgrade ingest"
                 ) from exc
-            except (DatabaseError, sqlite3.Error) as exc:
+            except (DatabaseError, sqlite3.Error, *_WRONG_TYPES) as exc:
                 raise _damaged(path, str(exc).replace(str(excerpt), _DATABASE)) from exc
             yield connection
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ingest.analytics.parse import RawRow, ShortRow
-from ingest.analytics.validate import SHOWN_ROWS, validate_rows
+from ingest.analytics.validate import NO_LINE_END, SHOWN_ROWS, noted, validate_rows
 from ingest.errors import AnalyticsError
 from ingest.exchange.imported_records import ImportFileError, ulid_in
 from ingest.exchange.metric_tables import YEAR, read_metric_table
@@ -243,6 +243,8 @@ class _Reader:
         except AnalyticsError as exc:
             message = str(exc).replace(" in the results: ", ": ", 1)
             raise ImportFileError(f"{self._path}: {message}; nothing was changed") from exc
+        if self._table.lacks_line_end:
+            result_set = noted(result_set, NO_LINE_END)
         how_read = self._table.how_read(self._form)
         return FileMetrics(
             self._path, result_set, combination, self._ulid, author, has_columns, how_read

@@ -18,6 +18,9 @@ from ingest.findings import Finding
 from ingest.study.combination import Combination
 from ingest.study.settings import AnalyticsSettings, RunSettings, StudySettings
 
+BAD_ANSWER = "bad answer"
+"""Kind of a backend's fault: what it says of a job cannot be true, or is not what was asked."""
+
 
 class JobState(StrEnum):
     """What an executor says of a job.
@@ -143,6 +146,10 @@ class Executor(ABC):
     Settings: ClassVar[type[Any]] = NoSettings
     jobs_survive_run: ClassVar[bool] = False
     """Whether jobs go on when this process ends, and can be adopted by the next run."""
+    brings_results: ClassVar[bool] = True
+    """Whether fetch() has results; where not, analytics.source says who has them."""
+    keeps_results: ClassVar[bool] = False
+    """Whether fetch() has the results of earlier runs too, also without start()."""
     can_cancel: ClassVar[bool] = True
     """Whether cancel() stops jobs."""
     waits_in_poll: ClassVar[bool] = False

@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from ingest.database.read import read_run
+from ingest.database.states import RunRef
 from ingest.questions.discount import rate_words
 from ingest.questions.horizon import NO_YEARS, Horizon
 from ingest.text.numbers import at_most
@@ -22,6 +23,12 @@ class RunFacts:
     git_commit: str
     status: str
     dirty: bool
+
+    @classmethod
+    def of(cls, run: RunRef) -> RunFacts:
+        """What is told of a run that was found by its name."""
+        dirty = bool(run.uncommitted)
+        return cls(run.run_id, run.timestamp, run.git_commit, run.status, dirty)
 
     @property
     def words(self) -> str:

@@ -230,7 +230,7 @@ class _Runner:
             finally:
                 executor.close()
         sums: Sums = {}
-        for row in parse_rows(raw):
+        for row in parse_rows(raw, is_whole=True):
             label = str(row.element_label)
             sums[label] = sums.get(label, 0.0) + float(row.value)
         return sums

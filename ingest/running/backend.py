@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pluggy
 
 from ingest.analytics.sources.base import AnalyticsSource, ExecutorSource
-from ingest.errors import StudyError
+from ingest.errors import BackendError, ConfigError, StudyError
 from ingest.executors.base import Executor, ExecutorContext
 from ingest.findings import Finding, has_errors
 from ingest.plugins.manager import find_analytics_source, find_executor
 from ingest.study.setting_fields import read_section
 from ingest.study.settings import STUDY_FILE, Settings
+
+# The source whose place is a setting of [analytics] itself.
+API_SOURCE = "analytics-api"
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,18 @@ class Backend:
             return ExecutorSource(executor)
         return self.source_type(self.source_settings, self.context)
 
+    @contextmanager
+    def earlier_results(self) -> Iterator[AnalyticsSource]:
+        """A source for jobs of earlier runs; an executor that keeps them is not started."""
+        with ExitStack() as stack:
+            if self.source_type is None:
+                executor = stack.enter_context(closing(self.make_executor()))
+                yield stack.enter_context(closing(ExecutorSource(executor)))
+            else:
+                yield stack.enter_context(
+                    closing(self.source_type(self.source_settings, self.context))
+                )
+
     def check(self) -> list[Finding]:
         """What executor and source find wrong without running a job."""
         findings = list(self.executor_type.check(self.executor_settings, self.context))
@@ -47,9 +63,43 @@ class Backend:
     def preflight(self) -> list[Finding]:
         """What executor and source find wrong by asking their services."""
         findings = list(self.executor_type.preflight(self.executor_settings, self.context))
-        if self.source_type is not None:
-            findings += self.source_type.preflight(self.source_settings, self.context)
-        return findings
+        return findings + self._ask_source()
+
+    def _ask_source(self) -> list[Finding]:
+        if self.source_type is None:
+            return []
+        return list(self.source_type.preflight(self.source_settings, self.context))
+
+    def refuse_wrong_settings(self) -> None:
+        """Raises StudyError with everything that check() finds wrong, at once."""
+        findings = self.check()
+        if has_errors(findings):
+            raise StudyError(findings)
+
+    def refuse_unusable_source(self) -> None:
+        """Raises BackendError where results could not be fetched once there are some."""
+        for finding in self._ask_source():
+            if finding.is_error:
+                raise BackendError(finding.message)
+
+
+def with_source(settings: Settings, plugins: pluggy.PluginManager) -> Settings:
+    """The settings with the analytics source that follows from the one place that they name.
+
+    Where the executor brings no results and analytics.source is not set: `analytics-api` for
+    analytics.url, the source X for a section [analytics.X].
+    """
+    if settings.analytics.source != ExecutorSource.name:
+        return settings
+    try:
+        executor = find_executor(plugins, settings.run.executor)
+    except ConfigError:
+        return settings  # choose_backend() says so
+    given = [API_SOURCE] if settings.analytics.url else []
+    given += [name for name in settings.analytics_sources if name not in given]
+    if executor.brings_results or len(given) != 1:
+        return settings
+    return replace(settings, analytics=replace(settings.analytics, source=given[0]))
 
 
 def choose_backend(settings: Settings, plugins: pluggy.PluginManager) -> Backend:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pluggy
 
+from ingest.analytics.completeness import Completeness
 from ingest.analytics.fetcher import Fetched, ResultFetcher
 from ingest.analytics.sources.base import AnalyticsSource
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase
 from ingest.database.late_results import NOT_FETCHED, KnownJob, attach_results
+from ingest.database.read import read_labels_of_run
+from ingest.database.records import INCOMPLETE
 from ingest.errors import ConfigError
 from ingest.executors.base import JobFault
 from ingest.executors.job_name import is_ulid, parse_job_name
 from ingest.plugins.events import RunProgress
 from ingest.running.backend import Backend
 from ingest.running.closing import store_run_quality
-from ingest.running.processor import AnalyticsProcessor
+from ingest.running.processor import AnalyticsProcessor, ProcessedResults
 from ingest.study.settings import Settings
+from ingest.text.causes import cause_of
 
 # The longest a round waits for results before it looks for a stop again.
 _ROUND_S = 0.25
@@ -52,14 +55,16 @@ class BackfillReport:
     def causes(self) -> list[tuple[JobFault, list[KnownJob]]]:
         """Jobs that miss their results by cause, the largest group first, then by kind.
 
-        A job's own ULID in a message does not make a cause of its own.
+        What names one job in a message does not make a cause of its own; the first one is shown.
         """
-        groups: dict[JobFault, list[KnownJob]] = {}
+        groups: dict[tuple[str, str], tuple[JobFault, list[KnownJob]]] = {}
         # threads bring them in any order
         for missed in sorted(self.missed, key=lambda m: (m.job.run_id, m.job.combination)):
-            message = missed.fault.first_line.replace(missed.job.ulid, "ULID")
-            groups.setdefault(JobFault(missed.fault.kind, message), []).append(missed.job)
-        return sorted(groups.items(), key=lambda g: (-len(g[1]), g[0].kind, g[0].message))
+            fault, job = missed.fault, missed.job
+            cause = fault.kind, cause_of(fault.first_line, [*job.combination, job.ulid])
+            shown = JobFault(fault.kind, fault.first_line)
+            groups.setdefault(cause, (shown, []))[1].append(job)
+        return sorted(groups.values(), key=lambda g: (-len(g[1]), g[0].kind, g[0].message))
 
 
 @dataclass
@@ -86,17 +91,17 @@ class Backfill:
         clock: Clock | None = None,
     ) -> None:
         """Raises ConfigError where the study names no source to fetch from."""
-        if backend.source_type is None:
+        if backend.source_type is None and not backend.executor_type.keeps_results:
             raise ConfigError(
-                "analytics.source is `executor`, which only has the results of its own runs. Say "
-                "where they are: analytics.source in ingest.toml (analytics-api, s3 or a "
-                "plugin's), or --set analytics.source=NAME"
+                f"the executor {backend.executor_type.name} only has the results of its own runs. "
+                "Say where they are: --executor aws-batch where it ran the jobs, or --set "
+                "analytics.source=NAME (analytics-api, s3 or a plugin's)"
             )
-        self._source_type = backend.source_type
         self._database, self._backend, self._settings = database, backend, settings
         self._plugins = plugins
         self._clock = clock or SystemClock()
         self._counts = _Counts()
+        self._known: dict[int, Completeness] = {}
         self._stop_requested = False
 
     def request_stop(self) -> None:
@@ -117,7 +122,8 @@ class Backfill:
         self._total, self._on_progress = len(jobs), on_progress
         try:
             for environment, group in self._by_environment(jobs).items():
-                with self._source(environment) as source:
+                context = replace(self._backend.context, environment=environment)
+                with replace(self._backend, context=context).earlier_results() as source:
                     self._fetch_all(group, source)
         finally:
             self._settle()
@@ -145,15 +151,6 @@ class Backfill:
                 self._counts.missed.append(MissedResult(job, fault))
         return groups
 
-    @contextmanager
-    def _source(self, environment: str) -> Iterator[AnalyticsSource]:
-        context = replace(self._backend.context, environment=environment)
-        source = self._source_type(self._backend.source_settings, context)
-        try:
-            yield source
-        finally:
-            source.close()
-
     def _fetch_all(self, jobs: Sequence[KnownJob], source: AnalyticsSource) -> None:
         """Fetch the results of jobs of one environment, until all are there or a stop."""
         processor = AnalyticsProcessor(self._database, self._settings, self._plugins)
@@ -169,34 +166,75 @@ class Backfill:
                 while waiting and (source.is_remote or not fetcher.pending):
                     fetcher.request(waiting.pop())
                 for fetched in fetcher.finished(_ROUND_S):
-                    for job in by_ulid[fetched.ulid]:
-                        self._store(job, fetched, processor)
+                    jobs_of_it = by_ulid[fetched.ulid]
+                    processed = self._process(jobs_of_it[0], fetched, processor)
+                    if processed.lack and fetcher.ask_again(fetched.ulid, processed.lack):
+                        continue
+                    for job in jobs_of_it:
+                        self._store(job, self._settled(job, processed), processor)
                 self._on_progress(self._progress(fetcher.pending))
         finally:
             fetcher.close()
 
-    def _store(self, job: KnownJob, fetched: Fetched, processor: AnalyticsProcessor) -> None:
-        """Check and store what came for one job, or remember what is wrong with it."""
-        counts = self._counts
+    def _process(
+        self, job: KnownJob, fetched: Fetched, processor: AnalyticsProcessor
+    ) -> ProcessedResults:
+        """What came for a job, checked, and what it lacks."""
         if fetched.raw is None:
-            fault = JobFault(NOT_FETCHED, str(fetched.error))
-            counts.missed.append(MissedResult(job, fault))
-            return
+            return ProcessedResults(None, JobFault(NOT_FETCHED, str(fetched.error)))
         processed = processor.process(job.combination, fetched.raw)
         if processed.result_set is None:
-            fault = processed.fault or JobFault("bad results", "no reason was given")
+            return processed
+        known = self._completeness(job.run_id)
+        lack = known.find_lack(job.combination, processed.result_set, job.end_year)
+        return replace(processed, lack=lack)
+
+    def _settled(self, job: KnownJob, processed: ProcessedResults) -> ProcessedResults:
+        """Results that are not asked for again: what they lack for good."""
+        if processed.result_set is None:
+            return processed
+        known = self._completeness(job.run_id)
+        results = processed.result_set
+        lack = processed.lack and known.find_lack(
+            job.combination, results, job.end_year, is_last=True
+        )
+        return replace(processed, lack=lack)
+
+    def _completeness(self, run_id: int) -> Completeness:
+        """What is known of a run's other results."""
+        if run_id not in self._known:
+            known = self._known[run_id] = Completeness(self._settings.analytics)
+            with self._database.reading() as connection:
+                for combination, end_year, labels in read_labels_of_run(connection, run_id):
+                    known.keep(combination, labels, end_year)
+        return self._known[run_id]
+
+    def _store(
+        self, job: KnownJob, processed: ProcessedResults, processor: AnalyticsProcessor
+    ) -> None:
+        """Store what came for one job, or remember what is wrong with it."""
+        counts, results = self._counts, processed.result_set
+        fault = processed.fault
+        if results is None:
+            fault = fault or JobFault("bad results", "no reason was given")
+        elif processed.lack:
+            fault = JobFault(INCOMPLETE, processed.lack)
+        if fault is not None:
             counts.missed.append(MissedResult(job, fault))
+        if results is None or (processed.lack and self._settings.analytics.incomplete == "fail"):
             return
         ended = job.completed_at or self._clock.timestamp()
-        processor.maintain_csv_compatibility(job.combination, job.ulid, ended, processed.result_set)
+        processor.maintain_csv_compatibility(job.combination, job.ulid, ended, results)
         stored = attach_results(
-            self._database.db, job, processed.result_set, processed.notes, processed.findings
+            self._database.db, job, results, processed.notes, processed.findings, processed.lack
         )
-        counts.filled += 1
-        counts.values += len(processed.result_set)
+        counts.filled += not processed.lack
+        counts.values += len(results)
         counts.new_result_sets += stored.is_new
         counts.run_id = job.run_id
         counts.runs.add(job.run_id)
+        if not processed.lack:
+            self._completeness(job.run_id).keep(job.combination, results, job.end_year)
 
     def _progress(self, pending: int) -> RunProgress:
         return RunProgress(

@@ -135,6 +135,11 @@ class RunPlanner:
         stored = {shared.scenario: shared for shared in self._database.stored_input_sets()}
         return now.keys() != stored.keys() or not all(_is_same(now[n], stored[n]) for n in now)
 
+    def end_year(self, combination: Combination) -> int | None:
+        """The first year after the horizon of a combination's document, where it names one."""
+        composed = self._composed.get(combination.scenario)
+        return composed.years[1] if composed else None
+
     def compose_document(self, combination: Combination) -> bytes:
         """The model document of a combination that was generated, as UTF-8 JSON."""
         return self._composed[combination.scenario].document(combination.country)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from ingest.analytics.validate import parse_analytics
 from ingest.database import ValidationDatabase
+from ingest.database.late_results import NOT_FETCHED
 from ingest.database.records import JobOutcome, StoredResult
-from ingest.errors import AnalyticsError
+from ingest.errors import AnalyticsError, CutOffError
 from ingest.executors.base import JobFault
 from ingest.metrics import ResultSet
 from ingest.running.job_csv import JobCsvFiles
@@ -28,6 +29,8 @@ class ProcessedResults:
 
     result_set: ResultSet | None
     fault: JobFault | None = None
+    lack: str = ""
+    """What may still come: the rest of an answer that was cut off."""
     notes: Sequence[str] = field(default=())
     findings: Sequence[QualityFinding] = field(default=())
 
@@ -54,8 +57,13 @@ class AnalyticsProcessor:
         analytics = self._settings.analytics
         try:
             result_set = parse_analytics(
-                raw, on_bad_rows=analytics.on_bad_rows, element_labels=analytics.element_labels
+                raw,
+                on_bad_rows=analytics.on_bad_rows,
+                element_labels=analytics.element_labels,
+                is_whole=analytics.source == "executor",
             )
+        except CutOffError as exc:
+            return ProcessedResults(None, JobFault(NOT_FETCHED, str(exc)), str(exc))
         except AnalyticsError as exc:
             return ProcessedResults(None, JobFault("bad results", str(exc)))
         notes, errors = self._check_metrics(combination, result_set)
@@ -64,7 +72,7 @@ class AnalyticsProcessor:
         findings = check_result_set(
             self._settings.rules, combination, result_set, self._settings.quality.max_findings
         )
-        return ProcessedResults(result_set, None, notes, findings)
+        return ProcessedResults(result_set, notes=notes, findings=findings)
 
     def _check_metrics(
         self, combination: Combination, result_set: ResultSet

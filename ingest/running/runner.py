@@ -9,21 +9,45 @@ from dataclasses import replace
 
 import pluggy
 
+from ingest.analytics.completeness import Completeness
 from ingest.analytics.fetcher import Fetched, ResultFetcher
 from ingest.analytics.sources.base import AnalyticsSource
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase, write
-from ingest.database.late_results import NOT_FETCHED
-from ingest.database.read import read_open_run
-from ingest.database.records import AcceptedJob, JobOutcome, JobStatus, RunStatus
+from ingest.database.late_results import (
+    NOT_FETCHED,
+    mark_incomplete,
+    read_jobs_without_results,
+    withdraw_results,
+)
+from ingest.database.read import read_job_names, read_labels_of_run, read_open_run
+from ingest.database.records import (
+    INCOMPLETE,
+    AcceptedJob,
+    CutOffJob,
+    JobOutcome,
+    JobStatus,
+    OpenRun,
+    RunStatus,
+)
 from ingest.errors import BackendError, ConfigError
-from ingest.executors.base import Executor, Job, JobFault, JobState, JobUpdate, Submission
+from ingest.executors.base import (
+    BAD_ANSWER,
+    Executor,
+    Job,
+    JobFault,
+    JobState,
+    JobUpdate,
+    Submission,
+)
 from ingest.executors.job_name import name_job, new_ulid
 from ingest.executors.output_tail import with_output
 from ingest.planning.plan import Plan
 from ingest.plugins.events import JobFinished, RunFinished, RunProgress
-from ingest.plugins.manager import call_observers
+from ingest.plugins.manager import call_observers, find_executor
 from ingest.running.backend import Backend
+from ingest.running.backfill import Backfill
+from ingest.running.claims import Claims, Clash, Holder
 from ingest.running.closing import (
     RunChanges,
     close_changes,
@@ -63,12 +87,15 @@ class ValidationRunner(RunPlanner):
         super().__init__(study, database, git, selection)
         self._plugins = plugins
         self._clock = clock or SystemClock()
-        self._starter = RunStarter(study, database, git, self._clock, jitter)
+        self._starter = RunStarter(study, database, git, self._clock, jitter, self.end_year)
         self._stop_requested = False
+        self._filler: Backfill | None = None
 
     def request_stop(self) -> None:
         """Stop after the current round; safe to call from a signal handler."""
         self._stop_requested = True
+        if self._filler is not None:
+            self._filler.request_stop()
 
     def execute(
         self,
@@ -88,22 +115,27 @@ class ValidationRunner(RunPlanner):
         Raises ConfigError or BackendError when the executor cannot be used; what had finished
         by then is stored and the run is recorded as interrupted.
         """
+        backend.refuse_wrong_settings()
         executor = backend.make_executor()
         if cancel_on_interrupt and not executor.can_cancel:
             raise ConfigError(f"--cancel-on-interrupt: {executor.name} has no way to stop jobs")
         try:
             executor.start()
+            backend.refuse_unusable_source()
             source = backend.make_source(executor)
             try:
                 self._session = self._begin(plan, executor, source)
-                return self._run_to_end(on_progress, cancel_on_interrupt)
+                return self._run_to_end(backend, on_progress, cancel_on_interrupt)
             finally:
                 source.close()
         finally:
             executor.close()
 
     def _run_to_end(
-        self, on_progress: Callable[[RunProgress], None], cancel_on_interrupt: bool
+        self,
+        backend: Backend,
+        on_progress: Callable[[RunProgress], None],
+        cancel_on_interrupt: bool,
     ) -> RunReport:
         session = self._session
         try:
@@ -118,6 +150,8 @@ class ValidationRunner(RunPlanner):
         finally:
             session.fetcher.close()
         interrupted = not session.scheduler.is_finished
+        if not interrupted:
+            self._ask_for_late(backend)
         if interrupted and cancel_on_interrupt:
             self._cancel_the_rest()
         return self._finish(interrupted=interrupted)
@@ -150,6 +184,21 @@ class ValidationRunner(RunPlanner):
             elapsed_s=self._clock.now() - started,
         )
 
+    def run_left_elsewhere(self) -> OpenRun | None:
+        """The run that was cut off at another executor, where its jobs go on without it."""
+        with self._database.reading() as connection:
+            left = read_open_run(connection)
+        if left is None or left.record.executor == self.study.settings.run.executor:
+            return None
+        return left if left.unfinished and self._jobs_go_on(left.record.executor) else None
+
+    def _jobs_go_on(self, executor: str) -> bool:
+        """Whether an executor's jobs survive a run; assumed of one that is no longer there."""
+        try:
+            return find_executor(self._plugins, executor).jobs_survive_run
+        except ConfigError:
+            return True
+
     def _close_leftovers(self, plan: Plan) -> None:
         """End a run that was cut off, unless this plan takes it up again."""
         with self._database.reading() as connection:
@@ -174,6 +223,8 @@ class ValidationRunner(RunPlanner):
             fetcher=ResultFetcher(source, settings.analytics, self._clock),
             processor=processor,
             scheduler=start.scheduler,
+            completeness=Completeness(settings.analytics),
+            claims=self._known_claims(executor),
             total=len(start.names) + len(start.finished) + start.restored,
             started=self._clock.now(),
             is_resumed=start.is_resumed,
@@ -185,6 +236,9 @@ class ValidationRunner(RunPlanner):
         if start.is_resumed:
             session.failed = len(self._database.get_failed_jobs(start.run_id))
             session.succeeded = len(start.finished) - session.failed
+            with self._database.reading() as connection:
+                for combination, end_year, labels in read_labels_of_run(connection, start.run_id):
+                    session.completeness.keep(combination, labels, end_year)
         log.info(
             "run %d: %d jobs to do, executor %s", start.run_id, len(start.names), executor.name
         )
@@ -192,12 +246,19 @@ class ValidationRunner(RunPlanner):
         self._follow(start)
         return session
 
+    def _known_claims(self, executor: Executor) -> Claims:
+        """The names of all stored jobs, where a backend of its own gives names."""
+        if not executor.jobs_survive_run:
+            return Claims()
+        with self._database.reading() as connection:
+            return Claims(read_job_names(connection))
+
     def _follow(self, start: RunStart) -> None:
         """Take the jobs that an earlier process submitted as in flight."""
         accepted = []
         for job, submission in start.adopted:
             self._session.scheduler.adopt(job.combination, self._clock.now(), job.attempts)
-            accepted += self._answered(submission, job.submitted_at)
+            accepted += self._answered(submission, job)
         write.mark_submitted(self._database.db, self._session.run_id, accepted)
 
     def submit_jobs_with_throttling(self) -> None:
@@ -242,13 +303,21 @@ class ValidationRunner(RunPlanner):
             write.mark_submitted(self._database.db, session.run_id, accepted)
 
     def _answered(
-        self, submission: Submission, submitted_at: str | None = None
+        self, submission: Submission, adopted: CutOffJob | None = None
     ) -> list[AcceptedJob]:
-        """The accepted job of an answer; nothing where it was refused."""
+        """The accepted job of an answer; nothing where it was refused.
+
+        adopted: the job as an earlier process left it.
+        """
         session = self._session
         combination = session.by_ulid[submission.ulid]
         if submission.fault is not None:
             self._attempt_failed(combination, submission.fault)
+            return []
+        own = Holder(session.run_id, combination)
+        clash = session.claims.find_clash(submission, own, is_adopted=adopted is not None)
+        if clash is not None:
+            self._doubt_both(own, clash)
             return []
         ulid = submission.new_ulid or submission.ulid
         session.rename(combination, ulid, submission.job_name or session.job_names[combination])
@@ -259,10 +328,26 @@ class ValidationRunner(RunPlanner):
                 ulid=ulid,
                 job_name=session.job_names[combination],
                 external_id=submission.external_id,
-                submitted_at=submitted_at or self._clock.timestamp(),
+                submitted_at=(adopted and adopted.submitted_at) or self._clock.timestamp(),
                 attempts=session.scheduler.attempts(combination),
             )
         ]
+
+    def _doubt_both(self, own: Holder, clash: Clash) -> None:
+        """Two jobs have one name: neither is a success, not even one that is stored already."""
+        self._attempt_failed(own.combination, JobFault(BAD_ANSWER, clash.message))
+        first = clash.holder
+        if first.run_id != self._session.run_id:
+            return
+        fault = JobFault(BAD_ANSWER, replace(clash, holder=own).message)
+        if first.combination in self._session.ulids:
+            self._store(first.combination, JobStatus.FAILED, fault=fault)
+        else:
+            values = withdraw_results(
+                self._database.db, first.run_id, first.combination, fault.kind, fault.message
+            )
+            if values is not None:
+                self._session.withdraw(first.combination, values)
 
     def monitor_job_progress(self) -> None:
         """Ask what became of the jobs in flight; waits a moment, gives up those out of time."""
@@ -365,18 +450,56 @@ class ValidationRunner(RunPlanner):
         only_fetching = not session.scheduler.in_flight and session.fetcher.pending
         wait_s = session.scheduler.wait_s(self._clock.now(), _ROUND_S) if only_fetching else 0.0
         for fetched in session.fetcher.finished(wait_s):
-            self._store_fetched(session.by_ulid[fetched.ulid], fetched)
+            if fetched.ulid in session.by_ulid:  # else it turned out to be another job's too
+                self._store_fetched(session.by_ulid[fetched.ulid], fetched)
 
     def _store_fetched(self, combination: Combination, fetched: Fetched) -> None:
         if fetched.raw is None:
             fault = JobFault(NOT_FETCHED, str(fetched.error))
             self._store(combination, JobStatus.FAILED, fault=fault)
             return
-        processed = self._session.processor.process(combination, fetched.raw)
+        session, end_year = self._session, self.end_year(combination)
+        processed = session.processor.process(combination, fetched.raw)
+        results, lack = processed.result_set, processed.lack
+        if results is not None:
+            lack = session.completeness.find_lack(combination, results, end_year)
+        if lack and session.fetcher.ask_again(fetched.ulid, lack):
+            return
+        if lack and results is not None:
+            lack = session.completeness.find_lack(combination, results, end_year, is_last=True)
+            if lack:
+                self._store_incomplete(combination, replace(processed, lack=lack))
+                return
         if processed.fault is not None:
             self._attempt_failed(combination, processed.fault)
         else:
+            assert results is not None
+            session.completeness.keep(combination, results, end_year)
             self._store(combination, JobStatus.SUCCESS, processed=processed)
+
+    def _store_incomplete(self, combination: Combination, processed: ProcessedResults) -> None:
+        """Results that lack something when there is no more time: kept, or not, and told."""
+        fault = JobFault(INCOMPLETE, processed.lack)
+        if self.study.settings.analytics.incomplete == "fail":
+            self._store(combination, JobStatus.FAILED, fault=fault)
+        else:
+            self._store(combination, JobStatus.SUCCESS, fault=fault, processed=processed)
+
+    def _ask_for_late(self, backend: Backend) -> None:
+        """Ask again for results that lack something by what came after them."""
+        session, db = self._session, self._database.db
+        lacks = session.completeness.find_late()
+        if not lacks:
+            return
+        settings = self.study.settings
+        is_failure = settings.analytics.incomplete == "fail"
+        mark_incomplete(db, session.run_id, lacks, is_failure=is_failure)
+        with self._database.reading() as connection:
+            jobs = read_jobs_without_results(connection, session.run_id)
+        self._filler = Backfill(self._database, backend, settings, self._plugins, self._clock)
+        self._filler.execute([job for job in jobs if job.combination in lacks])
+        session.failed = len(self._database.get_failed_jobs(session.run_id))
+        session.succeeded = session.total - session.failed
 
     def _attempt_failed(self, combination: Combination, fault: JobFault) -> None:
         now = self._clock.now()

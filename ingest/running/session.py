@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ingest.analytics.completeness import Completeness
 from ingest.analytics.fetcher import ResultFetcher
 from ingest.database.records import JobOutcome, JobStatus, RunStatus, StoredResult
 from ingest.executors.base import Executor, JobFault
 from ingest.plugins.events import RunProgress
+from ingest.running.claims import Claims
 from ingest.running.closing import RunChanges, RunQuality
 from ingest.running.processor import AnalyticsProcessor
 from ingest.running.scheduler import Scheduler
@@ -44,6 +46,8 @@ class RunSession:
     fetcher: ResultFetcher
     processor: AnalyticsProcessor
     scheduler: Scheduler[Combination]
+    completeness: Completeness
+    claims: Claims
     total: int
     started: float
     is_resumed: bool
@@ -80,6 +84,13 @@ class RunSession:
         if stored is not None:
             self.new_result_sets += stored.is_new
             self.known_result_sets += not stored.is_new
+
+    def withdraw(self, combination: Combination, values: int) -> None:
+        """A success that was counted is none; values: how many it had."""
+        self.succeeded -= 1
+        self.failed += 1
+        self.values -= values
+        self.completeness.forget(combination)
 
     def progress(self, now: float) -> RunProgress:
         """Progress so far: counts by state, elapsed time."""

@@ -61,12 +61,14 @@ class RunStarter:
         git: GitState,
         clock: Clock,
         jitter: Callable[[], float] = random.random,
+        end_year: Callable[[Combination], int | None] = lambda combination: None,
     ) -> None:
         self._study = study
         self._database = database
         self._git = git
         self._clock = clock
         self._jitter = jitter
+        self._end_year = end_year
 
     def open_run_of(self, plan: Plan) -> OpenRun | None:
         """The run that was cut off and that this plan takes up again, where there is one."""
@@ -167,6 +169,7 @@ class RunStarter:
             git_commit=self._git.commit,
             git_branch=self._git.branch,
             dirty_files=self._git.dirty_files,
+            git_problem=self._git.problem or None,
             study=settings.name,
             executor=settings.run.executor,
             ingest_version=__version__,
@@ -186,7 +189,8 @@ class RunStarter:
     def _job_record(self, job: PlannedJob) -> JobRecord:
         ulid = new_ulid()
         name = name_job(self._study.name, ulid)
-        return JobRecord(job.combination, ulid, name, job.inputs, job.reason)
+        end_year = self._end_year(job.combination)
+        return JobRecord(job.combination, ulid, name, job.inputs, job.reason, end_year)
 
     def _resume_run(
         self,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ingest.services.aws_answers import mark_foreign_answer
 from ingest.services.aws_errors import (
     AwsCall,
     AwsError,
@@ -73,7 +74,9 @@ class AwsClients:
             read_timeout=self._place.read_timeout_s,
         )
         with self.calling(service, "connect", service):
-            return self._session.client(service, config=config)  # type: ignore[call-overload]
+            client = self._session.client(service, config=config)  # type: ignore[call-overload]
+        client.meta.events.register(f"before-parse.{service}", mark_foreign_answer)
+        return client
 
     @contextmanager
     def calling(self, service: str, operation: str, thing: str) -> Iterator[None]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import Enum, auto
+from http.client import HTTPException
 from typing import Any
 
 from ingest.errors import BackendError
+from ingest.services.aws_answers import NOT_AWS
 
 # IAM's name of an action where it is not that of the call.
 _ACTIONS = {"s3:HeadObject": "s3:GetObject", "s3:HeadBucket": "s3:ListBucket"}
@@ -92,12 +96,23 @@ class AwsCall:
         }
 
 
+_NOT_AWS, _CLOCK = NOT_AWS, "clock"
+# What each service tolerates of a clock that is wrong, in seconds.
+_TOLERATED_S = {"s3": 900}
+_TOLERATED_ELSEWHERE_S = 300
+
 _UNSENT, _THROTTLED, _DOUBTFUL, _MISSING, _REFUSED, _FATAL = Trouble
 
 # Codes of an answer other than success, what may be done, and the sentence; the first row that
 # fits counts. "429" and "5xx" stand for these HTTP statuses too.
 # fmt: off
 _REFUSALS = [
+    (_NOT_AWS,
+     _DOUBTFUL, "something other than AWS answers {operation} ({reason}): a proxy may stand "
+                "between, check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"),
+    (_CLOCK,
+     _FATAL, "this machine's clock is {skew} AWS's, which refuses calls for that: set it right, "
+             "e.g. sudo timedatectl set-ntp true"),
     ("ExpiredTokenException ExpiredToken RequestExpired TokenRefreshRequired",
      _FATAL, "the AWS credentials have expired: {login}"),
     ("UnrecognizedClientException InvalidClientTokenId InvalidAccessKeyId SignatureDoesNotMatch "
@@ -149,6 +164,10 @@ _FAILURES = [
      _DOUBTFUL, "the connection to {endpoint_url} broke during {operation}"),
     ("ParamValidationError",
      _REFUSED, "{operation} cannot be sent for {thing}: {report}"),
+    ("ResponseParserError HTTPError HTTPException ResponseStreamingError IncompleteReadError "
+     "ConnectionError",
+     _DOUBTFUL, "the answer to {operation} broke off or cannot be read ({exc}): a proxy may stand "
+                "between, check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"),
     ("BotoCoreError",
      _REFUSED, "{operation} failed for {thing}: {exc}"),
     ("ValueError",
@@ -159,11 +178,17 @@ _FAILURES = [
 
 
 def aws_exceptions() -> tuple[type[Exception], ...]:
-    """Every class of exception that a boto3 call raises; a bad endpoint is a plain ValueError."""
+    """Every class of exception that a boto3 call raises; a bad endpoint is a plain ValueError.
+
+    Some come from below boto3: a body that ends early, a connection that breaks while it is read.
+    """
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
 
-    return (ClientError, BotoCoreError, Boto3Error, ValueError)
+    others = (ResponseParserError, HTTPError, HTTPException, OSError, ValueError)
+    return (ClientError, BotoCoreError, Boto3Error, *others)
 
 
 def translate(exc: Exception, call: AwsCall) -> AwsError:
@@ -175,6 +200,7 @@ def translate(exc: Exception, call: AwsCall) -> AwsError:
         code, reason = str(error.get("Code", "")), str(error.get("Message", ""))
         keys, rows = _refusal_keys(exc.response, code, call), _REFUSALS
         words = {"code": code, "reason": reason, "reason_or_code": reason or code}
+        words["skew"] = _skew_words(exc.response)
     else:
         keys, rows = {_ANY, *(kind.__name__ for kind in type(exc).__mro__)}, _FAILURES
         words = _failure_words(exc)
@@ -187,7 +213,25 @@ def _refusal_keys(response: Any, code: str, call: AwsCall) -> set[str]:
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
     if call.operation == "HeadBucket" and code in ("NoSuchKey", "404", "NotFound"):
         code = "NoSuchBucket"
-    return {_ANY, code, "429" if status == 429 else "", "5xx" if status >= 500 else ""}
+    is_refused = status in (400, 401, 403)
+    limit_s = _TOLERATED_S.get(call.service, _TOLERATED_ELSEWHERE_S)
+    clock = _CLOCK if is_refused and abs(_skew_s(response)) > limit_s else ""
+    return {_ANY, code, clock, "429" if status == 429 else "", "5xx" if status >= 500 else ""}
+
+
+def _skew_s(response: Any) -> float:
+    """How far this machine's clock is ahead of AWS's, by the Date of an answer; 0 where unknown."""
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    try:
+        date = parsedate_to_datetime(headers.get("date", ""))
+        return (datetime.now(UTC) - date).total_seconds()
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _skew_words(response: Any) -> str:
+    skew_s = _skew_s(response)
+    return f"{abs(skew_s) / 60:.0f} minutes {'ahead of' if skew_s > 0 else 'behind'}"
 
 
 def _failure_words(exc: Exception) -> dict[str, Any]:

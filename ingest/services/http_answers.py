@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,33 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+# A page that asks who one is. The docs of a service are a page as well, so that it has to say so.
+_LOGIN_PAGE = re.compile(
+    rb"""type\s*=\s*["']?password|<(title|h1|h2)[^>]*>[^<]*\b(log|sign)[ -]?(in|on)\b"""
+    rb"""|<form[^>]*\b(login|log-in|signin|sign-in|sso|saml)\b""",
+    re.IGNORECASE,
+)
+_LOGIN_BYTES = 200_000
+
+
+def find_barrier(answer: HttpAnswer) -> str | None:
+    """What stands between us and the service, in words that go on from its address.
+
+    None where the answer is the service's own: no demand for a password, no redirect, no login.
+    """
+    if answer.status in (401, 403, 407, 511):
+        detail = read_detail(answer.body)
+        said = f": {detail}" if detail and not detail.startswith("<") else ""
+        return f"denies access ({answer.status}{said})"
+    if 300 <= answer.status < 400:
+        target = without_credentials(answer.headers.get("Location", "another place"))
+        return f"leads on to {target} ({answer.status})"
+    is_page = answer.body.lstrip()[:1] == b"<"
+    if 200 <= answer.status < 300 and is_page and _LOGIN_PAGE.search(answer.body[:_LOGIN_BYTES]):
+        return f"answers with a login page ({answer.status})"
+    return None
 
 
 def read_detail(body: bytes) -> str:

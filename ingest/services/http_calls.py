@@ -5,34 +5,50 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ingest import __version__
 from ingest.services.http_answers import HttpAnswer
+from ingest.services.http_deadline import limited, make_adapter
 
 if TYPE_CHECKING:
     import requests
 
 _CONNECT_TIMEOUT_S = 10.0
+_AT_ONCE_BYTES = 1 << 16
+_GZIP_WINDOW = 31  # zlib's word for a gzip header around the data
+SOME_MIB = 1 << 25
+"""The largest body of an answer with data, in bytes: a job of all labels has a tenth of it."""
 
 
 class NoAnswerError(Exception):
     """A call ended without a whole answer; str() says why in a few words.
 
     Not an IngestError: what it means depends on the call, so the caller turns it into one.
+    part: status, headers and what had come of the body; None where nothing had.
     """
+
+    def __init__(self, why: str, part: HttpAnswer | None = None) -> None:
+        self.part = part
+        super().__init__(why)
+
+
+class TooLargeError(NoAnswerError):
+    """The answer is longer than any that the service has a reason to give."""
 
 
 def make_session(connections: int) -> requests.Session:
     """A session that tries nothing twice, with a connection for each thread that calls."""
     import requests
-    import requests.adapters
 
     session = requests.Session()
     session.headers["User-Agent"] = f"ingest/{__version__}"
-    adapter = requests.adapters.HTTPAdapter(pool_maxsize=connections, max_retries=0)
+    session.headers["Accept-Encoding"] = "gzip"  # the one whose end can be told from a cut
+    adapter = make_adapter(connections)
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)
     return session
@@ -44,37 +60,62 @@ def exchange(
     url: str,
     timeout_s: float,
     *,
-    largest_bytes: int | None = None,
+    largest_bytes: int = SOME_MIB,
+    grace_s: float = 0.0,
     **options: Any,
 ) -> HttpAnswer:
-    """One call and its whole answer. Raises NoAnswerError.
+    """One call and its whole answer, wherever it would lead on to. Raises NoAnswerError.
 
-    timeout_s: the longest silence. largest_bytes: for a service whose answers are short; its body
-    may be no longer, and has to end within timeout_s. options: as requests has them.
+    timeout_s: until the answer has begun, and until it has ended; grace_s: how much longer it may
+    take to end while it comes. largest_bytes: of its body. options: as requests has them.
     """
     import requests
     import urllib3
 
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + timeout_s + grace_s
     limits_s = (min(_CONNECT_TIMEOUT_S, timeout_s), timeout_s)
+    options = {"timeout": limits_s, "stream": True, "allow_redirects": False, **options}
+    answer = None
+    body = bytearray()
     try:
-        with session.request(method, url, timeout=limits_s, stream=True, **options) as response:
-            body = bytearray()
-            for chunk in response.iter_content(1 << 16):
-                body += chunk
-                if largest_bytes is not None:
-                    _check_short(len(body), largest_bytes, deadline)
-            return HttpAnswer(response.status_code, response.headers, bytes(body))
+        with session.request(method, url, **options) as response:
+            answer = HttpAnswer(response.status_code, response.headers, b"")
+            with limited(response.raw.shutdown, max(0.0, deadline - time.monotonic())):
+                while part := response.raw.read1(_AT_ONCE_BYTES, decode_content=False):
+                    body += part
+                    if len(body) > largest_bytes:
+                        raise TooLargeError("the answer is too large")
+            return replace(answer, body=_decoded(response.headers, bytes(body), largest_bytes))
+    except TimeoutError as exc:
+        raise NoAnswerError("the answer did not end in time", _with(answer, body)) from exc
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
-        raise NoAnswerError(describe_failure(exc, timeout_s)) from exc
+        raise NoAnswerError(describe_failure(exc, timeout_s), _with(answer, body)) from exc
 
 
-def _check_short(size: int, largest_bytes: int, deadline: float) -> None:
-    """A server that dribbles its answer, or never ends it, is not waited for."""
-    if size > largest_bytes:
-        raise NoAnswerError("the answer is too large")
-    if time.monotonic() > deadline:
-        raise NoAnswerError("the answer did not end in time")
+def _with(answer: HttpAnswer | None, body: bytearray) -> HttpAnswer | None:
+    return replace(answer, body=bytes(body)) if answer else None
+
+
+def _decoded(headers: Mapping[str, str], body: bytes, largest_bytes: int) -> bytes:
+    """A body without its compression. Raises NoAnswerError: cut off, damaged, too large."""
+    encoding = headers.get("Content-Encoding", "identity").strip().lower()
+    if not body or encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        raise NoAnswerError(f"the answer is compressed as {encoding}, which was not asked for")
+    content = bytearray()
+    while body:
+        unpacking = zlib.decompressobj(_GZIP_WINDOW)
+        try:
+            content += unpacking.decompress(body, largest_bytes + 1 - len(content))
+        except zlib.error as exc:
+            raise NoAnswerError("the answer's gzip is damaged") from exc
+        if len(content) > largest_bytes:
+            raise TooLargeError("the answer is too large")
+        if not unpacking.eof:
+            raise NoAnswerError("the answer's gzip is cut off")
+        body = unpacking.unused_data
+    return bytes(content)
 
 
 def find_url_problem(url: str) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import ConfigError
+from ingest.text.file_kind import HEAD_BYTES, other_kind
 
 
 class JsonFileError(ConfigError):
@@ -85,6 +86,8 @@ def read_json(path: Path, where: str) -> Any:
         raw = path.read_bytes()
     except OSError as exc:
         raise JsonFileError(where, f"cannot be read: {exc.strerror}") from exc
+    if (kind := other_kind(raw[:HEAD_BYTES])) is not None:
+        raise JsonFileError(where, f"it {kind}")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:

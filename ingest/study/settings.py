@@ -125,6 +125,9 @@ class RunSettings:
         False,
         "also write each job's numbers to results/<ULID>.csv and a line to validation_results.csv",
     )
+    require_commit: bool = setting(
+        False, "a run is an error (exit code 2) where git cannot tell the commit of the study"
+    )
     rerun_triggers: tuple[str, ...] = setting(
         ("input", "code", "environment"),
         "what makes a combination run again",
@@ -138,7 +141,8 @@ class AnalyticsSettings:
 
     source: str = setting(
         "executor",
-        "where metrics come from: `executor` (what it brings), `analytics-api`, `s3` or a plugin's",
+        "where metrics come from: `executor` (what it brings), `analytics-api`, `s3` or a plugin's "
+        "(found by `url` or a section [analytics.NAME] where the executor brings none)",
     )
     element_labels: tuple[str, ...] = setting(
         (), "keep only these labels; all labels where empty", is_input=True
@@ -171,6 +175,12 @@ class AnalyticsSettings:
     pause_s: float = setting(0.0, "seconds between the starts of two calls for results", minimum=0)
     lag_s: float = setting(
         300.0, "how long results that are not there yet are asked for again", minimum=0
+    )
+    incomplete: str = setting(
+        "keep",
+        "what becomes of results that lack years or labels when lag_s is over: they are kept and "
+        "told, or the job fails, or (accept) no one looks",
+        choices=("keep", "fail", "accept"),
     )
     on_bad_rows: str = setting(
         "fail",

@@ -44,7 +44,8 @@ class Table:
     """Cells as texts: the header, and the rows after it with their lines; no blank rows.
 
     words: how it was read, as far as that is not as every CSV. is_exact: no text has an apostrophe
-    before it that keeps spreadsheets from taking it for a formula.
+    before it that keeps spreadsheets from taking it for a formula. lacks_line_end: the last line
+    of its text may be cut off.
     """
 
     where: str
@@ -53,6 +54,7 @@ class Table:
     delimiter: str = ","
     words: tuple[str, ...] = ()
     is_exact: bool = False
+    lacks_line_end: bool = False
 
     def number_form(self, columns: Iterable[int], choice: TableChoice) -> NumberForm:
         """How the numbers in some columns are written. Raises ConfigError as find_form does."""
@@ -113,7 +115,8 @@ def _read_text(raw: bytes, where: str) -> Table:
         (_, cells), *rows = rows
         header = [cell.strip() for cell in cells]
     words = ("UTF-16",) * is_utf_16 + (_SEPARATORS[delimiter],) * (delimiter != ",")
-    return Table(where, header, rows, delimiter, words)
+    lacks_line_end = not text.endswith(("\n", "\r"))
+    return Table(where, header, rows, delimiter, words, lacks_line_end=lacks_line_end)
 
 
 def _find_delimiter(text: str, where: str) -> str:

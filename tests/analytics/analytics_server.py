@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,12 +26,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. cut_at: the connection ends after so many bytes of the body; 0: at once."""
+    """One answer. cut_at: the connection ends after so many bytes of the body; 0: at once.
+
+    length: the Content-Length that is told, the body's own where None; -1: none is told. every_s:
+    each byte of the body comes so long after the one before.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     cut_at: int | None = None
+    length: int | None = None
+    every_s: float = 0.0
 
 
 class AnalyticsServer:
@@ -123,10 +130,16 @@ def _handler(told: AnalyticsServer) -> Callable[..., BaseHTTPRequestHandler]:
             self.send_header("Date", headers.pop("Date", "Mon, 23 Nov 2026 09:00:00 GMT"))
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
+            length = len(answer.body) if answer.length is None else answer.length
+            if length >= 0:
+                self.send_header("Content-Length", str(length))
             self.end_headers()
-            self.wfile.write(answer.body[: answer.cut_at])
-            self.close_connection = answer.cut_at is not None
+            self.close_connection = answer.cut_at is not None or answer.length is not None
+            body = answer.body[: answer.cut_at]
+            size = 1 if answer.every_s else len(body) or 1
+            for begin in range(0, len(body), size):
+                self.wfile.write(body[begin : begin + size])
+                time.sleep(answer.every_s)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing is printed."""

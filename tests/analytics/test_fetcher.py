@@ -448,3 +448,21 @@ def test_a_source_that_is_not_remote_gives_up_after_the_lag() -> None:
         "Fetch them later: ingest backfill"
     )
     assert source.times == [0, 1, 3, 7, 15, 31, 60]
+
+
+def test_results_that_lack_something_are_asked_for_again_until_the_lag_is_over() -> None:
+    clock = ManualClock()
+    source = ScriptedSource(clock, is_remote=False)
+    source.scripts["A"] = [b"half", b"more", b"whole"]
+    fetcher = ResultFetcher(source, AnalyticsSettings(lag_s=10), clock)
+    fetcher.request("A")
+    fetcher.request("B")
+    raws: list[bytes | None] = []
+    while fetcher.pending:
+        for fetched in fetcher.finished(60):
+            raws.append(fetched.raw)
+            if fetched.raw != b"ok":
+                lasts = not fetcher.ask_again(fetched.ulid, "it lacks years")
+    assert raws == [b"half", b"ok", b"more", b"whole", b"whole", b"whole"]
+    assert lasts
+    assert source.times == [0, 0, 1, 3, 7, 10]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingest.analytics.parse import RawRow, ShortRow, parse_rows, row_word
-from ingest.errors import AnalyticsError
+from ingest.errors import AnalyticsError, CutOffError
 
 HEADER = b"element_label,timestamp_year,value\n"
 
@@ -127,7 +127,7 @@ def test_quoted_commas_and_quotes_are_part_of_a_label() -> None:
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("start", ["", "\ufeff", "\n\n", "\ufeff\r\n"])
 def test_byte_order_marks_line_ends_and_blank_lines_are_fine(line_end: str, start: str) -> None:
-    lines = ["element_label,timestamp_year,value", "Länge -> x,2030,1.5", "", "B,2031,2"]
+    lines = ["element_label,timestamp_year,value", "Länge -> x,2030,1.5", "", "B,2031,2", ""]
     rows = parse_rows((start + line_end.join(lines)).encode())
     assert [row[1:] for row in rows] == [("Länge -> x", "2030", "1.5"), ("B", "2031", "2")]
 
@@ -149,6 +149,26 @@ def test_rows_of_another_length_are_rows_that_validation_tells() -> None:
         RawRow(4, ShortRow(1, 3), None, None),
         RawRow(5, "", "", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        b"A,2030,330",  # of 33048.5
+        b"A,2030,33048.5\r\nB,2031,1",
+        b'A,2030,1\n"B",2031,"2"',
+        b'A,2030,1\n"B, and',
+        b"A,2030,1\nB",
+    ],
+)
+def test_csv_whose_last_line_has_no_end_is_cut_off(rows: bytes) -> None:
+    raw = b"element_label,timestamp_year,value\r\n" + rows
+    with pytest.raises(CutOffError, match="cut off: their last line has no line end"):
+        parse_rows(raw)
+
+
+def test_what_nothing_can_have_cut_off_may_lack_the_last_line_end() -> None:
+    assert parse_rows(HEADER + b"A,2030,330", is_whole=True) == [RawRow(2, "A", "2030", "330")]
 
 
 @pytest.mark.parametrize("raw", [b"", b"\n \n", b"\xef\xbb\xbf", b" "])

@@ -17,6 +17,7 @@ from ingest.analytics.parse import RawRow
 from ingest.analytics.validate import (
     FIRST_YEAR,
     LAST_YEAR,
+    NO_LINE_END,
     SHOWN_ROWS,
     parse_analytics,
     validate_rows,
@@ -45,6 +46,14 @@ def error_of(raw: bytes, **options: Any) -> str:
 
 
 # --- good rows -----------------------------------------------------------------------------------
+
+
+def test_a_cut_off_csv_is_refused_and_noted_where_it_cannot_be_one() -> None:
+    raw = b"element_label,timestamp_year,value\r\nA,2030,330"
+    with pytest.raises(AnalyticsError, match="cut off"):
+        parse_analytics(raw)
+    assert parse_analytics(raw, is_whole=True).notes == (NO_LINE_END,)
+    assert parse_analytics(raw + b"\r\n", is_whole=True).notes == ()
 
 
 def test_metrics_are_sorted_by_label_and_year() -> None:

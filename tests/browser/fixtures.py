@@ -41,7 +41,7 @@ def served_study(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
 @pytest.fixture(scope="session")
 def site(served_study: StudyFolder) -> Iterator[Site]:
     """`ingest serve` on the served study."""
-    running = start_site(served_study.database)
+    running = start_site(served_study.database, "--allow-host", "results.example.org")
     try:
         yield running
     finally:

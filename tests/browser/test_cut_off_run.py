@@ -65,6 +65,10 @@ def test_a_run_whose_process_was_killed_is_told_as_cut_off(study: StudyFolder) -
             assert "</a> was cut off" in page
             assert "<code>ingest run</code> goes on where it was" in page
             assert "is going on" not in page
+        why = "git is not installed"
+        with closing(sqlite3.connect(study.database)) as connection, connection:
+            connection.execute("UPDATE validation_runs SET git_problem = ?", [why])
+        assert f"<dt>Git</dt><dd><bdi>{why}</bdi></dd>" in site.get(f"{DB}/-/run/1").text
     finally:
         for process in (run, site.process):
             process.kill()

@@ -21,7 +21,6 @@ LIMIT_S = 120.0
 def options(server: DevServer, *more: str) -> list[str]:
     settings = [
         f"executors.run-api.url={server.url}",
-        "analytics.source=analytics-api",
         f"analytics.url={server.url}",
         "run.poll_interval_s=0.2",
         *more,

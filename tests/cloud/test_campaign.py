@@ -78,6 +78,8 @@ _QUICK = (
     "run.unknown_limit_s=2",
     "run.unreachable_limit_s=20",
     "analytics.lag_s=5",
+    "analytics.incomplete=fail",  # so that the next run computes it, as it does what else failed
+    "executors.run-api.submit_timeout_s=3",
 )
 
 

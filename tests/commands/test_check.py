@@ -273,7 +273,16 @@ def test_check_as_json_tells_everything_on_stdout(broken: StudyFolder, ingest: I
     assert result.exit_code == 2
     assert result.stderr == ""
     answer = json.loads(result.stdout)
-    kinds = ["ok", "findings", "ignored", "labels", "code", "data", "country_data"]
+    kinds = [
+        "ok",
+        "findings",
+        "ignored",
+        "labels",
+        "code",
+        "data",
+        "country_data",
+        "analytics_source",
+    ]
     assert list(answer) == kinds
     assert (answer["ignored"], answer["labels"]) == ({}, [])
     assert answer["ok"] is False
@@ -291,6 +300,7 @@ def test_check_of_a_good_study_as_json(ingest: Ingest) -> None:
     assert len(answer.pop("labels")) == 3
     assert answer == {
         "ok": True,
+        "analytics_source": "executor",
         "findings": [],
         "ignored": dict(zip(StudySettings.ignore, (1, 0), strict=True)),
         "code": ["model.py"],

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.database import ValidationDatabase
 from tests.conftest import BUNDLED_STUDY, Ingest, StudyFolder, scenario
-from tests.questions.test_canned_queries import store_run, store_two_runs
+from tests.questions.test_canned_queries import NOW, store_run, store_two_runs
 
 COMMIT = "c" * 7
 
@@ -106,7 +106,9 @@ def test_json_holds_the_request_the_rows_and_the_total(stored: Path, ingest: Ing
         "scenario": "up",
         "element_label": "Healthy Years Lived",
         "run_id": 2,
+        "timestamp": NOW,
         "git_commit": "c" * 40,
+        "dirty_files": [],
         "by": ["country"],
         "countries": ["TZA"],
         "until_year": 2026,

@@ -96,7 +96,7 @@ def test_what_it_prints_is_a_command_to_paste(study: StudyFolder) -> None:
         url = running.url
     assert "".join(running.lines) == (
         f"ingest run --study {study.root} --executor run-api --set executors.run-api.url={url} \\\n"
-        f"  --set analytics.source=analytics-api --set analytics.url={url} --database cloud.db\n"
+        f"  --set analytics.url={url} --database cloud.db\n"
     )
 
 

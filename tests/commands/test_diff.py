@@ -183,7 +183,7 @@ def test_diff_of_a_database_without_a_second_run_names_what_there_is(
     study: StudyFolder, ingest: Ingest
 ) -> None:
     ingest("run", "--quiet")
-    result = ingest("diff")
+    result = ingest("diff", "previous")
     assert result.exit_code == 2
     assert "no run 'previous' in this database; its only run is 1." in result.stderr
 
@@ -256,3 +256,14 @@ def test_explain_names_the_years_that_went(study: StudyFolder, ingest: Ingest) -
     assert "n/a" not in shown
     entry = json.loads(ingest("explain", "KEN", "null", "--json").stdout)[1]
     assert entry["largest_other_years"] == f"{last} removed"
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--fail-on-change",)])
+def test_first_run_has_nothing_to_be_compared_with(
+    study: StudyFolder, ingest: Ingest, form: tuple[str, ...]
+) -> None:
+    ingest("run", "--quiet")
+    result = ingest("diff", *form)
+    assert result.exit_code == 0
+    assert "There is one run so far, nothing to compare it with" in result.stdout + result.stderr
+    assert ingest("diff", "previous", "latest").exit_code == 2

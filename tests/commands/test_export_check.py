@@ -43,9 +43,12 @@ def test_every_kind_of_difference_is_told(stored: StudyFolder, ingest: Ingest) -
     result = ingest("export", "--check", "changed.csv", "--json")
     assert result.exit_code == 3
     report = json.loads(result.stdout)
+    assert report.pop("timestamp")
     differences = report.pop("differences")
     assert report == {
         "run_id": 1,
+        "git_commit": "unknown",
+        "dirty_files": [],
         "files": 1,
         "equal": 86,
         "not_in_database": 1,

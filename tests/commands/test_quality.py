@@ -234,8 +234,10 @@ def test_check_as_json(study: StudyFolder, ingest: Ingest) -> None:
     answer = json.loads(result.stdout)
     assert (result.exit_code, result.stderr) == (3, "")
     findings = answer.pop("findings")
+    assert answer.pop("timestamp")
     assert answer == {
-        "ok": False, "run_id": 1, "rules": 2, "combinations": 8, "errors": 24, "warnings": 4,
+        "ok": False, "run_id": 1, "git_commit": "unknown", "dirty_files": [],
+        "rules": 2, "combinations": 8, "errors": 24, "warnings": 4,
         "unknown_labels": [],
     }  # fmt: skip
     assert findings[0] == {

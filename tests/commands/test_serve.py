@@ -294,3 +294,27 @@ def test_without_datasette_serve_says_how_to_get_it(served_study: StudyFolder) -
     )
     assert result.returncode == 2
     assert result.stderr == "Error: Datasette is not installed: pip install 'ingest[browser]'\n"
+
+
+@pytest.mark.parametrize("host", ["", " "])
+def test_empty_host_is_refused(study: StudyFolder, ingest: Ingest, host: str) -> None:
+    result = ingest("serve", "--host", host)
+    assert result.exit_code == 2
+    assert "an empty host would listen everywhere; say 0.0.0.0 for that" in result.stderr
+
+
+def test_who_sees_the_results_is_said(served_study: StudyFolder) -> None:
+    site = start_site(served_study.database, "--host", "0.0.0.0", "--allow-sql", "--cors")
+    assert site.request("/", Host="evil.example.com").status == 421
+    assert site.request("/", Host="192.0.2.1").status == 200
+    assert (
+        "Whoever reaches 0.0.0.0 on this network can read every result, write SQL that reads and "
+        "have pages of other sites read it, without a login." in ended(site)
+    )
+
+
+def test_name_of_a_web_server_before_it_can_be_allowed(served_study: StudyFolder) -> None:
+    site = start_site(served_study.database, "--allow-host", "results.example.org")
+    assert site.request("/", Host="results.example.org").status == 200
+    assert site.request("/", Host="other.example.org").status == 421
+    ended(site)

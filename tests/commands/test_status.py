@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import re
+import sqlite3
+from contextlib import closing
+from datetime import datetime
 
 import pytest
 
@@ -72,10 +77,13 @@ def test_status_json(two_runs: StudyFolder, ingest: Ingest) -> None:
     assert run["failures"][0]["error_kind"] == "model error"
 
 
-def test_status_of_an_unknown_run_names_the_newest(two_runs: StudyFolder, ingest: Ingest) -> None:
+def test_status_of_an_unknown_run_says_what_is_there(two_runs: StudyFolder, ingest: Ingest) -> None:
     result = ingest("status", "9")
     assert result.exit_code == 2
-    assert result.stderr == "Error: no run '9' in this database; the newest is 2\n"
+    assert result.stderr == (
+        "Error: no run '9' in this database; runs are 1 to 2. Name one by number, tag, commit, "
+        "date, latest or previous (ingest status lists them)\n"
+    )
 
 
 def test_status_without_a_database_names_the_next_step(study: StudyFolder, ingest: Ingest) -> None:
@@ -84,3 +92,52 @@ def test_status_without_a_database_names_the_next_step(study: StudyFolder, inges
     assert "there is no database validation_results.db yet. Make one with: ingest run" in (
         result.stderr
     )
+
+
+# --- a run by any of its names --------------------------------------------------------------------
+
+
+def test_status_finds_a_run_by_tag_position_and_date(two_runs: StudyFolder, ingest: Ingest) -> None:
+    ingest("tag", "1", "mytag")
+    today = datetime.now().astimezone().date().isoformat()
+    for name, run_id in {"mytag": 1, "previous": 1, "latest": 2, today: 2}.items():
+        assert ingest("status", name).stdout.startswith(f"Run {run_id} "), name
+
+
+def test_latest_is_the_newest_run_that_has_ended_in_every_command(
+    two_runs: StudyFolder, ingest: Ingest
+) -> None:
+    end_as(two_runs, "running")
+    assert ingest("status", "latest").stdout.startswith("Run 1 ")
+    assert json.loads(ingest("check", "--results", "--json").stdout)["run_id"] == 1
+    assert ingest("status", "--failed").stdout.startswith("Run 2 ")
+
+
+# --- a run that was killed ------------------------------------------------------------------------
+
+
+def end_as(study: StudyFolder, status: str) -> None:
+    with closing(sqlite3.connect(study.database)) as connection, connection:
+        connection.execute("UPDATE validation_runs SET status = ? WHERE run_id = 2", [status])
+
+
+def test_run_whose_process_is_gone_is_cut_off(two_runs: StudyFolder, ingest: Ingest) -> None:
+    end_as(two_runs, "running")
+    lock = two_runs.database.with_name("validation_results.db.lock")
+    lock.write_text(f"{2**22 - 1}\n{platform.node()}\n")  # no process has this number
+    assert "  cut off  " in ingest("status").stdout
+    assert ingest("status", "2").stdout.startswith("Run 2 cut off, ")
+    told = json.loads(ingest("status", "2", "--json").stdout)
+    assert (told["status"], told["cut_off"]) == ("cut off", True)
+    assert [run["status"] for run in json.loads(ingest("status", "--json").stdout)] == [
+        "cut off",
+        "failed",
+    ]
+
+
+def test_run_whose_process_is_there_is_running(two_runs: StudyFolder, ingest: Ingest) -> None:
+    end_as(two_runs, "running")
+    lock = two_runs.database.with_name("validation_results.db.lock")
+    lock.write_text(f"{os.getpid()}\n{platform.node()}\n")
+    told = json.loads(ingest("status", "2", "--json").stdout)
+    assert (told["status"], told["cut_off"]) == ("running", False)

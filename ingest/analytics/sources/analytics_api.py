@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -12,19 +13,22 @@ from ingest.analytics.sources.query import query_findings, query_parameters
 from ingest.errors import (
     AnalyticsError,
     BackendError,
+    CutOffError,
     ResultsNotReadyError,
     StudyError,
     ThrottledError,
 )
 from ingest.executors.base import ExecutorContext
+from ingest.executors.job_name import new_ulid
 from ingest.findings import Finding, error, has_errors
 from ingest.services.http_answers import (
     HttpAnswer,
+    find_barrier,
     read_detail,
     retry_after,
     without_credentials,
 )
-from ingest.services.http_calls import NoAnswerError, describe_failure, exchange, make_session
+from ingest.services.http_calls import NoAnswerError, TooLargeError, exchange, make_session
 from ingest.study.settings import STUDY_FILE
 
 # An answer that cannot be read may have been cut off on its way; four are no accident.
@@ -64,27 +68,50 @@ class AnalyticsApiSource(AnalyticsSource):
 
     @classmethod
     def preflight(cls, settings: Any, context: ExecutorContext) -> Iterable[Finding]:
-        """Whether the API answers at all, whatever it says; nothing while check() finds errors."""
-        import requests
-
+        """Whether the API answers, and under this address; nothing while check() finds errors."""
         if has_errors(query_findings(context.analytics)):
             return []
-        url, limit_s = (context.analytics.url or "").rstrip("/"), cls.preflight_timeout_s
+        with closing(cls(settings, context)) as source:
+            problem = source._find_problem()
+        return [error("unreachable", STUDY_FILE, problem)] if problem else []
+
+    def _find_problem(self) -> str | None:
+        """Why results could not be fetched from this address; a busy service is no problem."""
+        shown = f"analytics.url {self._shown_url}"
         try:
-            requests.get(f"{url}/docs", timeout=limit_s, stream=True, allow_redirects=False).close()
-        except requests.RequestException as exc:
-            why = describe_failure(exc, limit_s)
-            message = f"analytics.url {without_credentials(url)} cannot be reached: {why}"
-            return [error("unreachable", STUDY_FILE, message)]
-        return []
+            docs = self._ask("docs")
+            if docs.status in (401, 403, 407):
+                return f"{shown} denies access ({docs.status}): check its user and password"
+            if docs.status != 404:
+                return None
+            # a service may have no such page: then it says otherwise that it knows no such job
+            names = ("analytics", self.context.environment, new_ulid())
+            job = self._ask(*names)
+        except NoAnswerError as exc:
+            return f"{shown} cannot be reached: {exc}"
+        said, of_job = read_detail(docs.body), read_detail(job.body)
+        is_same = said.replace("docs", "") == of_job.replace("/".join(names), "")
+        if job.status != 404 or not said or not is_same:
+            return None
+        return (
+            f"{shown} is reached, but is not that of an analytics API: it answers 404 to "
+            "/docs and to /analytics/ENVIRONMENT/ULID alike; check its path"
+        )
 
     def fetch(self, ulid: str) -> bytes:
         """The answer for one job, which holds at least one row; safe in several threads.
 
-        Raises ThrottledError (429), ResultsNotReadyError (no rows yet, 404, 5xx, no connection),
-        BackendError (401, 403), AnalyticsError (the query is refused, the answer is unreadable).
+        Raises ThrottledError (429), ResultsNotReadyError (no rows yet, 404, 5xx, no connection, a
+        CSV that is cut off), BackendError (no access, a redirect, a login page), AnalyticsError
+        (the query is refused, the answer is unreadable or too large).
         """
         answer = self._get(ulid)
+        barrier = find_barrier(answer)
+        if barrier is not None:
+            raise BackendError(
+                f"{self._shown_url} {barrier} when asked for results: check the address, user and "
+                "password in analytics.url, then go on with: ingest run"
+            )
         if answer.status != 200:
             raise self._error_of(answer)
         self._check_rows(ulid, answer.body)
@@ -99,19 +126,24 @@ class AnalyticsApiSource(AnalyticsSource):
         url = "/".join([self._url, *(quote(name, safe="") for name in names)])
         try:
             return exchange(self._session, "GET", url, self.timeout_s, params=self._query)
+        except TooLargeError as exc:
+            raise AnalyticsError(
+                f"{self._shown_url}: {exc} for the results of one job: "
+                "name the labels wanted in analytics.element_labels, then: ingest backfill"
+            ) from exc
         except NoAnswerError as exc:
             raise ResultsNotReadyError(f"{self._shown_url} could not be asked: {exc}") from exc
 
-    def _error_of(self, answer: HttpAnswer) -> AnalyticsError | BackendError:
+    def _ask(self, *names: str) -> HttpAnswer:
+        """The answer to one call before there is a job. Raises NoAnswerError."""
+        url = "/".join([self._url, *(quote(name, safe="") for name in names)])
+        return exchange(self._session, "GET", url, self.preflight_timeout_s)
+
+    def _error_of(self, answer: HttpAnswer) -> AnalyticsError:
         """The error that an answer other than 200 stands for."""
         status = answer.status
         after_s = retry_after(answer) or None  # 0 s would be asking again without end
         said = f"{self._shown_url} answered {status}{_detail(answer.body)}"
-        if status in (401, 403, 407):
-            return BackendError(
-                f"{said}: access is denied. Check the user and password in analytics.url, "
-                "then go on with: ingest run"
-            )
         if status == 429 or (status == 503 and after_s):
             return ThrottledError(f"{said}: too many calls (analytics.pause_s)", after_s)
         if status == 404:
@@ -126,6 +158,8 @@ class AnalyticsApiSource(AnalyticsSource):
         """Raises ResultsNotReadyError or AnalyticsError for an answer without readable rows."""
         try:
             is_empty = not body.strip() or not parse_rows(body)
+        except CutOffError:
+            raise  # it shows, unlike what else is wrong: the end may come for as long as others do
         except AnalyticsError as exc:
             times = self._unreadable[ulid] = self._unreadable.get(ulid, 0) + 1
             if times < _UNREADABLE_AT_MOST:

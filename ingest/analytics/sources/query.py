@@ -79,7 +79,7 @@ def _url_problem(url: str | None) -> str | None:
     if not url:
         return (
             "analytics.url is missing: the source analytics-api needs the address of the "
-            'analytics API, e.g. url = "https://analytics.example.org"'
+            "analytics API: --set analytics.url=https://HOST"
         )
     problem = find_url_problem(url)
     return f"analytics.url cannot be used: {problem}" if problem else None

@@ -34,7 +34,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class FileLimits:
-    """How long the rows may take to read, and how large the file may be; 0 MiB is any size."""
+    """How long the work on the rows may take, and how large the file may be; 0 MiB is any size.
+
+    seconds: of the processor, so that a busy machine makes nobody's file too long.
+    """
 
     seconds: float
     size_mib: int
@@ -56,9 +59,9 @@ def write_csv(
     are that a spreadsheet takes for formulas. Raises ConfigError: the SQL fails, midway too, or a
     limit is passed; what was written until then is of no use.
     """
-    deadline = time.monotonic() + limits.seconds
+    deadline = time.thread_time() + limits.seconds
     connection.set_progress_handler(
-        lambda: given_up.is_set() or time.monotonic() > deadline, _STEPS
+        lambda: given_up.is_set() or time.thread_time() > deadline, _STEPS
     )
     text = io.TextIOWrapper(target, encoding="utf-8", newline="")
     try:

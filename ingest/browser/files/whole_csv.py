@@ -13,6 +13,7 @@ import re
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import IO, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -223,7 +224,7 @@ async def answer_csv(
             raise
         return file
 
-    work = asyncio.get_running_loop().run_in_executor(_THREADS, read)
+    work = asyncio.get_running_loop().run_in_executor(_THREADS, copy_context().run, read)
     return CsvAnswer(await _while_wanted(request, work, given_up), headers)
 
 

@@ -11,10 +11,11 @@ import re
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any
 
-from ingest.browser.protocols import Database, Datasette, Request
+from ingest.browser.protocols import Database, Datasette, Request, T
 
 Counts = dict[str, int | None]
 
@@ -54,8 +55,41 @@ def own_connection(datasette: Datasette, database: Database) -> Iterator[sqlite3
         yield connection
     finally:
         connection.close()
-        if connection in private._all_file_connections:
-            private._all_file_connections.remove(connection)
+
+
+def prepare_connection(datasette: Datasette, connection: sqlite3.Connection, name: str) -> None:
+    """What Datasette does to each of its connections: texts, rows, functions of plugins."""
+    private: Any = datasette
+    private._prepare_connection(connection, name)
+
+
+def is_immutable(database: Database) -> bool:
+    """Whether a database was named with --immutable."""
+    private: Any = database
+    return not private.is_mutable
+
+
+def sql_threads(datasette: Datasette) -> Executor | None:
+    """The threads that SQL runs in; None where it runs in the only one."""
+    private: Any = datasette
+    threads: Executor | None = private.executor
+    return threads
+
+
+def replace_connections(
+    database: Database,
+    connect: Callable[[], sqlite3.Connection],
+    execute_fn: Callable[[Callable[[sqlite3.Connection], T]], Awaitable[T]],
+) -> None:
+    """Have everything that reads a database do it over these connections."""
+    private: Any = database
+    private.connect, private.execute_fn = connect, execute_fn
+
+
+def show_databases(datasette: Datasette, databases: Mapping[str, Database]) -> None:
+    """Have Datasette serve these databases, and no other."""
+    private: Any = datasette
+    private.databases = databases
 
 
 def table_view(datasette: Datasette) -> Any:

@@ -8,6 +8,7 @@ import gc
 import io
 import json
 import socket
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from ingest.browser.protocols import Datasette
 from ingest.browser.server.datasette_internals import hide_local_variables, serve_command
+from ingest.browser.server.hosts import only_known_hosts
 from ingest.browser.server.metadata import browser_metadata, merge_metadata, parse_metadata
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.errors import BackendError, ConfigError, DatabaseError
@@ -163,15 +165,18 @@ def site_url(site: Site, listening: socket.socket) -> str:
     return f"{scheme}://{host}:{port}{path}"
 
 
-def serve(site: Site, listening: socket.socket) -> None:
+def serve(
+    site: Site, listening: socket.socket, host: str, allowed_hosts: Sequence[str] = ()
+) -> None:
     """Answer requests until a signal ends the process' wish to; the last ones are finished.
 
+    Only requests to host, to this machine and to allowed_hosts are answered, see hosts.py.
     Raises BackendError: the web server could not begin. KeyboardInterrupt passes through.
     """
     import uvicorn
 
     config = uvicorn.Config(
-        site.datasette.app(),
+        only_known_hosts(site.datasette.app(), host, allowed_hosts),
         log_level="warning",
         lifespan="on",
         server_header=False,

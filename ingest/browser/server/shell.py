@@ -12,6 +12,7 @@ from ingest.browser.own_database import results_databases
 from ingest.browser.pages.routes import place_of
 from ingest.browser.protocols import Datasette
 from ingest.browser.questions.catalogue import questions_of
+from ingest.browser.server.connections import reading
 from ingest.database.read import read_study_name
 from ingest.text.numbers import (
     count_text,
@@ -58,13 +59,14 @@ class Place:
 class Shell:
     """The frame of one page. links: of the database that the page is about.
 
-    databases: all with results, where there are several.
+    databases: all with results, where there are several. problems: those that cannot be read, why.
     """
 
     study: str
     links: Links
     navigation: tuple[Place, ...] = ()
     databases: tuple[Place, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 async def read_shell(datasette: Datasette, database: str | None = None, path: str = "") -> Shell:
@@ -77,6 +79,7 @@ async def read_shell(datasette: Datasette, database: str | None = None, path: st
         return Shell("", Links(other.route if other else "", base_url))
     links = Links(chosen.route, base_url)
     current = _current(path, links)
+    request = reading.get()
     navigation = (Place(title, url(links), title == current) for title, url in PLACES.items())
     switch = (Place(one.name, Links(one.route, base_url).overview(), one is chosen) for one in own)
     return Shell(
@@ -84,6 +87,7 @@ async def read_shell(datasette: Datasette, database: str | None = None, path: st
         links=links,
         navigation=tuple(navigation),
         databases=tuple(switch) if len(own) > 1 else (),
+        problems=tuple(request.problems.items()) if request else (),
     )
 
 

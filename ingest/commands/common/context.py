@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shlex
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import click
 
 from ingest.database.files import database_files, open_for_reading
 from ingest.errors import ConfigError
-from ingest.findings import Finding
+from ingest.findings import Finding, warning
 from ingest.study.settings import (
     STUDY_FILE,
     Settings,
@@ -39,6 +40,8 @@ STUDY_VARIABLE = "INGEST_STUDY"
 DATABASE_VARIABLE = "INGEST_DATABASE"
 _DEFAULT_DATABASE = Path("validation_results.db")
 _OVERRIDES = "ingest.overrides"
+_EXECUTOR = "run.executor"
+_SECRET_KEY = re.compile(r"passw|secret|token|credential|api_?key", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -98,19 +101,23 @@ class StudyChoice:
     def context(self) -> StudyContext:
         """Everything needed to plan the study. Raises ConfigError, StudyError, PluginError."""
         from ingest.database import ValidationDatabase
+        from ingest.running.backend import with_source
         from ingest.study.git import read_git_state
         from ingest.study.study import load_study
 
         settings, findings = self.settings()
         plugins = load_plugins_of(settings)
+        settings = with_source(settings, plugins)
         study, more = load_study(settings, plugins.hook)
+        git = read_git_state(study.root, study.input_files)
+        problems = [warning("git", "git", git.problem)] if git.problem else []
         return StudyContext(
             settings=settings,
             plugins=plugins,
             study=study,
-            git=read_git_state(study.root, study.input_files),
+            git=git,
             database=ValidationDatabase(settings.database_path),
-            findings=(*findings, *more),
+            findings=(*findings, *more, *problems),
         )
 
     def database_path(self) -> Path:
@@ -179,7 +186,39 @@ class StudyChoice:
         """The options that lead another command to the same study and database."""
         options = [("--study", self.study), ("--database", self.database)]
         options += [("--set", text) for text in self.overrides if text.startswith("database.path=")]
-        return "".join(f" {option} {shlex.quote(value)}" for option, value in options if value)
+        return options_text(options)
+
+    def as_run_options(self) -> str:
+        """The options by which another `ingest run` has the same executor and settings.
+
+        Words in capitals stand in place of what is secret.
+        """
+        options = [("--study", self.study), ("--database", self.database)]
+        last = {text.partition("=")[0].strip(): text for text in self.overrides}
+        executor = last.pop(_EXECUTOR, "").partition("=")[2].strip()
+        options.append(("--executor", executor))
+        return options_text([*options, *(("--set", _without_secret(t)) for t in last.values())])
+
+    @property
+    def names_executor(self) -> bool:
+        """Whether --executor, or --set in its place, says where jobs run."""
+        return any(text.partition("=")[0].strip() == _EXECUTOR for text in self.overrides)
+
+
+def options_text(options: Iterable[tuple[str, str | None]]) -> str:
+    """Options as they are typed, a space before each; those without a value are left out."""
+    return "".join(f" {option} {shlex.quote(value)}" for option, value in options if value)
+
+
+def _without_secret(override: str) -> str:
+    """A "section.key=value" text with words in place of a password or a token."""
+    key, _, value = override.partition("=")
+    if _SECRET_KEY.search(key):
+        return f"{key}=SECRET"
+    scheme, separator, rest = value.partition("://")
+    if separator and "@" in rest:
+        return f"{key}={scheme}://USER:PASSWORD@{rest.rpartition('@')[2]}"
+    return override
 
 
 def load_plugins_of(settings: Settings) -> pluggy.PluginManager:

@@ -97,9 +97,18 @@ table_options = gathered(
     ),
 )
 """--sheet and --decimal; the command gets them as `table_choice`, a TableChoice."""
+
+
+def _no_empty_host(_: click.Context, __: click.Parameter, host: str) -> str:
+    if not host.strip():
+        raise click.BadParameter("an empty host would listen everywhere; say 0.0.0.0 for that")
+    return host
+
+
 host_option = click.option(
     "--host",
     default="127.0.0.1",
+    callback=_no_empty_host,
     show_default=True,
     help="Address to listen on; 0.0.0.0 for all addresses of this machine",
 )

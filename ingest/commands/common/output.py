@@ -56,7 +56,7 @@ def show_findings(findings: Iterable[Finding]) -> None:
 
 
 def show_failure_causes(causes: Iterable[dict[str, Any]]) -> None:
-    """Print why jobs failed, one line for each cause with a few of its jobs."""
+    """Print why jobs failed, one line a cause: the message of its first job, a few of its jobs."""
     for cause in causes:
         jobs = cause["jobs"]
         click.echo(f"  {len(jobs):,} x {cause['error_kind']}: {cause['error']}  [{at_most(jobs)}]")
@@ -69,10 +69,11 @@ def warn(*messages: str) -> None:
 
 
 def local_time(timestamp: str | None) -> str:
-    """An ISO 8601 time of the database in this machine's time zone, to the second."""
-    if not timestamp:
-        return ""
-    return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """A time of the database in this machine's time zone, to the second; a text if it is none."""
+    try:
+        return datetime.fromisoformat(timestamp or "").astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError):
+        return timestamp or ""
 
 
 def code_words(commit: str, dirty_files: int) -> str:
@@ -84,7 +85,8 @@ def code_words(commit: str, dirty_files: int) -> str:
 def code_line(git: GitState) -> str:
     """Commit, branch and files that are not committed, on one line."""
     if not git.is_known:
-        return 'not in a git repository: results are kept under the commit "unknown"'
+        why = "git could not tell" if git.problem else "not in a git repository"
+        return f'{why}: results are kept under the commit "unknown"'
     branch = f" on {git.branch}" if git.branch and git.branch != "HEAD" else ""
     if not git.dirty_files:
         return f"{git.short_commit}{branch}"

@@ -1,8 +1,9 @@
-"""Progress of a run: a live line on a terminal, a plain line every few seconds elsewhere."""
+"""Progress: of a run, live on a terminal, else a plain line now and then; of other long work."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from ingest.plugins.events import RunProgress
 from ingest.text.times import duration_text
 
 _PLAIN_INTERVAL_S = 5.0
+_LONG_S = 2.0
 
 Show = Callable[[RunProgress], None]
 
@@ -27,6 +29,38 @@ def progress_display(*, quiet: bool) -> Iterator[Show]:
             yield show
     else:
         yield _plain_display()
+
+
+@contextmanager
+def long_work(what: str) -> Iterator[None]:
+    """Show on a terminal, from the third second on, what is being done and for how long.
+
+    what: writing results.csv. Nothing may be printed meanwhile.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    ended = threading.Event()
+    shown = threading.Thread(target=_show_elapsed, args=(what, ended), daemon=True)
+    shown.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        shown.join()
+
+
+def _show_elapsed(what: str, ended: threading.Event) -> None:
+    if ended.wait(_LONG_S):
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as line:
+        task = line.add_task(what, total=None)
+        line.tasks[task].start_time = line.get_time() - _LONG_S
+        ended.wait()
 
 
 @contextmanager

@@ -43,6 +43,7 @@ class AwsBatchExecutor(Executor):
     name: ClassVar[str] = "aws-batch"
     Settings: ClassVar[type[AwsBatchSettings]] = AwsBatchSettings
     jobs_survive_run: ClassVar[bool] = True
+    keeps_results: ClassVar[bool] = True
     default_max_in_flight: ClassVar[int] = 10_000
 
     def __init__(

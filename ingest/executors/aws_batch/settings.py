@@ -55,7 +55,7 @@ def setting_problems(settings: AwsBatchSettings, context: ExecutorContext) -> It
     """What is wrong or doubtful in the settings alone."""
     for key, (what, example) in _REQUIRED.items():
         if not getattr(settings, key):
-            message = f'{key} is not set, {what}: write {key} = "{example}" in [{WHERE}]'
+            message = f"{key} is not set, {what}: --set {WHERE}.{key}={example}"
             yield error("missing-key", WHERE, message)
     if settings.bucket and not _BUCKET.fullmatch(settings.bucket):
         message = f"bucket {settings.bucket!r} is no bucket's name: write it without s3:// and path"

@@ -16,11 +16,13 @@ from ingest.executors.batch_words import BATCH_STATES, HOST_LOST
 from ingest.services.http_answers import (
     DETAIL_CHARACTERS,
     HttpAnswer,
+    find_barrier,
     parse_json,
     read_detail,
     retry_after,
-    without_credentials,
 )
+
+BARRIER_HINT = "check the address, user and password in executors.run-api.url"
 
 
 class Outcome(StrEnum):
@@ -64,16 +66,13 @@ class StatusAnswer:
 def parse_submit_answer(answer: HttpAnswer, environment: str) -> SubmitAnswer:
     """What an answer to POST /run/{environment} says."""
     status, asked = answer.status, f"POST /run/{environment}"
+    barrier = find_barrier(answer)
+    if barrier is not None:
+        return SubmitAnswer(Outcome.UNUSABLE, f"{barrier} when asked for {asked}: {BARRIER_HINT}")
     if 200 <= status < 300:
         return _parse_acceptance(answer)
     if status in (429, 503):
         return SubmitAnswer(Outcome.BUSY, f"answered {status}", retry_after_s=retry_after(answer))
-    if 300 <= status < 400:
-        target = without_credentials(answer.headers.get("Location", "another place"))
-        why = f"leads {asked} on to {target}: write its address as executors.run-api.url"
-        return SubmitAnswer(Outcome.UNUSABLE, why)
-    if status in (401, 403):
-        return SubmitAnswer(Outcome.UNUSABLE, f"denies access: {asked} was answered {status}")
     if status == 404:
         why = f"knows no environment {environment!r} (study.environment), or its address is wrong"
         return SubmitAnswer(Outcome.UNUSABLE, f"{why}: {asked} was answered 404")
@@ -103,7 +102,7 @@ def _is_name(value: Any) -> bool:
 
 
 def parse_status_answer(answer: HttpAnswer, job_id: str) -> StatusAnswer:
-    """What an answer to GET /status/{jobId} says, any but 401 and 403."""
+    """What an answer to GET /status/{jobId} says, any that is the API's own."""
     if answer.status == 404:
         message = f"the run API knows no job {job_id} any more (404)"
         return StatusAnswer(JobState.UNKNOWN, JobFault("job lost", message))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ingest.errors import BackendError
 from ingest.executors.run_api.answers import (
+    BARRIER_HINT,
     Outcome,
     StatusAnswer,
     SubmitAnswer,
@@ -15,7 +16,7 @@ from ingest.executors.run_api.answers import (
     parse_submit_answer,
     unreachable,
 )
-from ingest.services.http_answers import HttpAnswer, without_credentials
+from ingest.services.http_answers import HttpAnswer, find_barrier, without_credentials
 from ingest.services.http_calls import NoAnswerError, exchange, make_session
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # Answers of this API are a few hundred bytes; a longer body did not come from it.
 _LARGEST_BODY_BYTES = 1 << 20
+# How much longer than the time-out an answer to a document may take to end, while it comes.
+ANSWER_GRACE_S = 10.0
 _POST_HEADERS = {"Content-Type": "application/json", "Connection": "close"}
 
 
@@ -48,8 +51,7 @@ class RunApiClient:
                 f"the run API at {self.shown_url} cannot be reached: {exc}. "
                 "Check executors.run-api.url, and that the service runs"
             ) from exc
-        if answer.status in (401, 403):
-            raise access_denied(self.shown_url, "GET /docs", answer.status)
+        self._check_barrier(answer, "GET /docs")
         if answer.status != 200:
             raise BackendError(
                 f"the run API at {self.shown_url} is not healthy: GET /docs was answered "
@@ -67,19 +69,29 @@ class RunApiClient:
                     "POST", f"/run/{quote(environment, safe='')}", session, body
                 )
         except NoAnswerError as exc:
+            if exc.part is not None:  # a whole jobId is an answer, however its connection ended
+                told = parse_submit_answer(exc.part, environment)
+                if told.outcome is Outcome.ACCEPTED:
+                    return told
             outcome = Outcome.LOST if body.is_sent else Outcome.NOT_SENT
             return SubmitAnswer(outcome, str(exc))
         return parse_submit_answer(answer, environment)
 
     def status(self, job_id: str) -> StatusAnswer:
-        """What the API says of a job. Raises BackendError when it denies access."""
+        """What the API says of a job. Raises BackendError when something stands in the way."""
         try:
             answer = self._exchange("GET", f"/status/{quote(job_id, safe='')}", self._session)
         except NoAnswerError as exc:
             return unreachable(str(exc))
-        if answer.status in (401, 403):
-            raise access_denied(self.shown_url, "GET /status", answer.status)
+        self._check_barrier(answer, "GET /status")
         return parse_status_answer(answer, job_id)
+
+    def _check_barrier(self, answer: HttpAnswer, asked: str) -> None:
+        barrier = find_barrier(answer)
+        if barrier is not None:
+            raise BackendError(
+                f"the run API at {self.shown_url} {barrier} when asked for {asked}: {BARRIER_HINT}"
+            )
 
     def close(self) -> None:
         """Close the connections that are idle."""
@@ -89,14 +101,16 @@ class RunApiClient:
         self, method: str, path: str, session: requests.Session, document: _Document | None = None
     ) -> HttpAnswer:
         """One call and its whole answer. Raises NoAnswerError."""
-        options = {} if document is None else {"data": document, "headers": _POST_HEADERS}
+        options: dict[str, Any] = {}
+        if document is not None:
+            # a lost answer is a job that nobody knows of: while it comes, it is waited for
+            options = {"data": document, "headers": _POST_HEADERS, "grace_s": ANSWER_GRACE_S}
         return exchange(
             session,
             method,
             self._url + path,
             self._timeout_s,
             largest_bytes=_LARGEST_BODY_BYTES,
-            allow_redirects=document is None,
             **options,
         )
 
@@ -114,11 +128,3 @@ class _Document:
     def __iter__(self) -> Iterator[bytes]:
         self.is_sent = True
         yield self._content
-
-
-def access_denied(shown_url: str, call: str, status: int) -> BackendError:
-    """The error for an API that lets nobody in."""
-    return BackendError(
-        f"the run API at {shown_url} denies access: {call} was answered {status}. "
-        "Check the user and password in executors.run-api.url"
-    )

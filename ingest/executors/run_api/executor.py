@@ -42,6 +42,7 @@ class RunApiExecutor(Executor):
     name: ClassVar[str] = "run-api"
     Settings: ClassVar[type[RunApiSettings]] = RunApiSettings
     jobs_survive_run: ClassVar[bool] = True
+    brings_results: ClassVar[bool] = False
     can_cancel: ClassVar[bool] = False
     waits_in_poll: ClassVar[bool] = True
     polls_a_service: ClassVar[bool] = True
@@ -120,6 +121,8 @@ class RunApiExecutor(Executor):
             yield from self._status_answered(event)
         elif isinstance(event, Answered):
             yield from map(self._follow, self._submissions.take(event))
+            if self._submissions.wrong_environment is not None:
+                self._fail(self._unusable(self._elsewhere(self._submissions.wrong_environment)))
         elif isinstance(event, Holding):
             log.info("submitting pauses for %.0f s: the run API %s", event.seconds, event.reason)
         elif isinstance(event, Unusable):
@@ -147,6 +150,12 @@ class RunApiExecutor(Executor):
 
     def _fail(self, failure: Exception) -> None:
         self._failure = self._failure or failure
+
+    def _elsewhere(self, environment: str) -> Unusable:
+        return Unusable(
+            f"runs jobs in the environment {environment}, not in {self.context.environment}: check "
+            "study.environment and executors.run-api.url"
+        )
 
     def _unusable(self, word: Unusable) -> BackendError:
         if word.is_local:

@@ -12,6 +12,12 @@ from ingest.services.http_calls import find_url_problem
 from ingest.study.setting_fields import setting
 
 _WHERE = "executors.run-api"
+_NO_RESULTS = (
+    "the run API brings no results, and it is not known where they are. Name one place: "
+    "--set analytics.url=https://HOST, the address of the analytics API, or "
+    "--set analytics.s3.location=s3://BUCKET/KEY with {ulid} in it; with several, "
+    "--set analytics.source=NAME says which"
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ def find_problems(settings: RunApiSettings, context: ExecutorContext) -> list[Fi
     """Whether there is an address, an environment it can take, and a source of results."""
     findings = []
     if not settings.url:
-        message = 'url is missing: write e.g. url = "https://run.example.org"'
+        message = f"url is missing, the address of the run API: --set {_WHERE}.url=https://HOST"
         findings.append(error("no-url", _WHERE, message))
     elif problem := find_url_problem(settings.url):
         findings.append(error("bad-value", _WHERE, f"url cannot be used: {problem}"))
@@ -47,8 +53,7 @@ def find_problems(settings: RunApiSettings, context: ExecutorContext) -> list[Fi
         message = f"{context.environment!r}: an environment of the run API holds no hyphen"
         findings.append(error("bad-value", "study.environment", message))
     if context.analytics.source == "executor":
-        message = 'the run API brings no results: write source = "analytics-api"'
-        findings.append(error("no-results", "analytics.source", message))
+        findings.append(error("no-results", "analytics", _NO_RESULTS))
     return findings
 
 

@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ingest.errors import BackendError
-from ingest.executors.base import EarlierJob, ExecutorContext, Job, JobFault, Submission
+from ingest.executors.base import (
+    BAD_ANSWER,
+    EarlierJob,
+    ExecutorContext,
+    Job,
+    JobFault,
+    Submission,
+)
 from ingest.executors.job_name import parse_job_name
 from ingest.executors.model_call import describe_exit
 from ingest.executors.output_tail import with_output
@@ -60,7 +67,8 @@ class Submissions:
         self._crashes = 0
         self._open: dict[str, Job] = {}  # handed in, not answered
         self._lost: Counter[Combination] = Counter()
-        self._ulids: set[str] = set()  # of accepted jobs, as the API names them
+        self.wrong_environment: str | None = None
+        """That of a job which ran elsewhere than asked: nothing more should be handed in."""
         self._told: set[str] = set()  # answered in what the run was given last
         self._stored: set[str] = set()  # answered, and certainly stored by the run
         self._stored_ids: set[str] = set()  # external ids that the database had already
@@ -81,11 +89,11 @@ class Submissions:
             for job in jobs
             if job.external_id is not None
         ]
-        self._ulids |= {submission.ulid for submission in submissions}
         self._stored_ids |= {job.external_id for job in jobs if job.external_id is not None}
         for job in open_jobs:
             if job.ulid in journal:
                 submissions += self._known(journal[job.ulid])
+        self.wrong_environment = None  # what an earlier run was answered stops no other
         return submissions
 
     def _settle(self) -> None:
@@ -182,12 +190,13 @@ class Submissions:
             what = f"its job name {answered.job_name!r} is of another form"
             log.info("%s: %s, so it keeps the ULID %s", combination, what, answered.ulid)
         elif name.environment != self._context.environment:
-            log.warning("%s: it runs in the environment %s", combination, name.environment)
-        ulid = name.ulid if name else answered.ulid
-        if ulid in self._ulids:  # results are fetched by it, so they would be another job's
-            message = f"the run API gave it the name of another job, {answered.job_name}"
-            return Submission(answered.ulid, fault=JobFault("bad answer", message))
-        self._ulids.add(ulid)
+            wanted = self._context.environment
+            self.wrong_environment = name.environment
+            message = (
+                f"the run API runs it in the environment {name.environment}, not in {wanted} "
+                f"(study.environment): its job name is {answered.job_name}"
+            )
+            return Submission(answered.ulid, fault=JobFault(BAD_ANSWER, message))
         return Submission(
             ulid=answered.ulid,
             external_id=answered.job_id,

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from ingest.errors import (
 from ingest.executors.base import ExecutorContext, NoSettings
 from ingest.findings import Finding
 from ingest.metrics import Metric
+from ingest.services.http_calls import SOME_MIB
 from ingest.study.settings import AnalyticsSettings
 from tests.analytics.analytics_server import AnalyticsServer, Answer, analytics_server, rows
 from tests.executors.drive import make_context
@@ -177,7 +180,7 @@ def test_connections_are_kept_for_the_next_call(server: AnalyticsServer) -> None
         b' {"element_label": "A -> B", "timestamp_year": 2031, "value": 1.5}]',
         CSV_HEADER + b'"Cases, all",2030.0,7\nA -> B,2031,1.5\n',
         b"\xef\xbb\xbfelement_label,timestamp_year,value\r\n"
-        b'"Cases, all",2030,7.0\r\nA -> B,2031,1.5',
+        b'"Cases, all",2030,7.0\r\nA -> B,2031,1.5\r\n',
     ],
 )
 def test_json_and_csv_answers_give_the_same_metrics(server: AnalyticsServer, body: bytes) -> None:
@@ -228,7 +231,7 @@ def test_no_rows_name_the_settings_that_may_be_the_cause(
         (b'{"message": "internal"}', "the results are no array of records but a JSON object: "),
         (b"<html>Log in</html>", "the results lack the columns element_label, timestamp_year"),
         (b'[{"element_label": "L"}]', "record 1 of the results has no timestamp_year, value"),
-        (CSV_HEADER + b'"L,2030', "the results are broken or cut-off CSV: "),
+        (CSV_HEADER + b'"L,2030\n', "the results are broken or cut-off CSV: "),
         (b"\xff\xfe[]", "the results are not UTF-8 text (byte 1)"),
     ],
 )  # fmt: skip
@@ -257,6 +260,82 @@ def test_unreadable_answers_of_other_jobs_do_not_count(server: AnalyticsServer) 
                 source.fetch(str(number))
 
 
+# --- answers that are whole only by their looks --------------------------------------------------
+
+WHOLE = CSV_HEADER + b"A,2030,33048.5\r\nB,2030,1\r\n"
+GZIP = {"Content-Encoding": "gzip"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer(WHOLE[:-3], length=-1), "the results are cut off: their last line has no line end"),
+        (Answer(WHOLE[:-13], length=-1), "the results are cut off: their last line has no line"),
+        (Answer(WHOLE, length=len(WHOLE) + 9), "the connection was dropped"),
+        (Answer(gzip.compress(WHOLE)[:-9], headers=GZIP), "the answer's gzip is cut off"),
+        (Answer(gzip.compress(WHOLE)[:40], headers=GZIP), "the answer's gzip is cut off"),
+        (Answer(gzip.compress(WHOLE[:-3]), headers=GZIP), "the results are cut off"),
+        (Answer(WHOLE, headers=GZIP), "the answer's gzip is damaged"),
+        (Answer(WHOLE, headers={"Content-Encoding": "br"}), "the answer is compressed as br,"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_cut_off_is_asked_for_again_for_as_long_as_lag_s(
+    server: AnalyticsServer, answer: Answer, told: str
+) -> None:
+    server.tell(ULID, answer)
+    with source_of(server.url) as source:
+        for _ in range(6):  # more than for answers that are broken otherwise
+            with pytest.raises(ResultsNotReadyError) as again:
+                source.fetch(ULID)
+            assert told in str(again.value)
+
+
+@pytest.mark.parametrize("ends", [[len(WHOLE)], [50, len(WHOLE)]], ids=["one", "two members"])
+def test_a_whole_gzip_is_unpacked(server: AnalyticsServer, ends: list[int]) -> None:
+    members = [gzip.compress(WHOLE[begin:end]) for begin, end in pairwise([0, *ends])]
+    server.tell(ULID, Answer(b"".join(members), headers=GZIP))
+    assert fetch(server.url) == WHOLE
+
+
+def test_answers_that_dribble_are_given_up_and_asked_for_again(server: AnalyticsServer) -> None:
+    for ulid in "ABCD":
+        server.tell(ulid, Answer(WHOLE, every_s=0.05), Answer(WHOLE))
+    with fetching(server, HastySource, concurrency=4) as fetcher:
+        for ulid in "ABCDE":
+            fetcher.request(ulid)
+        done = all_of(fetcher)
+    assert {ulid for ulid, fetched in done.items() if fetched.raw} == set("ABCDE")
+
+
+@pytest.mark.parametrize("headers", [{}, GZIP])
+def test_an_answer_that_is_too_large_fails_its_job(
+    server: AnalyticsServer, headers: dict[str, str]
+) -> None:
+    body = WHOLE * (SOME_MIB // len(WHOLE) + 1)
+    server.tell(ULID, Answer(gzip.compress(body, 1) if headers else body, headers=headers))
+    error = error_of(server.url)
+    assert type(error) is AnalyticsError
+    assert str(error) == (
+        f"{server.url}: the answer is too large for the results of one job: name the labels wanted "
+        "in analytics.element_labels, then: ingest backfill"
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(b"", 302, {"Location": "/login"}),
+        Answer(b"<html><title>Log in</title></html>"),
+        Answer(b"<form><input type=password>", 200, {"Content-Type": "text/html"}),
+    ],
+)
+def test_a_login_page_stops_everything(server: AnalyticsServer, answer: Answer) -> None:
+    server.tell(ULID, answer)
+    error = error_of(server.url)
+    assert type(error) is BackendError
+    assert len(server.asked) == 1
+
+
 # --- other statuses ------------------------------------------------------------------------------
 
 
@@ -266,8 +345,8 @@ def test_denied_access_stops_everything(server: AnalyticsServer, status: int) ->
     error = error_of(server.url.replace("http://", "http://mary:s3cret@"))
     assert type(error) is BackendError
     assert str(error) == (
-        f"{server.url} answered {status} (token expired): access is denied. "
-        "Check the user and password in analytics.url, then go on with: ingest run"
+        f"{server.url} denies access ({status}: token expired) when asked for results: check the "
+        "address, user and password in analytics.url, then go on with: ingest run"
     )
 
 
@@ -389,7 +468,7 @@ def test_right_settings_have_no_finding(settings: dict[str, Any]) -> None:
     [
         ({"url": None},
          "analytics.url is missing: the source analytics-api needs the address of the "
-         'analytics API, e.g. url = "https://analytics.example.org"'),
+         'analytics API: --set analytics.url=https://HOST'),
         *(({"url": url},
            "analytics.url cannot be used: it must begin with http:// or https:// and name a host")
           for url in ("mary:s3cret@example.org", "https://", "ftp://example.org",
@@ -459,11 +538,19 @@ def test_check_tells_what_is_wrong_and_a_run_does_not_begin_with_it() -> None:
     assert str(error.value) == str(finding)
 
 
-@pytest.mark.parametrize("status", [200, 404, 401, 500, 302])
-def test_any_answer_shows_that_the_api_is_there(server: AnalyticsServer, status: int) -> None:
+@pytest.mark.parametrize("status", [200, 404, 500, 302])
+def test_answer_of_a_service_shows_that_the_api_is_there(
+    server: AnalyticsServer, status: int
+) -> None:
     server.tell("docs", Answer(b"", status, {"Location": unused_url()}))
     assert list(AnalyticsApiSource.preflight(NoSettings(), context_of(f"{server.url}/api/"))) == []
-    assert [asked.path for asked in server.asked] == ["/api/docs"]
+    assert server.asked[0].path == "/api/docs"
+
+
+def test_address_that_denies_access_is_told(server: AnalyticsServer) -> None:
+    server.tell("docs", Answer(b"", 401))
+    [finding] = AnalyticsApiSource.preflight(NoSettings(), context_of(server.url))
+    assert "denies access (401)" in str(finding)
 
 
 def test_an_api_that_is_not_there_is_told() -> None:
@@ -581,6 +668,6 @@ def test_denied_access_reaches_the_caller(server: AnalyticsServer) -> None:
     with fetching(server, concurrency=1) as fetcher:
         for ulid in "ABC":
             fetcher.request(ulid)
-        with pytest.raises(BackendError, match="answered 401: access is denied"):
+        with pytest.raises(BackendError, match=r"denies access \(401\) when"):
             until(lambda: False, fetcher.finished)
     assert server.times_asked("C") == 0

@@ -281,7 +281,7 @@ def test_it_is_https_where_the_server_says_so(served_study: StudyFolder) -> None
 
 @contextmanager
 def served(database: Path, *extra: str) -> Iterator[Site]:
-    running = start_site(database, extra=extra)
+    running = start_site(database, "--allow-host", "results.example.org", extra=extra)
     try:
         yield running
     finally:

@@ -7,6 +7,7 @@ import io
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -205,7 +206,9 @@ def test_head_has_no_body_and_reads_no_row(own: Site, path: str) -> None:
 
 def test_one_who_leaves_or_stays_slow_holds_up_nobody(own: Site) -> None:
     with socket.create_connection(("127.0.0.1", own.port)) as slow:
-        slow.sendall(b"GET /results/validation_results/many.csv HTTP/1.1\r\nHost: x\r\n\r\n")
+        slow.sendall(
+            b"GET /results/validation_results/many.csv HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
         assert slow.recv(15) == b"HTTP/1.1 200 OK"
         assert len(read(get(own, "/many.csv"))) == ROWS
     assert len(read(get(own, "/many.csv"))) == ROWS
@@ -297,6 +300,19 @@ def test_rows_that_take_too_long_are_given_up(sql: str) -> None:
     message = r"^these rows take more than 0\.2 s to read\. Choose less, .*sql_time_limit_ms$"
     with pytest.raises(ConfigError, match=message):
         written(sql, FileLimits(0.2, 0))
+
+
+def test_the_limit_counts_work_and_no_waiting() -> None:
+    """As on a machine whose processor others use: the first row takes longer than the limit."""
+    file = io.BytesIO()
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.create_function("wait", 1, lambda n: time.sleep(0.5) if n == 1 else n)
+        statement = Statement(
+            f"{ENDLESS.replace('SELECT n FROM', 'SELECT wait(n) FROM')} LIMIT 5000", {}
+        )
+        write_csv(connection, statement, file, FileLimits(0.4, 0), threading.Event())
+    assert file.getvalue().count(b"\n") == 5001
 
 
 def test_rows_that_nobody_waits_for_are_given_up() -> None:

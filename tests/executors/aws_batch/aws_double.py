@@ -86,7 +86,8 @@ class Fault:
     """What happens to the next calls of an operation, times of them.
 
     status, code: the error answered. after: the call is carried out all the same. drop: the
-    connection is closed without an answer. hold: the call waits until released.
+    connection is closed without an answer. hold: the call waits until released. body: that of
+    something between us and AWS.
     """
 
     operation: str
@@ -97,6 +98,7 @@ class Fault:
     after: bool = False
     drop: bool = False
     hold: bool = False
+    body: bytes | None = None
     reached: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
 
@@ -554,6 +556,9 @@ def _operation(environ: Mapping[str, Any]) -> tuple[str, str]:
 def _error(operation: str, fault: Fault, start_response: Any) -> list[bytes]:
     """An error in the form of the service that is asked."""
     status = f"{fault.status} Told"
+    if fault.body is not None:
+        start_response(status, [("Content-Type", "text/html")])
+        return [] if operation.startswith("Head") else [fault.body]
     if operation in _BATCH_CALLS.values():
         headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", fault.code)]
         start_response(status, headers)

@@ -173,3 +173,19 @@ def test_hundreds_of_jobs_are_one_call_and_few_questions(
     assert double.count("ListJobs") == 0
     assert max(double.describe_sizes) == 100
     assert len(double.work()) == len(digests(study.database)) == 520
+
+
+def test_backfill_knows_the_bucket_of_the_executor(
+    study: StudyFolder, ingest: Ingest, double: AwsDouble
+) -> None:
+    assert ingest("run", "--quiet", *AWS).exit_code == 0
+    before = digests(study.database)
+    with closing(sqlite3.connect(study.database)) as connection, connection:
+        connection.execute("UPDATE job_results SET result_set_id = NULL")
+    calls = double.count("SubmitJob")
+    assert "--executor aws-batch where it ran the jobs" in ingest("backfill").stderr
+    result = ingest("backfill", *AWS)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("8 of 8 jobs filled in ")
+    assert digests(study.database) == before
+    assert double.count("SubmitJob") == calls

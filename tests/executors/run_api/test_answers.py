@@ -12,6 +12,7 @@ from requests.structures import CaseInsensitiveDict
 
 from ingest.executors.base import JobFault, JobState
 from ingest.executors.run_api.answers import (
+    BARRIER_HINT,
     Outcome,
     SubmitAnswer,
     parse_status_answer,
@@ -77,8 +78,8 @@ def test_a_refusal_holds_what_the_server_says(status: int) -> None:
 
 
 def test_denied_access_is_unusable() -> None:
-    for status in (401, 403):
-        reason = f"denies access: POST /run/standard was answered {status}"
+    for status in (401, 403, 407):
+        reason = f"denies access ({status}: null) when asked for POST /run/standard: {BARRIER_HINT}"
         assert submitted(status) == SubmitAnswer(Outcome.UNUSABLE, reason)
 
 
@@ -92,8 +93,8 @@ def test_an_unknown_environment_is_unusable() -> None:
 
 def test_a_redirect_is_not_followed_and_told_without_credentials() -> None:
     reason = (
-        "leads POST /run/standard on to https://other/run/standard: "
-        "write its address as executors.run-api.url"
+        "leads on to https://other/run/standard (307) when asked for POST /run/standard: "
+        f"{BARRIER_HINT}"
     )
     told = submitted(307, Location="https://user:secret@other/run/standard?key=secret")
     assert told == SubmitAnswer(Outcome.UNUSABLE, reason)

@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -99,10 +100,10 @@ def test_credentials_go_to_the_server_and_into_no_message(api: RunApiServer) -> 
 
 
 def test_denied_access_is_told(api: RunApiServer) -> None:
-    api.health = Act(401)
+    api.health = Act(401, {"detail": "who are you"})
     assert health_error(api.url) == (
-        f"the run API at {api.url} denies access: GET /docs was answered 401. "
-        "Check the user and password in executors.run-api.url"
+        f"the run API at {api.url} denies access (401: who are you) when asked for GET /docs: "
+        "check the address, user and password in executors.run-api.url"
     )
 
 
@@ -255,7 +256,8 @@ def test_an_answer_that_does_not_come_in_time_is_lost(api: RunApiServer) -> None
     assert answer == SubmitAnswer(Outcome.LOST, "no answer within 0.3 s")
 
 
-def test_an_answer_that_dribbles_is_not_waited_for() -> None:
+def test_an_answer_that_dribbles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.executors.run_api.client.ANSWER_GRACE_S", 0.1)
     ended = threading.Event()
 
     def serve(connection: socket.socket) -> None:
@@ -271,6 +273,109 @@ def test_an_answer_that_dribbles_is_not_waited_for() -> None:
         answer = client.submit("standard", b"{}")
         ended.set()
     assert answer == SubmitAnswer(Outcome.LOST, "the answer did not end in time")
+
+
+ACCEPTED = b'{"jobId": "J-1", "jobName": "a name"}'
+DRIBBLED = {
+    "headers": (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a"),
+    "with a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n", b" "),
+    "in chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "in one chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFF\r\n", b" "),
+    "without an end": (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+}
+
+
+@contextmanager
+def dribbling(start: bytes, part: bytes, every_s: float = 0.02) -> Iterator[str]:
+    """A server that begins an answer and then sends a part of it again and again."""
+    ended = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(1 << 16)
+        connection.sendall(start)
+        try:
+            for _ in range(400):  # not for ever, so that a client that waits fails its test
+                if not ended.wait(every_s):
+                    connection.sendall(part)
+        except OSError:
+            pass
+
+    with raw_server(serve) as url:
+        yield url
+        ended.set()
+
+
+@pytest.mark.parametrize("name", DRIBBLED)
+def test_no_answer_that_dribbles_holds_up_a_call(name: str) -> None:
+    with dribbling(*DRIBBLED[name]) as url, closing(RunApiClient(url, 0.3)) as client:
+        begun = time.monotonic()
+        assert client.status("J").state is JobState.UNREACHABLE
+        assert time.monotonic() - begun < 5
+
+
+def test_silence_after_the_deadline_is_not_waited_for_either() -> None:
+    start = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"
+    with dribbling(start, b"x", every_s=60) as url, closing(RunApiClient(url, 0.3)) as client:
+        assert client.status("J").state is JobState.UNREACHABLE
+
+
+def test_a_whole_answer_that_took_its_time_is_used() -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(1 << 16)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(ACCEPTED))
+        for number in range(len(ACCEPTED)):  # longer than the time-out of 0.3 s
+            connection.sendall(ACCEPTED[number : number + 1])
+            time.sleep(0.02)
+
+    with raw_server(serve) as url, closing(RunApiClient(url, 0.3)) as client:
+        answer = client.submit("standard", b"{}")
+    assert answer == SubmitAnswer(Outcome.ACCEPTED, job_id="J-1", job_name="a name")
+
+
+@pytest.mark.parametrize("promise", [b"", b"Content-Length: 4000\r\n"], ids=["none", "too long"])
+def test_a_whole_job_id_is_used_whatever_becomes_of_the_connection(
+    monkeypatch: pytest.MonkeyPatch, promise: bytes
+) -> None:
+    monkeypatch.setattr("ingest.executors.run_api.client.ANSWER_GRACE_S", 0.1)
+    start = b"HTTP/1.1 200 OK\r\n" + promise + b"\r\n" + ACCEPTED
+    with dribbling(start, b" ", every_s=60) as url, closing(RunApiClient(url, 0.2)) as client:
+        assert client.submit("standard", b"{}").job_id == "J-1"
+
+
+def test_no_call_follows_a_redirect(api: RunApiServer, client: RunApiClient) -> None:
+    leads_on = Act(302, headers={"Location": f"{api.url}/docs?back=secret"})
+    api.health = leads_on
+    api.status_plan["*"].append(leads_on)
+    told = f"the run API at {api.url} leads on to {api.url}/docs (302) when asked for "
+    for call in (client.check_health, lambda: client.status("J")):
+        with pytest.raises(BackendError) as caught:
+            call()
+        assert str(caught.value).startswith(told)
+    assert len(api.headers) == 2
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<html><title>Sign in</title></html>",
+        b"\n<!doctype html><form><input name=p type='password'>",
+        b'<html><form action="https://sso.example.org/login?x=1">',
+    ],
+)
+def test_a_login_page_is_no_answer(api: RunApiServer, client: RunApiClient, page: bytes) -> None:
+    act = Act(content=page)
+    api.health = act
+    api.status_plan["*"].append(act)
+    api.post_plan.append(act)
+    for call in (client.check_health, lambda: client.status("J")):
+        with pytest.raises(BackendError, match=r"answers with a login page \(200\) when asked"):
+            call()
+    assert client.submit("standard", DOCUMENT).outcome is Outcome.UNUSABLE
+
+
+def test_the_docs_of_a_service_are_no_login_page(api: RunApiServer, client: RunApiClient) -> None:
+    api.health = Act(content=b"<!DOCTYPE html><title>Run API - Swagger UI</title>oauth2-redirect")
+    client.check_health()
 
 
 def test_nothing_was_sent_without_a_connection(closed_port: int) -> None:
@@ -327,12 +432,12 @@ def test_failures_to_ask_are_unreachable(
 
 
 def test_denied_access_to_a_status_is_an_error(api: RunApiServer, client: RunApiClient) -> None:
-    api.status_plan["*"].append(Act(403))
+    api.status_plan["*"].append(Act(403, {"detail": "not yours"}))
     with pytest.raises(BackendError) as caught:
         client.status("J")
     assert str(caught.value) == (
-        f"the run API at {api.url} denies access: GET /status was answered 403. "
-        "Check the user and password in executors.run-api.url"
+        f"the run API at {api.url} denies access (403: not yours) when asked for GET /status: "
+        "check the address, user and password in executors.run-api.url"
     )
 
 

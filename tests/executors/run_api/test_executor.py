@@ -132,7 +132,10 @@ def problems(context: ExecutorContext, **settings: Any) -> list[str]:
 
 
 def test_an_address_is_needed(context: ExecutorContext) -> None:
-    missing = 'executors.run-api: url is missing: write e.g. url = "https://run.example.org"'
+    missing = (
+        "executors.run-api: url is missing, the address of the run API: "
+        "--set executors.run-api.url=https://HOST"
+    )
     assert problems(context) == [missing]
     assert problems(context, url="https://run.example.org") == []
     with pytest.raises(ConfigError) as caught:
@@ -155,9 +158,11 @@ def test_an_environment_holds_no_hyphen(context: ExecutorContext) -> None:
 
 def test_results_must_come_from_elsewhere(context: ExecutorContext) -> None:
     context = replace(context, analytics=AnalyticsSettings())
-    assert problems(context, url="https://host") == [
-        'analytics.source: the run API brings no results: write source = "analytics-api"'
-    ]
+    [problem] = problems(context, url="https://host")
+    assert problem.startswith(
+        "analytics: the run API brings no results, and it is not known where they are. "
+        "Name one place: --set analytics.url=https://HOST, "
+    )
     executor = RunApiExecutor(RunApiSettings(url="https://host"), context)
     with pytest.raises(AnalyticsError) as caught:
         executor.fetch("A")
@@ -215,21 +220,23 @@ def test_a_job_name_of_another_form_keeps_our_ulid(
     assert update_of(executor, "A") == JobUpdate("A", JobState.SUCCEEDED)
 
 
-def test_a_job_in_another_environment_is_told(
-    api: RunApiServer, start: Start, caplog: pytest.LogCaptureFixture
+def test_a_job_in_another_environment_is_a_bad_answer_and_ends_the_run(
+    api: RunApiServer, start: Start
 ) -> None:
     api.job_name = "botech-sim-default-{ulid}"
-    assert submissions_of(start(), "A")["A"].new_ulid
-    assert "KEN / A: it runs in the environment default" in caplog.messages
-
-
-def test_two_jobs_of_one_name_are_not_mixed_up(api: RunApiServer, start: Start) -> None:
-    name = api.job_name = "botech-sim-standard-01ARZ3NDEKTSV4RRFFQ69G5FAV"
     executor = start(submit_concurrency=1)
-    found = submissions_of(executor, "A", "B")
-    assert found["A"].new_ulid == "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-    message = f"the run API gave it the name of another job, {name}"
-    assert found["B"] == Submission("B", fault=JobFault("bad answer", message))
+    fault = fault_of(submissions_of(executor, "A")["A"])
+    assert fault.kind == "bad answer"
+    assert fault.message.startswith(
+        "the run API runs it in the environment default, not in standard (study.environment)"
+    )
+    with pytest.raises(BackendError) as caught:
+        collect(executor, 1)
+    assert caught.value.exit_code == 4
+    assert str(caught.value).startswith(
+        f"the run API at {api.url} runs jobs in the environment default, not in standard: check "
+        "study.environment and executors.run-api.url. "
+    )
 
 
 def test_documents_are_sent_side_by_side_up_to_the_limit(api: RunApiServer, start: Start) -> None:
@@ -334,8 +341,10 @@ def test_lost_answers_can_pass_as_often_as_a_setting_says(api: RunApiServer, sta
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (401, "denies access: POST /run/standard was answered 401"),
-        (403, "denies access: POST /run/standard was answered 403"),
+        (401, "denies access (401: no) when asked for POST /run/standard: check "
+              "the address, user and password in executors.run-api.url"),
+        (403, "denies access (403: no) when asked for POST /run/standard: check "
+              "the address, user and password in executors.run-api.url"),
         (404, "knows no environment 'standard' (study.environment), or its address is wrong: "
               "POST /run/standard was answered 404"),
     ],
@@ -494,8 +503,8 @@ def test_retry_after_holds_back_all_questions(api: RunApiServer, start: Start) -
 def test_denied_access_to_status_stops_the_run(api: RunApiServer, start: Start) -> None:
     executor = start()
     (ulid,) = follow(executor, "A")
-    api.status_plan["*"].append(Act(401))
-    with pytest.raises(BackendError, match="denies access: GET /status was answered 401"):
+    api.status_plan["*"].append(Act(401, {"detail": "no"}))
+    with pytest.raises(BackendError, match=r"denies access \(401: no\) when asked for GET /status"):
         collect(executor, 1, [ulid])
 
 

@@ -1,0 +1,211 @@
+"""The connections of the pages to one file: to the one that is there now, and only for reading."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest.browser.file_state import file_key
+from ingest.browser.protocols import Database, Datasette, T
+from ingest.browser.server.datasette_internals import (
+    is_immutable,
+    prepare_connection,
+    replace_connections,
+    sql_threads,
+)
+from ingest.database.files import DatabaseForm, connect_read_only, database_form, refuse_unusable
+from ingest.errors import DatabaseError
+
+_LOCK_TIMEOUT_S = 5.0
+# What only reads. A temporary table or an open transaction would stay for the next visitor.
+_ALLOWED = {
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+}
+_TELLING = ("_info", "_xinfo", "_list", "cache_size")
+_DAMAGED = ("malformed", "not a database", "disk i/o error", "unable to open database file")
+# A file with a readable beginning may be damaged further on; it is tried again after this time.
+_TRIED_AGAIN_AFTER_S = 5.0
+
+Identity = tuple[int, ...]
+
+
+@dataclass
+class Reading:
+    """What one request reads: which file of each path, and which databases cannot be read, why.
+
+    is_outdated: a file was another one, or could not be read, so the answer must not be sent.
+    """
+
+    files: dict[str, Identity] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    is_outdated: bool = False
+
+
+reading: ContextVar[Reading | None] = ContextVar("reading", default=None)
+
+
+class ServedFile:
+    """One database file, which may be replaced, removed or overwritten at any time.
+
+    problem: why it cannot be read, empty where it can. identity: which file it is.
+    """
+
+    def __init__(self, datasette: Datasette, database: Database, path: str) -> None:
+        self.database = database
+        self.path = path
+        self.problem = ""
+        self._datasette = datasette
+        self._immutable = is_immutable(database)
+        self._key: tuple[int, ...] | None = None
+        self._damaged_until = 0.0
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        replace_connections(database, self._connect_once, self._execute)
+
+    @property
+    def identity(self) -> Identity:
+        """Device and inode; empty where there is no readable file."""
+        return (self._key or ())[:2]
+
+    def has_changed(self) -> bool:
+        """Whether look() has anything to find out."""
+        return bool(self.problem) or file_key(self.path) != self._key
+
+    def look(self) -> None:
+        """Find out which file is there; on another one all connections are made anew."""
+        with self._lock:
+            key = file_key(self.path)
+            if key == self._key and time.monotonic() < self._damaged_until:
+                return
+            if key != self._key or self.problem:
+                self._forget()
+                self._key, self._damaged_until = key, 0.0
+                self.problem = self._find_problem()
+
+    def _find_problem(self) -> str:
+        """Told to visitors, who need not know in which folder the file is."""
+        return self._problem_here().replace(f"{Path(self.path).parent}/", "")
+
+    def _problem_here(self) -> str:
+        path = Path(self.path)
+        try:
+            connection = self._connect()
+        except (DatabaseError, sqlite3.Error) as exc:
+            return str(exc)
+        try:
+            form = database_form(connection)
+            if form in (DatabaseForm.NEWER, DatabaseForm.EMPTY, DatabaseForm.OLDER):
+                refuse_unusable(form, path)
+                state = "is empty" if form is DatabaseForm.EMPTY else "has an older schema"
+                return f"{path} {state}. Bring it up to date with: ingest run"
+            connection.execute("SELECT count(sql) FROM sqlite_master").fetchone()
+        except (DatabaseError, sqlite3.Error) as exc:
+            return str(exc)
+        finally:
+            connection.close()
+        return ""
+
+    def _forget(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    def _connect(self) -> sqlite3.Connection:
+        path = Path(self.path)
+        connection = connect_read_only(path, immutable=self._immutable, timeout_s=_LOCK_TIMEOUT_S)
+        connection.set_authorizer(_only_reading)
+        return connection
+
+    def _connect_once(self) -> sqlite3.Connection:
+        """Datasette's connect(): for one use, to the file that the request has read before."""
+        connection = self._connect()
+        self._require_same(reading.get(), file_key(self.path))
+        return connection
+
+    def _require_same(self, request: Reading | None, key: tuple[int, ...]) -> None:
+        if request and request.files.get(self.path, key[:2]) != key[:2]:
+            raise _outdated(request, f"{self.path} was replaced")
+
+    async def _execute(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        """Datasette's execute_fn()."""
+        request = reading.get()
+
+        def read() -> T:
+            with self._connection(request) as connection:
+                return fn(connection)
+
+        threads = sql_threads(self._datasette)
+        return read() if threads is None else await _in(threads, read)
+
+    @contextmanager
+    def _connection(self, request: Reading | None) -> Iterator[sqlite3.Connection]:
+        """A connection to the file that the request has read before."""
+        key, connection = self._take()
+        try:
+            self._require_same(request, key)
+            yield connection
+        except sqlite3.DatabaseError as exc:
+            if any(words in str(exc).lower() for words in _DAMAGED):
+                self._note_damage(key, exc)
+                raise _outdated(request, str(exc)) from exc
+            if "not authorized" in str(exc) or "prohibited" in str(exc):
+                raise sqlite3.OperationalError(f"{exc}: SQL here can only read") from exc
+            raise
+        finally:
+            self._give_back(key, connection)
+
+    def _take(self) -> tuple[tuple[int, ...], sqlite3.Connection]:
+        if file_key(self.path) != self._key:
+            self.look()
+        with self._lock:
+            key = self._key or ()
+            if self._idle:
+                return key, self._idle.pop()
+        connection = self._connect()
+        prepare_connection(self._datasette, connection, self.database.name)
+        return key, connection
+
+    def _give_back(self, key: tuple[int, ...], connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if key == self._key and not self.problem:
+                self._idle.append(connection)
+            else:
+                connection.close()
+
+    def _note_damage(self, key: tuple[int, ...], exc: sqlite3.Error) -> None:
+        with self._lock:
+            if key == self._key:
+                self._forget()
+                self.problem = f"{Path(self.path).name} cannot be read as a database: {exc}"
+                self._damaged_until = time.monotonic() + _TRIED_AGAIN_AFTER_S
+
+
+def _outdated(request: Reading | None, message: str) -> Exception:
+    """An error that Datasette answers without a traceback; the answer is not sent."""
+    from datasette.views.base import DatasetteError
+
+    if request:
+        request.is_outdated = True
+    error: Exception = DatasetteError(message, status=503)
+    return error
+
+
+async def _in(threads: object, read: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, read)  # type: ignore[arg-type]
+
+
+def _only_reading(action: int, name: str | None, value: str | None, *_: str | None) -> int:
+    tells = action == sqlite3.SQLITE_PRAGMA and (value is None or str(name).endswith(_TELLING))
+    # how a table-valued function such as json_each() tells its columns
+    declares = action == sqlite3.SQLITE_UPDATE and name == "sqlite_master"
+    may = tells or declares or action in _ALLOWED
+    return sqlite3.SQLITE_OK if may else sqlite3.SQLITE_DENY

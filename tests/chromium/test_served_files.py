@@ -1,0 +1,58 @@
+"""A person whose database is replaced, and a site that leads its own name to this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import Browser, Error
+
+from tests.browser.server.test_served_files import copy_with_tag
+from tests.browser.site import Site, start_site
+from tests.chromium.chromium import find_chromium
+from tests.conftest import StudyFolder
+
+
+def test_reload_shows_the_new_file_and_says_when_there_is_none(
+    chromium: Browser, served_study: StudyFolder, tmp_path: Path
+) -> None:
+    database = copy_with_tag(served_study.database, tmp_path / "results.db", "first")
+    site = start_site(database)
+    page = chromium.new_page()
+    try:
+        page.goto(f"{site.url}/results/-/runs")
+        assert "first" in page.inner_text("main")
+        os.replace(copy_with_tag(database, tmp_path / "new.db", "second"), database)
+        page.reload()
+        assert "second" in page.inner_text("main")
+        shutil.move(database, tmp_path / "away.db")
+        answer = page.reload()
+        assert answer is not None
+        assert answer.status == 503
+        assert "there is no database results.db yet" in page.inner_text("main")
+        shutil.move(tmp_path / "away.db", database)
+        page.reload()
+        assert "second" in page.inner_text("main")
+    finally:
+        page.close()
+        site.process.kill()
+        site.process.wait()
+
+
+def test_rebound_name_reads_nothing(site: Site, chromium: Browser) -> None:
+    rules = "--host-resolver-rules=MAP evil.example.com 127.0.0.1"
+    browser = chromium.browser_type.launch(
+        executable_path=find_chromium(), args=[rules, "--no-sandbox"]
+    )
+    try:
+        page = browser.new_page()
+        answer = page.goto(f"http://evil.example.com:{site.port}/validation_results/metrics.csv")
+        assert answer is not None
+        assert answer.status == 421
+        text = page.evaluate("() => fetch('/validation_results/run_tags.json').then(a => a.text())")
+        assert text.startswith("This server does not answer to that name.")
+    except Error as exc:
+        raise AssertionError(f"the name was not led to this machine: {exc}") from exc
+    finally:
+        browser.close()
