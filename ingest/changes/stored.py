@@ -23,6 +23,7 @@ def store_run_changes(
     with db.atomic():
         before = run_before(db.conn, run_id)
         if before is None:
+            replace_series_changes(db, run_id, ())
             return None
         after = resolve_run(db.conn, str(run_id))
         diff = diff_states(db.conn, before, after, tolerances, ignore=ignore)

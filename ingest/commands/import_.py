@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
 import click
 
-from ingest.changes.diff import Tolerances
 from ingest.changes.stored import store_changes
 from ingest.clock import SystemClock
+from ingest.commands.common.compared import comparison_rules
 from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
 from ingest.commands.common.options import table_options, wait_option
 from ingest.commands.common.output import warn
@@ -49,7 +49,6 @@ from ingest.exchange.metric_files import (
 )
 from ingest.exchange.metric_import import match_jobs, numbers_of_files, store_metrics
 from ingest.exchange.original import read_original
-from ingest.study.settings import StudySettings
 from ingest.study.study import load_study
 from ingest.text.file_kind import HEAD_BYTES, other_kind
 from ingest.text.tables import ANY_TABLE, TableChoice
@@ -141,11 +140,7 @@ def import_(
 
 def _comparison(choice: StudyChoice) -> Compare:
     """What stores how the imported runs moved results, by the study's tolerances."""
-    tolerances, ignore = Tolerances(), StudySettings.ignore
-    if choice.has_study:
-        with suppress(StudyError):  # told by _read_names
-            settings, _ = choice.settings()
-            tolerances, ignore = Tolerances.of(settings), settings.study.ignore
+    tolerances, ignore = comparison_rules(choice)
     return partial(store_changes, tolerances=tolerances, ignore=ignore)
 
 

@@ -216,3 +216,45 @@ def test_readers_survive_odd_times_that_are_there(
     change(study.database, "UPDATE job_results SET completed_at = ?, submitted_at = ?", time, time)
     for command in READERS:
         assert ingest(*command).exit_code in (0, 1), command
+
+
+# --- one run can be removed -----------------------------------------------------------------------
+
+
+def test_an_imported_run_can_be_removed_whole(study: StudyFolder, ingest: Ingest) -> None:
+    store_metrics(study, ingest, 1.0, 2.0, 4.0)
+    change(study.database, "UPDATE job_results SET country = 'NA' WHERE run_id = 1")
+    assert ingest("gc", "--keep", "1", "--yes").exit_code == 0
+    assert "Do it with: ingest gc --run 1 --yes" in ingest("gc", "--run", "1").stdout
+    assert ingest("gc", "--run", "1", "--yes").exit_code == 0
+    assert query(study.database, "SELECT DISTINCT country FROM job_results") == [("KEN",)]
+
+
+def test_what_the_next_run_moved_is_found_anew(study: StudyFolder, ingest: Ingest) -> None:
+    store_metrics(study, ingest, 1.0, 2.0, 4.0)
+    moved = "SELECT run_id, before_value, after_value FROM series_changes ORDER BY 1"
+    assert query(study.database, moved) == [(2, 1.0, 2.0), (3, 2.0, 4.0)]
+    ingest("gc", "--run", "2", "--yes")
+    assert query(study.database, moved) == [(3, 1.0, 4.0)]
+    ingest("gc", "--run", "1", "--yes")
+    assert query(study.database, moved) == []
+    assert query(study.database, "SELECT changed_series FROM validation_runs") == [(0,)]
+
+
+def test_a_run_that_something_depends_on_stays(study: StudyFolder, ingest: Ingest) -> None:
+    ingest("run", "--quiet")
+    refused = ingest("gc", "--run", "1", "--yes")
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        "Error: run 1 stays: 8 results of it are in the state as of later runs, or the newest "
+        "there are. Old runs that are not needed: ingest gc --keep N\n",
+    )
+    study.write_model("def simulate(document):\n    raise ValueError\n")
+    ingest("run", "--quiet")
+    ingest("tag", "2", "bad")
+    assert "ingest tag --delete bad" in ingest("gc", "--run", "2", "--yes").stderr
+    ingest("tag", "--delete", "bad")
+    assert ingest("gc", "--run", "2", "--yes").exit_code == 0
+    assert query(study.database, "SELECT run_id FROM validation_runs") == [(1,)]
+    assert "leave out --keep" in ingest("gc", "--run", "1", "--keep", "2").stderr
+    assert "no run '99'" in ingest("gc", "--run", "99").stderr
