@@ -17,6 +17,7 @@ from ingest.changes.report_markdown import markdown_report
 from ingest.changes.summary import COUNTRIES, OTHER_YEARS, SERIES, LabelSummary
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
+    FiniteNumber,
     all_option,
     countries_option,
     force_option,
@@ -54,8 +55,8 @@ _COLUMNS = (
 @countries_option
 @scenarios_option
 @labels_option
-@click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance, for all labels")
-@click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance, for all labels")
+@click.option("--rtol", type=FiniteNumber(), help="Relative tolerance, for all labels")
+@click.option("--atol", type=FiniteNumber(), help="Absolute tolerance, for all labels")
 @all_option
 @click.option("--json", "form", flag_value="json", help="Print JSON")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV")

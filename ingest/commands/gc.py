@@ -13,7 +13,7 @@ from ingest.changes.stored import store_changes
 from ingest.clock import utc_text
 from ingest.commands.common.compared import comparison_rules
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import json_option
+from ingest.commands.common.options import Count, json_option
 from ingest.commands.common.output import print_json, warn
 from ingest.commands.common.progress import long_work
 from ingest.commands.common.runs import find_run
@@ -29,7 +29,7 @@ _DAYS = {"d": 1, "w": 7, "y": 365}
 @click.command()
 @study_options
 @click.option("--older-than", metavar="AGE", help="Runs started longer ago: 90d, 12w, 1y")
-@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="All but the newest N runs")
+@click.option("--keep", type=Count(), metavar="N", help="All but the newest N runs")
 @click.option(
     "--retired", is_flag=True, help="Every job of what is no longer in the study, in all runs"
 )

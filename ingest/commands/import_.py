@@ -51,6 +51,7 @@ from ingest.exchange.metric_import import match_jobs, numbers_of_files, store_me
 from ingest.exchange.original import read_original
 from ingest.study.study import load_study
 from ingest.text.file_kind import HEAD_BYTES, other_kind
+from ingest.text.names import require_name
 from ingest.text.tables import ANY_TABLE, TableChoice
 
 Compare = Callable[[Database, Iterable[int]], None]
@@ -128,9 +129,10 @@ def import_(
         named = parse_file_columns(columns)
         of_files = FileChoice(country, scenario, author, named, table=table_choice)
         if as_study is not None:
+            require_name("--as-study", as_study)
             numbers = _metrics_apart(files, of_files) if metrics else _file_apart(files[0])
             with numbers as found:
-                _keep_apart(found, as_study.strip(), target, names, wait)
+                _keep_apart(found, as_study, target, names, wait)
         elif metrics:
             _import_metrics(files, of_files, target, names, wait, _comparison(choice))
         else:

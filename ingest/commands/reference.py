@@ -17,6 +17,7 @@ from ingest.errors import ConfigError
 from ingest.questions.compare import DEFAULT_LABEL
 from ingest.questions.reference import ReferenceTable, parse_reference
 from ingest.text.csv_rows import parse_column_mapping
+from ingest.text.names import require_name
 from ingest.text.numbers import at_most
 from ingest.text.suggest import did_you_mean
 from ingest.text.tables import TableChoice
@@ -79,9 +80,7 @@ def load(
         iso3_column.strip(),
         table_choice,
     )
-    name = name.strip()
-    if not name:
-        raise ConfigError("--name is empty: give the reference a name")
+    require_name("--name", name)
     store = ValidationDatabase(choice.database_path())
     with store.writing(wait=wait):
         with store.reading() as connection:

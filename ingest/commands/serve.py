@@ -104,7 +104,7 @@ def _copied(path: Path) -> Iterator[Path]:
 def _ending_by_signal() -> Iterator[None]:
     """Ctrl-C and SIGTERM stop the server cleanly, with exit code 0."""
 
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
+    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, stop)

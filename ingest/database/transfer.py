@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ingest.analytics.validate import label_problem
 from ingest.database.connection import Database
 from ingest.database.files import (
     DatabaseForm,
@@ -37,6 +36,7 @@ from ingest.planning.inputs import InputSet
 from ingest.study.country import country_problem
 from ingest.study.json_files import canonical_json, sha256_text
 from ingest.study.lists import KEYS
+from ingest.text.names import name_problem
 
 # What a run is recognised by; later columns do not change the digest of an earlier run.
 _RUN_FACTS = (
@@ -207,8 +207,11 @@ def check_contents(connection: sqlite3.Connection) -> dict[str, int]:
     no label or no country.
     """
     for (label,) in connection.execute("SELECT element_label FROM elements"):
-        if (problem := label_problem(label)) is not None:
+        if (problem := name_problem(label)) is not None:
             raise DatabaseError(f"element_label {label!r:.60} {problem}")
+    for (scenario,) in connection.execute("SELECT DISTINCT scenario FROM job_results"):
+        if (problem := name_problem(scenario)) is not None:
+            raise DatabaseError(f"scenario {scenario!r:.60} {problem}")
     for (country,) in connection.execute("SELECT DISTINCT country FROM job_results"):
         if (problem := country_problem(country)) is not None:
             raise DatabaseError(f"it has results of a country that is none: {problem}")

@@ -15,6 +15,7 @@ from ingest.study.combination import Combination
 from ingest.study.country import country_problem
 from ingest.study.json_files import sha256_text
 from ingest.text.csv_rows import bare_text
+from ingest.text.names import name_problem
 from ingest.text.numbers import at_most
 from ingest.text.tables import read_table
 
@@ -69,9 +70,11 @@ def _read_rows(path: Path) -> list[ListRow]:
 
 
 def _problem(row: ListRow) -> str | None:
-    """Why a row cannot be kept: its country is none, or its time cannot be read."""
+    """Why a row cannot be kept: country or scenario is none, or its time cannot be read."""
     if (problem := country_problem(row.country)) is not None:
         return problem
+    if (problem := name_problem(row.scenario)) is not None:
+        return f"the scenario {row.scenario!r:.60} {problem}"
     try:
         datetime.fromisoformat(row.timestamp)
     except ValueError:

@@ -22,6 +22,7 @@ from ingest.text.csv_rows import (
     refuse_lines_above_header,
     second_header,
 )
+from ingest.text.names import name_problem
 from ingest.text.numbers import at_most
 from ingest.text.suggest import did_you_mean
 from ingest.text.tables import ANY_TABLE, TableChoice
@@ -228,6 +229,8 @@ class _Reader:
             return "a row of totals, leave it out"
         if country and (problem := country_problem(country)):
             return problem
+        if problem := name_problem(found.get("scenario") or "null"):
+            return f"scenario {found['scenario']!r:.60} {problem}"
         if YEAR in found and DATE in found and _contradict(found[YEAR], found[DATE]):
             return f"{YEAR} {found[YEAR]} contradicts {DATE} {found[DATE]}"
         if not self._form.is_plain and self._form.number(found["value"]) is None:

@@ -21,6 +21,7 @@ from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
 from ingest.study.country import country_problem
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.text.names import name_problem
 
 _COLUMNS = {
     "validation_runs": (
@@ -205,9 +206,11 @@ class _OriginalReader:
     def _has_combination(self, row: Row) -> bool:
         """Whether a row names a country and a scenario; one that does not is remembered."""
         country, scenario = _text(row["country"]) or "", _text(row["scenario"]) or ""
-        problem = country_problem(country) or ("" if scenario.strip() else "no scenario")
+        problem = country_problem(country)
+        if problem is None and (of_name := name_problem(scenario)):
+            problem = f"the scenario {of_name}"
         if problem:
-            self._odd[_NO_COMBINATION].append(f"{country!r} / {scenario!r} ({problem})")
+            self._odd[_NO_COMBINATION].append(f"{country!r:.60} / {scenario!r:.60} ({problem})")
         return not problem
 
     def _time(self, recorded: object, of: str) -> str | None:

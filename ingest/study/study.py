@@ -21,12 +21,13 @@ from ingest.study.git import list_git_files
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
 from ingest.study.json_paths import JsonPathError, locations, remove
 from ingest.study.label import Label, label_findings, read_labels
-from ingest.study.lists import Rows, study_rows
+from ingest.study.lists import Rows, look_alike_findings, study_rows
 from ingest.study.local_settings import LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
 from ingest.study.setting_fields import input_names, read_section
 from ingest.study.settings import STUDY_FILE, Settings, StudySettings
 from ingest.study.study_files import is_code, list_study_files
+from ingest.text.names import name_problem
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Findi
     files += [*code.files, *data.names]
     study = Study(settings, model, tuple(scenarios), tuple(countries), code, tuple(files), data)
     findings += label_findings(model.document, study.labels, settings.labels, STUDY_FILE)
+    findings += look_alike_findings(study.rows)
     return study, findings
 
 
@@ -244,6 +246,11 @@ def _read_scenarios(settings: Settings, hooks: Any) -> tuple[list[Scenario], lis
         return [], [error("no-scenarios", STUDY_FILE, str(exc))]
     for path in paths:
         where = _relative(path, settings.root)
+        problem = name_problem(path.stem)
+        if problem:
+            message = f"the name of a scenario {problem}: rename the file"
+            findings.append(error("bad-name", repr(where), message))
+            continue
         if path.stem in scenarios:
             message = f"a scenario named {path.stem} stands in {scenarios[path.stem].file} already"
             findings.append(error("duplicate-scenario", where, message))

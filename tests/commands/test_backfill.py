@@ -292,7 +292,18 @@ def test_killed_and_called_again_it_ends_as_an_undisturbed_one(
     assert digests == query(served.root / "undisturbed.db", DIGESTS)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_its_progress_names_no_run(
+    served: StudyFolder, ingest: Ingest, fill: Backfill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_large(served.root / "old.db", 30)
+    ingest("import", "old.db")
+    monkeypatch.setattr("ingest.commands.common.progress._PLAIN_INTERVAL_S", 0.0)
+    told = fill().stderr.splitlines()
+    assert all(line.startswith("Backfill: ") for line in told)
+    assert told[-1].startswith("Backfill: 30 of 30 done, 0 failed, 0 running")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_it_keeps_what_came_and_says_how_to_go_on(
     served: StudyFolder, ingest: Ingest, service: AnalyticsService, number: int
 ) -> None:

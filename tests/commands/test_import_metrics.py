@@ -101,7 +101,7 @@ def test_one_author_of_several_is_chosen(study: StudyFolder, ingest: Ingest) -> 
             ("--country", "KEN", "--scenario", "null"),
             "m.csv: 4 bad rows: line 3: 'Population' 2025 stands twice, with 1.0 and 2.0; line 4: "
             "timestamp_year '20x5' is no number ('Population' 20x5); line 5: element_label '' is "
-            "no text; line 6: 2 cells instead of 3; nothing was changed",
+            "blank; line 6: 2 cells instead of 3; nothing was changed",
         ),
         (
             "m.csv",

@@ -40,9 +40,9 @@ def test_a_database_that_is_none(
     study.database.write_bytes(content)
     for command in (("status",), ("query", "SELECT 1"), ("run", "--quiet"), ("diff",)):
         result = ingest(*command)
-        assert (result.exit_code, result.stderr) == (
-            2,
-            f"Error: validation_results.db cannot be read as a database: it {kind}\n",
+        assert result.exit_code == 2
+        assert result.stderr.startswith(
+            f"Error: validation_results.db cannot be read as a database: it {kind}"
         )
     assert study.database.read_bytes() == content
     refused = ingest("import", str(study.database), "--database", "new.db")
@@ -58,7 +58,8 @@ def test_a_database_that_is_cut_off(study: StudyFolder, ingest: Ingest) -> None:
     assert (result.exit_code, result.stderr) == (
         2,
         f"Error: validation_results.db cannot be read as a database: it is cut off: 40,000 of "
-        f"{len(whole):,} bytes\n",
+        f"{len(whole):,} bytes. There is no copy beside it: restore one, or move the file away and "
+        "run again. What can still be read: sqlite3 validation_results.db .recover\n",
     )
 
 
@@ -108,8 +109,8 @@ def test_labels_that_nobody_can_read(
     result = ingest("import", "--metrics", "m.csv")
     assert result.exit_code == 2
     assert "line 2: element_label" in result.stderr
-    assert problem in result.stderr or "control character" in result.stderr
-    assert len(result.stderr) < 500
+    assert problem in result.stderr
+    assert len(result.stderr) < 600
 
 
 def change(path: Path, sql: str, *values: object) -> None:
@@ -120,7 +121,7 @@ def change(path: Path, sql: str, *values: object) -> None:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("UPDATE elements SET element_label = 'a' || char(10)", "another control character"),
+        ("UPDATE elements SET element_label = 'a' || char(10) || 'b'", "holds a line break"),
         ("UPDATE elements SET element_label = printf('%.2000c', 'x')", "2,000 characters"),
         ("UPDATE job_results SET country = 'Kenya'", "Kenya: write KEN"),
         ("UPDATE metric_values SET value = 'many'", "run.zip is not as it was written"),

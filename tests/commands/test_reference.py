@@ -130,7 +130,7 @@ def test_bad_rows_store_nothing_and_keep_what_was_there(stored: Path, ingest: In
     ("arguments", "message"),
     [
         (["none.csv", "--name", "a3"], "none.csv cannot be read: No such file or directory"),
-        (["figures.csv", "--name", " "], "--name is empty: give the reference a name"),
+        (["figures.csv", "--name", " "], "--name ' ' is blank; give another name"),
         (
             ["figures.csv", "--name", "a3"],
             "no scenario 'CR1' in this database; name the scenario of a column with "

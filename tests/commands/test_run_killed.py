@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -132,7 +133,7 @@ def test_a_run_cut_off_is_left_behind_when_the_study_has_changed(
     assert rows(study, "SELECT count(*) FROM job_results WHERE run_id = 2") == [(8,)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_keeps_what_has_finished_and_the_next_run_goes_on(
     study: StudyFolder, undisturbed: StudyFolder, number: int
 ) -> None:
@@ -148,6 +149,33 @@ def test_a_stop_keeps_what_has_finished_and_the_next_run_goes_on(
     assert finished(study) >= 1
     assert start_run(study).wait() == 0
     assert contents(study) == contents(undisturbed)
+
+
+def test_a_run_after_nohup_does_not_hear_that_its_terminal_is_gone(study: StudyFolder) -> None:
+    study.write_model(SLOW_CODE)
+    command = ["nohup", sys.executable, "-m", "ingest", "run"]
+    with subprocess.Popen(
+        command, cwd=study.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        wait_until(lambda: study.database.exists() and finished(study) >= 1)
+        process.send_signal(signal.SIGHUP)
+    assert process.returncode == 0
+    assert finished(study) == 8
+
+
+def test_a_terminal_that_is_closed_stops_a_run_in_order(study: StudyFolder) -> None:
+    study.write_model(SLOW_CODE)
+    terminal, its_end = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "ingest", "run"],
+        cwd=study.root, stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True,
+    ) as process:  # fmt: skip
+        os.close(its_end)
+        wait_until(lambda: study.database.exists() and finished(study) >= 1)
+        process.send_signal(signal.SIGHUP)
+        os.close(terminal)  # from now on it can write nothing
+    assert rows(study, "SELECT status FROM validation_runs") == [("interrupted",)]
+    assert finished(study) >= 1
 
 
 def test_a_run_that_is_taken_up_says_so(study: StudyFolder, ingest: Ingest) -> None:

@@ -186,7 +186,7 @@ def _table_blobs(
 
     keys = data["primary_keys"]
 
-    def text(row: Any, column: str, value: bytes) -> str:
+    def text(row: Any, column: str, _value: bytes) -> str:
         place = path_from_row_pks(row, keys, not keys)
         path = datasette.urls.row_blob(database.name, data["table"], place, column)
         return str(datasette.absolute_url(request, path))

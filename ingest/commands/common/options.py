@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,37 @@ from ingest.commands.common.context import gathered, setting_option
 
 if TYPE_CHECKING:
     from ingest.text.tables import TableChoice
+
+
+class Count(click.IntRange):
+    """A whole number from 1 up to what a database can hold."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; fails where it is none or too large."""
+        number = int(super().convert(value, param, ctx))
+        if number >= 2**63:
+            self.fail(f"{value} is too large.", param, ctx)
+        return number
+
+
+class FiniteNumber(click.FloatRange):
+    """A number from 0 up, without infinity and NaN."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; fails where it is none, negative or not finite."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -13,6 +12,7 @@ import click
 from ingest.commands.common.options import wants_raw
 from ingest.findings import Finding, Severity
 from ingest.text.csv_rows import CsvWriter
+from ingest.text.json_text import json_text
 from ingest.text.numbers import at_most, count_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
-    click.echo(json.dumps(value, indent=2))
+    click.echo(json_text(value, indent=2))
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -172,7 +172,7 @@ def _say(text: str) -> None:
     sys.stderr.flush()
 
 
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     raise Stopped
 
 
