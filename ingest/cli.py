@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from ingest.commands.common.streams import whole_output
 from ingest.errors import ConfigError, IngestError, StudyError
 
 _SHOWN_ERRORS = 10
@@ -124,9 +125,8 @@ class ErrorsAsExitCodes(click.Group):
         """Run the subcommand."""
         _write_utf8()
         try:
-            answer = super().invoke(ctx)
-            sys.stdout.flush()
-            return answer
+            with whole_output():
+                return super().invoke(ctx)
         except BrokenPipeError as exc:
             if not _is_reader_gone():
                 ctx.exit(_tell(exc, ctx))
@@ -221,5 +221,6 @@ def main() -> None:
     ingest query "SELECT * FROM metrics WHERE country = 'KEN' LIMIT 5"
 
     Exit codes: 0 success, 1 some jobs failed, 2 usage or configuration, 3 a gate found something,
-    4 the backend could not be used, 70 a fault of ingest itself, 130 interrupted.
+    4 the backend could not be used, 70 a fault of ingest itself, 74 the output could not be
+    written, 130 interrupted.
     """

@@ -22,7 +22,7 @@ from ingest.commands.common.runs import find_run
 from ingest.commands.common.stopping import stopping
 from ingest.database.late_results import KnownJob, read_jobs_without_results
 from ingest.errors import InterruptedRunError
-from ingest.running.backend import choose_backend
+from ingest.running.backend import choose_backend, with_source
 from ingest.running.backfill import Backfill, BackfillReport, environment_of
 from ingest.text.numbers import at_most, count_text
 from ingest.text.times import duration_text
@@ -70,10 +70,11 @@ def backfill(
         context.database.close()
         _show_dry_run(jobs, context, as_json)
         return
+    settings = with_source(context.settings, context.plugins, of_earlier_runs=True)
     worker = Backfill(
         context.database,
-        choose_backend(context.settings, context.plugins),
-        context.settings,
+        choose_backend(settings, context.plugins),
+        settings,
         context.plugins,
     )
     _choose(context, run_name, limit)  # a missing database is an error, none is created

@@ -13,7 +13,6 @@ import os
 import shlex
 import shutil
 import sqlite3
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,9 +41,9 @@ from ingest.database.transfer import (
     write_excerpt,
 )
 from ingest.errors import ConfigError, DatabaseError, NewerSchemaError
-from ingest.study.code_version import file_digest
 from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.temporary import TemporaryFolder
 from ingest.text.file_kind import zip_bomb
 from ingest.text.numbers import count_text
 
@@ -81,8 +80,8 @@ def write_bundle(connection: sqlite3.Connection, run: RunRef, path: Path) -> Man
             f"run {run_id} has {count_text(jobs, 'unfinished job')} and cannot be bundled yet. "
             "Resume it with: ingest run"
         )
-    with tempfile.TemporaryDirectory(prefix="ingest-bundle-") as folder:
-        excerpt = Path(folder) / _DATABASE
+    with TemporaryFolder("bundle") as folder:
+        excerpt = folder / _DATABASE
         write_excerpt(connection, run_ids, excerpt)
         with open_excerpt(excerpt) as written:
             inputs = _read_inputs(written)
@@ -124,7 +123,9 @@ def _make_manifest(
         name: {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
         for name, content in inputs.items()
     }
-    members[_DATABASE] = {"sha256": file_digest(excerpt), "size_bytes": excerpt.stat().st_size}
+    with excerpt.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    members[_DATABASE] = {"sha256": digest, "size_bytes": excerpt.stat().st_size}
     manifest: Manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -223,8 +224,8 @@ def checked_bundle(path: Path) -> Iterator[sqlite3.Connection]:
 
     Raises BundleError.
     """
-    with tempfile.TemporaryDirectory(prefix="ingest-bundle-") as folder:
-        excerpt = Path(folder) / _DATABASE
+    with TemporaryFolder("bundle") as folder:
+        excerpt = folder / _DATABASE
         try:
             with zipfile.ZipFile(path) as archive:
                 if (why := zip_bomb(archive, path.stat().st_size)) is not None:

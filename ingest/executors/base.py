@@ -17,6 +17,9 @@ from ingest.errors import AnalyticsError
 from ingest.findings import Finding
 from ingest.study.combination import Combination
 from ingest.study.settings import AnalyticsSettings, RunSettings, StudySettings
+from ingest.text.shorten import shorten_middle
+
+FIRST_LINE_LETTERS, MESSAGE_LETTERS = 2_000, 8_000
 
 BAD_ANSWER = "bad answer"
 """Kind of a backend's fault: what it says of a job cannot be true, or is not what was asked."""
@@ -76,12 +79,18 @@ class JobFault:
     """Why a job did not succeed.
 
     kind: a few words that failures are grouped by ("model error"). message: first line says what
-    happened, further lines are the tail of its output. can_pass: worth another attempt.
+    happened, further lines are the tail of its output; of a very long one the middle is left out,
+    whoever wrote it. can_pass: worth another attempt.
     """
 
     kind: str
     message: str
     can_pass: bool = False
+
+    def __post_init__(self) -> None:
+        first, line_end, rest = self.message.partition("\n")
+        short = shorten_middle(first, FIRST_LINE_LETTERS) + line_end
+        object.__setattr__(self, "message", short + shorten_middle(rest, MESSAGE_LETTERS))
 
     @property
     def first_line(self) -> str:

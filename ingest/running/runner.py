@@ -51,7 +51,7 @@ from ingest.executors.output_tail import with_output
 from ingest.planning.plan import Plan
 from ingest.plugins.events import JobFinished, RunFinished, RunProgress
 from ingest.plugins.manager import call_observers, find_executor
-from ingest.running.backend import Backend
+from ingest.running.backend import Backend, without_exit
 from ingest.running.backfill import Backfill
 from ingest.running.claims import Claims, Clash, Holder
 from ingest.running.closing import (
@@ -121,8 +121,18 @@ class ValidationRunner(RunPlanner):
         Raises ConfigError or BackendError when the executor cannot be used; what had finished
         by then is stored and the run is recorded as interrupted.
         """
+        with without_exit(backend.executor_type):
+            return self._execute(plan, backend, on_progress, cancel_on_interrupt)
+
+    def _execute(
+        self,
+        plan: Plan,
+        backend: Backend,
+        on_progress: Callable[[RunProgress], None],
+        cancel_on_interrupt: bool,
+    ) -> RunReport:
         backend.refuse_wrong_settings()
-        executor = backend.make_executor()
+        executor = backend.make_executor(len(plan.to_run))
         if cancel_on_interrupt and not executor.can_cancel:
             raise ConfigError(f"--cancel-on-interrupt: {executor.name} has no way to stop jobs")
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import pickle
 from collections.abc import Iterable
 from contextlib import suppress
@@ -199,9 +200,8 @@ def how_it_runs(settings: Settings, hooks: Any) -> dict[str, str]:
 
 def _offered_settings(hooks: Any, name: str) -> dict[str, type[Any]]:
     """The settings of an executor by its name; nothing for one that no plugin offers."""
-    groups = [g if isinstance(g, Iterable) else [g] for g in hooks.ingest_register_executors()]
-    named = (cls for group in groups for cls in group if getattr(cls, "name", "") == name)
-    return next(({name: cls.Settings} for cls in named if hasattr(cls, "Settings")), {})
+    offered = (cls for group in hooks.ingest_register_executors() for cls in group)
+    return next(({name: cls.Settings} for cls in offered if cls.name == name), {})
 
 
 def _read_model(settings: Settings) -> tuple[Model | None, list[Finding]]:
@@ -318,13 +318,14 @@ def find_scenario_files(settings: Settings) -> list[Path]:
         place = settings.root / entry
         if place.is_dir():
             matches = sorted(place.glob("*.json"))
-        elif place.is_file():
+        elif os.path.lexists(place):
             matches = [place]
         elif glob.has_magic(entry):
             matches = _matches(settings.root, entry)
         else:
             raise ConfigError(f"study.scenarios: no folder or file {place}")
-        found |= dict.fromkeys(path for path in matches if path.is_file())
+        # what is named like a scenario and is none is told when it is read
+        found |= dict.fromkeys(p for p in matches if p.suffix == ".json" or not p.is_dir())
     return list(found)
 
 

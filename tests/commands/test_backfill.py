@@ -215,7 +215,8 @@ def test_a_limit_takes_some(
 
 
 def test_the_source_of_the_executor_is_refused(imported: StudyFolder, fill: Backfill) -> None:
-    result = fill("--set", "analytics.source=executor")
+    imported.write_settings()
+    result = fill()
     assert (result.exit_code, result.stderr) == (
         2,
         "Error: the executor local only has the results of its own runs. Say where they are: "

@@ -41,7 +41,7 @@ from werkzeug.test import run_wsgi_app
 from tests.executors.aws_batch.aws_executor import BUCKET, DEFINITION, QUEUE
 
 REGION = "eu-west-1"
-WORKER = (sys.executable, "-m", "ingest.executors.aws_batch.container_worker")
+WORKER = (sys.executable, "-P", "-m", "ingest.executors.aws_batch.container_worker")
 FINAL = ("SUCCEEDED", "FAILED")
 _BATCH_CALLS = {
     "submitjob": "SubmitJob",
