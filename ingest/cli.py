@@ -25,6 +25,10 @@ _CLOSED_PIPE = 141  # what shells give for a command that a closed pipe ends
 # importing it. A test holds the sentences equal to the commands' own.
 _COMMANDS = {
     "backfill": ("backfill:backfill", "Fetch missing results of successful jobs, and store them."),
+    "backup": (
+        "backup:backup",
+        "Copy the results database into FILE, whole and as of one moment.",
+    ),
     "chart": (
         "chart:chart",
         "Write the chart of a canned query into a file, or list the queries that have one.",

@@ -125,7 +125,7 @@ def _whose(row: RawRow) -> str:
     """The label and year of a bad row in brackets, as far as they are readable."""
     if not isinstance(row.element_label, str) or not row.element_label.strip():
         return ""
-    return f" ({row.element_label!r} {row.timestamp_year})"
+    return f" ({row.element_label!r:.200} {row.timestamp_year})"
 
 
 def _year(year: Any) -> int:

@@ -19,6 +19,7 @@ from ingest.commands.common.options import (
     consistent_option,
     csv_option,
     json_option,
+    raw_option,
     require_consistent_option,
     run_option,
 )
@@ -85,6 +86,7 @@ _YEARS = range(1900, 2301)
 )
 @click.option("--limit", "-n", type=Count(), help="Show at most this many rows")
 @csv_option
+@raw_option
 @json_option
 def compare(
     baseline: str,

@@ -22,6 +22,7 @@ from ingest.commands.common.options import (
     countries_option,
     force_option,
     labels_option,
+    raw_option,
     scenarios_option,
 )
 from ingest.commands.common.output import (
@@ -59,6 +60,7 @@ _COLUMNS = (
 @all_option
 @click.option("--json", "form", flag_value="json", help="Print JSON")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV")
+@raw_option
 @click.option("--md", "form", flag_value="md", help="Print a Markdown report for a pull request")
 @click.option("--html", "html_file", metavar="FILE", help="Write one self-contained HTML file")
 @click.option("--chart", "chart_file", metavar="FILE", help="Write a chart: .svg or .png")
@@ -267,7 +269,10 @@ def _show(report: Report, show_all: bool) -> None:
 
 def _run_words(run: RunRef) -> str:
     files = len(run.uncommitted)
-    when = datetime.fromisoformat(run.timestamp).astimezone().strftime("%a %d %b %Y %H:%M")
+    try:
+        when = datetime.fromisoformat(run.timestamp).astimezone().strftime("%a %d %b %Y %H:%M")
+    except (ValueError, OverflowError):
+        when = run.timestamp or "time unknown"
     return f"Run {run.run_id} ({code_words(run.git_commit, files)}, {when})"
 
 

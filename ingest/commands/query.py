@@ -9,7 +9,7 @@ from itertools import islice
 import click
 
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import Count, csv_option, json_option
+from ingest.commands.common.options import Count, csv_option, json_option, raw_option
 from ingest.commands.common.output import print_csv, table
 from ingest.database.damage import is_damage
 from ingest.errors import QueryError
@@ -22,6 +22,7 @@ _TABLE_ROWS = 200
 @click.argument("sql")
 @study_options
 @csv_option
+@raw_option
 @json_option
 @click.option(
     "--limit",

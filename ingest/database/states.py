@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -128,6 +129,22 @@ def run_after(connection: sqlite3.Connection, run_id: int) -> RunRef | None:
     """The first run after a run, None for the newest."""
     following = "run_id = (SELECT min(run_id) FROM validation_runs WHERE run_id > ?)"
     return _one(connection, following, run_id)
+
+
+def runs_that_follow(connection: sqlite3.Connection, run_ids: Iterable[int]) -> list[int]:
+    """Runs, and for each combination that succeeded in them the next run that has it, in order."""
+    found: set[int] = set()
+    for run_id in run_ids:
+        found.add(run_id)
+        rows = connection.execute(
+            """SELECT DISTINCT (SELECT min(n.run_id) FROM job_results AS n
+                                 WHERE n.country = j.country AND n.scenario = j.scenario
+                                   AND n.run_id > j.run_id AND n.job_status = 'success')
+                 FROM job_results AS j WHERE j.run_id = ? AND j.job_status = 'success'""",
+            [run_id],
+        )
+        found.update(following for (following,) in rows if following is not None)
+    return sorted(found)
 
 
 def make_state_table(

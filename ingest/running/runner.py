@@ -56,8 +56,8 @@ from ingest.running.backfill import Backfill
 from ingest.running.claims import Claims, Clash, Holder
 from ingest.running.closing import (
     RunChanges,
+    close_changes,
     read_run_quality,
-    store_run_changes,
     store_run_quality,
 )
 from ingest.running.planner import RunPlanner, Selection
@@ -623,7 +623,7 @@ class ValidationRunner(RunPlanner):
 
     def _end_run(self, run_id: int, now: str) -> tuple[RunStatus, RunChanges | None]:
         """Give a run whose jobs have all ended its final status, and keep what it changed."""
-        changes = store_run_changes(self._database, run_id, self.study.settings)
+        changes = close_changes(self._database, run_id, self.study.settings)
         store_run_quality(self._database, run_id, self.study.settings)
         failed = self._database.get_failed_jobs(run_id)
         status = RunStatus.FAILED if failed else RunStatus.COMPLETED

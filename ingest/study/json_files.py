@@ -12,6 +12,7 @@ from typing import Any
 
 from ingest.errors import ConfigError
 from ingest.study.regular_files import read_regular
+from ingest.text.file_kind import HEAD_BYTES, other_kind
 
 _LEVELS = 100
 _TOO_DEEP = f"nested too deeply: {_LEVELS} levels at most"
@@ -124,6 +125,8 @@ def read_json(path: Path, where: str) -> Any:
         raw = read_regular(path)
     except OSError as exc:
         raise JsonFileError(where, f"cannot be read: {exc.strerror}") from exc
+    if (kind := other_kind(raw[:HEAD_BYTES])) is not None:
+        raise JsonFileError(where, f"it {kind}")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:

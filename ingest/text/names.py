@@ -9,6 +9,7 @@ from functools import lru_cache
 from ingest.errors import ConfigError
 
 _LINE_BREAKS = "\n\r\v\f\x85\u2028\u2029"
+_LONGEST_NAME = 1000
 _JOINERS = "\u200c\u200d"  # letters of Persian, Hindi and others need them
 _DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -38,6 +39,8 @@ def name_problem(name: str) -> str | None:
     """Why a text cannot be a name, as it could not be told from another one; None if it can."""
     if not name.strip():
         return "is blank"
+    if len(name) > _LONGEST_NAME:
+        return f"has {len(name):,} characters, {_LONGEST_NAME:,} at most"
     if name != name.strip():
         return "begins or ends with a space"
     if name.isprintable():

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 import sys
 from collections.abc import Iterable, Sequence
 
 MINUS = "\N{MINUS SIGN}"
 NOT_AVAILABLE = "n/a"
-_NUMBER = re.compile(
-    r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?([eE][+-]?\d+)?|[+-]?\.\d+([eE][+-]?\d+)?"
-)
 _LARGEST_SHARE = 1e4
 _LARGEST_IN_FULL = 1e18
 _WORDS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
-
-
-def parse_number(text: str) -> float | None:
-    """The number in a cell of a table, with or without thousands commas; None for other texts."""
-    number = float(text.replace(",", "")) if _NUMBER.fullmatch(text) else math.inf
-    return number if math.isfinite(number) else None
 
 
 def finite(number: float) -> float:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pycountry
 import pytest
 from click.testing import CliRunner, Result
 
@@ -246,13 +247,14 @@ def test_csv_files_are_written_where_they_are_wanted(imported: StudyFolder, fill
 
 def make_large(path: Path, jobs: int = 1376) -> None:
     """A run of before with many jobs, none with metrics."""
+    codes = [country.alpha_3 for country in pycountry.countries]
     make_original(path)
     insert_run(path)
     insert(
         path,
         "job_results",
         *(
-            (1, f"C{number // 8:03d}", f"s{number % 8}", job_name(number), "success", None, ENDED)
+            (1, codes[number // 8], f"s{number % 8}", job_name(number), "success", None, ENDED)
             for number in range(jobs)
         ),
     )

@@ -23,7 +23,8 @@ VALUES = (
 # What makes each command complete, so that only the odd value is wrong.
 COMPLETE = {
     "backfill": [], "chart": ["scenario_impact"], "check": [], "compare": ["null", "scale_up"],
-    "dev-server": ["--study", "nowhere"], "diff": [], "explain": ["KEN", "null"], "export": [],
+    "backup": ["copy.db"], "dev-server": ["--study", "nowhere"], "diff": [],
+    "explain": ["KEN", "null"], "export": [],
     "gc": [], "import": ["numbers.csv"], "init": ["new"], "plan": [], "plugins": [],
     "query": ["SELECT 1"], "reference list": [], "reference load": ["figures.csv", "--name", "x"],
     "rename-study": ["y", "--reason", "z"], "run": ["--dry-run"], "serve": ["-d", "none.db"],

@@ -214,11 +214,11 @@ async def answer_csv(
     )
 
     def read() -> IO[bytes]:
-        heading = request.args.get("_header") != "off"
+        heading, raw = request.args.get("_header") != "off", bool(request.args.get("_raw"))
         file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the answer
         try:
             with own_connection(datasette, database) as connection:
-                write_csv(connection, statement, file, limits, given_up, heading=heading)
+                write_csv(connection, statement, file, limits, given_up, heading=heading, raw=raw)
         except BaseException:
             file.close()
             raise
