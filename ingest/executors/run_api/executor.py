@@ -127,8 +127,8 @@ class RunApiExecutor(Executor):
             yield from self._status_answered(event)
         elif isinstance(event, Answered):
             yield from map(self._follow, self._submissions.take(event))
-            if self._submissions.wrong_environment is not None:
-                self._fail(self._unusable(self._elsewhere(self._submissions.wrong_environment)))
+            if self._submissions.unusable is not None:
+                self._fail(self._unusable(Unusable(self._submissions.unusable)))
         elif isinstance(event, Holding):
             self._hold("submissions wait", event.seconds, f"the run API {event.reason}")
         elif isinstance(event, Unusable):
@@ -173,12 +173,6 @@ class RunApiExecutor(Executor):
 
     def _fail(self, failure: Exception) -> None:
         self._failure = self._failure or failure
-
-    def _elsewhere(self, environment: str) -> Unusable:
-        return Unusable(
-            f"runs jobs in the environment {environment}, not in {self.context.environment}: check "
-            "study.environment and executors.run-api.url"
-        )
 
     def _unusable(self, word: Unusable) -> BackendError:
         if word.is_local:

@@ -42,6 +42,8 @@ log = logging.getLogger("ingest.run")
 # How long close() waits for calls that have begun; the submitter ends them without us as well.
 _CLOSE_WAIT_S = 2.0
 # A submitter that ends by itself so many times without one answer will not do better.
+# Sources that ask for results by the ULID in a job's name.
+_BY_ULID = ("analytics-api", "s3")
 _MAX_CRASHES = 3
 
 
@@ -66,8 +68,8 @@ class Submissions:
         self._crashes = 0
         self._open: dict[str, Job] = {}  # handed in, not answered
         self._lost: Counter[Combination] = Counter()
-        self.wrong_environment: str | None = None
-        """That of a job which ran elsewhere than asked: nothing more should be handed in."""
+        self.unusable: str | None = None
+        """What an answer shows of the API, so that nothing more should be handed in."""
 
     # --- jobs of an earlier process --------------------------------------------------------------
 
@@ -92,7 +94,7 @@ class Submissions:
         for job in astray:
             answered = Answered(job.ulid, Outcome.LOST, "its journal is gone")
             submissions.append(self._submission(answered, job.combination))
-        self.wrong_environment = None  # what an earlier run was answered stops no other
+        self.unusable = None  # what an earlier run was answered stops no other
         return submissions
 
     def _astray(self, jobs: Sequence[EarlierJob]) -> list[EarlierJob]:
@@ -215,9 +217,18 @@ class Submissions:
         if name is None:
             what = f"its job name {answered.job_name!r} is of another form"
             log.info("%s: %s, so it keeps the ULID %s", combination, what, answered.ulid)
+            if answered.job_name and self._context.analytics.source in _BY_ULID:
+                self.unusable = (
+                    f"names a job {answered.job_name!r}, not botech-sim-ENVIRONMENT-ULID, and "
+                    f"{self._context.analytics.source} finds results by the ULID alone: check "
+                    "executors.run-api.url, or set analytics.source to a source that finds them"
+                )
         elif name.environment != self._context.environment:
             wanted = self._context.environment
-            self.wrong_environment = name.environment
+            self.unusable = (
+                f"runs jobs in the environment {name.environment}, not in {wanted}: check "
+                "study.environment and executors.run-api.url"
+            )
             message = (
                 f"the run API runs it in the environment {name.environment}, not in {wanted} "
                 f"(study.environment): its job name is {answered.job_name}"

@@ -66,9 +66,12 @@ def start(api: RunApiServer, context: ExecutorContext) -> Iterator[Start]:
     """Starts executors with settings; all are closed in the end, and their submitters with them."""
     started: list[RunApiExecutor] = []
 
-    def start_executor(run: RunSettings | None = None, **settings: Any) -> RunApiExecutor:
+    def start_executor(
+        run: RunSettings | None = None, source: str = "analytics-api", **settings: Any
+    ) -> RunApiExecutor:
         settings = {"url": api.url, **settings}
-        own = replace(context, run=run or context.run)
+        analytics = replace(context.analytics, source=source)
+        own = replace(context, run=run or context.run, analytics=analytics)
         executor = RunApiExecutor(RunApiSettings(**settings), own)
         started.append(executor)
         executor.start()
@@ -208,12 +211,13 @@ def test_an_accepted_job_has_the_names_that_the_api_gave(api: RunApiServer, star
         assert submission.new_ulid == parsed.ulid
 
 
-def test_a_job_name_of_another_form_keeps_our_ulid(
-    api: RunApiServer, start: Start, caplog: pytest.LogCaptureFixture
+def test_a_job_name_of_another_form_keeps_our_ulid_where_the_source_needs_no_name(
+    api: RunApiServer, context: ExecutorContext, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "ingest.run")
     api.job_name = "sim/{environment}"
-    executor = start()
+    executor = start(source="ours")
+    executor.context = replace(context, analytics=replace(context.analytics, source="ours"))
     submission = submissions_of(executor, "A")["A"]
     assert (submission.new_ulid, submission.job_name) == (None, "sim/standard")
     assert (
@@ -221,6 +225,21 @@ def test_a_job_name_of_another_form_keeps_our_ulid(
         in caplog.messages
     )
     assert update_of(executor, "A") == JobUpdate("A", JobState.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    "name", ["sim/standard", "botech-sim-standard-01arz3ndektsv4rrffq69g5fav", "A"]
+)
+def test_a_job_name_under_which_no_results_are_found_ends_the_run(
+    api: RunApiServer, start: Start, name: str
+) -> None:
+    api.job_name = name
+    executor = start()
+    submission = submissions_of(executor, "A")["A"]
+    assert (submission.fault, submission.job_name) == (None, name)  # it goes on there
+    with pytest.raises(BackendError, match=rf"names a job '{name}', not botech-sim-") as caught:
+        collect(executor, 1)
+    assert caught.value.exit_code == 4
 
 
 def test_a_job_in_another_environment_is_a_bad_answer_and_ends_the_run(
