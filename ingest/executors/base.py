@@ -17,7 +17,7 @@ from ingest.errors import AnalyticsError
 from ingest.findings import Finding
 from ingest.study.combination import Combination
 from ingest.study.settings import AnalyticsSettings, RunSettings, StudySettings
-from ingest.text.shorten import shorten_middle
+from ingest.text.foreign import shorten_middle, show_unseen
 
 FIRST_LINE_LETTERS, MESSAGE_LETTERS = 2_000, 8_000
 
@@ -80,7 +80,7 @@ class JobFault:
 
     kind: a few words that failures are grouped by ("model error"). message: first line says what
     happened, further lines are the tail of its output; of a very long one the middle is left out,
-    whoever wrote it. can_pass: worth another attempt.
+    whoever wrote it, and what would steer a terminal is escaped. can_pass: worth another attempt.
     """
 
     kind: str
@@ -88,7 +88,7 @@ class JobFault:
     can_pass: bool = False
 
     def __post_init__(self) -> None:
-        first, line_end, rest = self.message.partition("\n")
+        first, line_end, rest = show_unseen(self.message).partition("\n")
         short = shorten_middle(first, FIRST_LINE_LETTERS) + line_end
         object.__setattr__(self, "message", short + shorten_middle(rest, MESSAGE_LETTERS))
 

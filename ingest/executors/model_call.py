@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from ingest.text.shorten import shorten_middle
+from ingest.text.foreign import shorten_middle
 
 EntryPoint = Callable[[Any], Iterable[tuple[str, int, float]]]
 DOCUMENT_PLACEHOLDER, RESULT_PLACEHOLDER = "{document}", "{result}"
