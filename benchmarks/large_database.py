@@ -46,7 +46,7 @@ from ingest.planning.plan import (
     wanted_inputs,
 )
 from ingest.plugins.manager import load_plugins
-from ingest.running.closing import store_run_changes
+from ingest.running.closing import close_changes
 from ingest.study.combination import Combination
 from ingest.study.compose import compose_scenarios
 from ingest.study.json_files import canonical_json, sha256_text
@@ -174,7 +174,7 @@ class LargeDatabase:
                 self.rows += len(outcome.result_set)
         status = RunStatus.FAILED if failures else RunStatus.COMPLETED
         database.update_run_status(run_id, status, run.moment(2 + len(jobs) * 0.05))
-        store_run_changes(database, run_id, self._study.settings)
+        close_changes(database, run_id, self._study.settings)
         database.settle()
 
     def _record(self, run: RunPlan, jobs: list[JobRecord]) -> RunRecord:

@@ -19,6 +19,7 @@ IngestError                     exit code 1
 │       ├── CutOffError         1   what came ends amid its text
 │       └── ThrottledError      1   the service asks for fewer calls; all calls wait
 ├── BackendError                4   the place where jobs run could not be used
+├── OutputError                 74  standard output took nothing, or not all
 └── InterruptedRunError         130 stopped by the user
 """
 
@@ -41,6 +42,7 @@ __all__ = [
     "NewerSchemaError",
     "OriginalSchemaError",
     "OtherStudyError",
+    "OutputError",
     "PluginError",
     "QueryError",
     "ResultsNotReadyError",
@@ -134,6 +136,12 @@ class BackendError(IngestError):
     """The place where jobs run could not be used: credentials, network, quota, missing program."""
 
     exit_code = 4
+
+
+class OutputError(IngestError):
+    """What a command prints could not be written to standard output, or not all of it."""
+
+    exit_code = 74  # EX_IOERR of sysexits.h
 
 
 class InterruptedRunError(IngestError):

@@ -8,17 +8,18 @@ from threading import Condition, Thread
 from ingest.analytics.schedule import FetchSchedule
 from ingest.analytics.sources.base import AnalyticsSource
 from ingest.clock import Clock
-from ingest.errors import AnalyticsError, ResultsNotReadyError
+from ingest.errors import AnalyticsError, ResultsNotReadyError, ThrottledError
 from ingest.study.settings import AnalyticsSettings
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What came of fetching one job's results: raw, or the error."""
+    """What came of fetching one job's results: raw, or the error. is_look: it was asked once."""
 
     ulid: str
     raw: bytes | None = None
     error: AnalyticsError | None = None
+    is_look: bool = False
 
 
 class ResultFetcher:
@@ -36,6 +37,7 @@ class ResultFetcher:
         pause_s = settings.pause_s if source.is_remote else 0.0
         self._schedule = FetchSchedule(pause_s, settings.lag_s)
         self._pending: set[str] = set()
+        self._looks: set[str] = set()  # of the pending: asked for once, whatever comes of it
         self._done: list[Fetched] = []
         self._failure: BaseException | None = None
         self._closed = False
@@ -47,16 +49,32 @@ class ResultFetcher:
         """How many jobs were requested and not yet handed out by finished()."""
         return len(self._pending)
 
-    def request(self, ulid: str) -> None:
-        """Queue a job; one that is pending already is not queued twice."""
+    def request(self, ulid: str, *, is_look: bool = False) -> None:
+        """Queue a job; one that is pending already is not queued twice.
+
+        is_look: nobody knows whether there are results, so they are asked for once. A request
+        without it turns a look that is pending into one that goes on.
+        """
         with self._changed:
+            if not is_look:
+                self._looks.discard(ulid)
+                in_vain = [f for f in self._done if f.ulid == ulid and f.is_look and f.error]
+                self._done = [fetched for fetched in self._done if fetched not in in_vain]
+                self._pending -= {fetched.ulid for fetched in in_vain}
             if ulid in self._pending:
                 return
             self._pending.add(ulid)
+            if is_look:
+                self._looks.add(ulid)
             self._schedule.add(ulid, self._clock.now())
             self._start_thread()
             self._changed.notify_all()
         self._call_here()
+
+    def hold(self) -> tuple[float, str] | None:
+        """For how many seconds the service asked for no call, and its words; None for no hold."""
+        with self._changed:
+            return self._schedule.hold(self._clock.now())
 
     def finished(self, wait_s: float = 0.0) -> list[Fetched]:
         """The jobs done since the last question, in the order they were done.
@@ -157,10 +175,20 @@ class ResultFetcher:
             else:
                 if error is not None:
                     self._schedule.ended(ulid)
-                self._done.append(Fetched(ulid, raw, error))
+                self._end(ulid, raw, error)
             self._changed.notify_all()
 
     def _keep_asking(self, ulid: str, error: ResultsNotReadyError) -> None:
+        """Ask again, unless the time is over or one answer was all that was wanted."""
+        if ulid in self._looks and not isinstance(error, ThrottledError):
+            self._schedule.ended(ulid)
+            self._end(ulid, None, error)
+            return
         given_up = self._schedule.not_ready(ulid, error, self._clock.now())
         if given_up is not None:
-            self._done.append(Fetched(ulid, error=given_up))
+            self._end(ulid, None, given_up)
+
+    def _end(self, ulid: str, raw: bytes | None, error: AnalyticsError | None) -> None:
+        is_look = ulid in self._looks
+        self._looks.discard(ulid)
+        self._done.append(Fetched(ulid, raw, error, is_look))

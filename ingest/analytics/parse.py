@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ingest.errors import AnalyticsError, CutOffError
 from ingest.metrics import Metric
+from ingest.study.json_files import repeated_keys
 
 COLUMNS = Metric._fields
 
@@ -30,7 +31,8 @@ def parse_rows(raw: bytes, *, is_whole: bool = False) -> list[RawRow]:
     raw: a JSON array of records, or UTF-8 CSV with a header; columns element_label,
     timestamp_year, value in any order, further ones are ignored.
     is_whole: nothing can have cut it off, so that the last line of a CSV needs no line end.
-    Raises AnalyticsError: not UTF-8, truncated or otherwise broken JSON, missing columns;
+    Raises AnalyticsError: not UTF-8, truncated or otherwise broken JSON, a key that stands twice in
+    a record, missing columns;
     CutOffError: a CSV whose last line has no end, so that its last number may be 330 of 33048.5.
     """
     try:
@@ -66,6 +68,10 @@ def _json_rows(text: str) -> Iterator[RawRow]:
         ) from exc
     except (ValueError, RecursionError) as exc:  # a number of 5,000 digits, brackets without end
         raise AnalyticsError(f"the results are JSON that cannot be read: {exc}") from exc
+    if any(text.count(f'"{column}"') > len(records) for column in COLUMNS):
+        twice = next(repeated_keys(text), None)
+        if twice is not None:
+            raise AnalyticsError(f"the results are JSON that can be read in two ways: {twice}")
     if not isinstance(records, list):
         shown = json.dumps(records, ensure_ascii=False)
         raise AnalyticsError(f"the results are no array of records but a JSON object: {shown:.300}")

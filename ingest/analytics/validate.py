@@ -10,6 +10,8 @@ from typing import Any
 from ingest.analytics.parse import RawRow, ShortRow, lacks_line_end, parse_rows, row_word
 from ingest.errors import AnalyticsError
 from ingest.metrics import Metric, ResultSet
+from ingest.study.setting_fields import names_in
+from ingest.text.names import name_problem
 
 FIRST_YEAR, LAST_YEAR = 1900, 2300
 SHOWN_ROWS = 5
@@ -48,17 +50,16 @@ def noted(result_set: ResultSet, note: str) -> ResultSet:
 
 def _with_labels(rows: list[RawRow], element_labels: Sequence[str]) -> list[RawRow]:
     """The rows with these labels, and those whose label cannot be read: they are told as bad."""
-    wanted = frozenset(element_labels)
+    there = {row.element_label for row in rows if isinstance(row.element_label, str)}
+    wanted = {*names_in(element_labels, there), *filter(name_problem, there)}
     kept = [
-        row
-        for row in rows
-        if not isinstance(row.element_label, str) or row.element_label.strip() in wanted
+        row for row in rows if not isinstance(row.element_label, str) or row.element_label in wanted
     ]
     if rows and not kept:
-        there = sorted({row.element_label for row in rows})
+        first = ", ".join(map(repr, sorted(there)[:SHOWN_ROWS]))
         raise AnalyticsError(
             f"the results hold no metric that analytics.element_labels names; their labels are "
-            f"{', '.join(map(repr, there[:SHOWN_ROWS]))}{' ...' * (len(there) > SHOWN_ROWS)}"
+            f"{first}{' ...' * (len(there) > SHOWN_ROWS)}"
         )
     return kept
 
@@ -104,28 +105,27 @@ def _metric(row: RawRow) -> Metric:
     """The metric in a row. Raises ValueError that says what is wrong with it."""
     _, label, year, value = row
     if type(label) is str and type(year) is int and type(value) is float:  # by far the most
-        clean = label and label.isascii() and label == label.strip()
-        if clean and FIRST_YEAR <= year <= LAST_YEAR and math.isfinite(value):
+        in_range = FIRST_YEAR <= year <= LAST_YEAR and math.isfinite(value)
+        if in_range and name_problem(label) is None:
             return Metric(label, year, value + 0.0)
     if isinstance(label, ShortRow):
         hint = (
             " (numbers with thousands commas need quotes)" if label.found > label.expected else ""
         )
         raise ValueError(f"{label.found} cells instead of {label.expected}{hint}")
-    if not isinstance(label, str) or not label.strip():
+    if not isinstance(label, str):
         raise ValueError(f"element_label {label!r} is no text")
-    try:
-        label.encode()
-    except UnicodeEncodeError as exc:
-        raise ValueError(f"element_label {label!r} is no Unicode text") from exc
-    return Metric(label.strip(), _year(year), _value(value))
+    problem = name_problem(label)
+    if problem:
+        raise ValueError(f"element_label {label!r:.200} {problem}")
+    return Metric(label, _year(year), _value(value))
 
 
 def _whose(row: RawRow) -> str:
     """The label and year of a bad row in brackets, as far as they are readable."""
     if not isinstance(row.element_label, str) or not row.element_label.strip():
         return ""
-    return f" ({row.element_label.strip()!r} {row.timestamp_year})"
+    return f" ({row.element_label!r:.200} {row.timestamp_year})"
 
 
 def _year(year: Any) -> int:

@@ -15,7 +15,7 @@ from ingest.database.states import RunRef, make_state_table
 from ingest.planning.causes import Cause
 from ingest.study.combination import Combination
 from ingest.study.settings import Settings, StudySettings, ToleranceSettings
-from ingest.text.numbers import count_text, years_text
+from ingest.text.numbers import count_text, finite, years_text
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class SeriesChange(NamedTuple):
         """after - before in the largest year, in the label's own unit."""
         if self.before is None or self.after is None:
             return None
-        return self.after - self.before
+        return finite(self.after - self.before)
 
     @property
     def other_years(self) -> str:
@@ -84,7 +84,10 @@ class SeriesChange(NamedTuple):
         """The change in the largest year as a share of before; None where that is 0."""
         if self.after is None or not self.before:
             return None
-        return (self.after - self.before) / abs(self.before)
+        change = (self.after - self.before) / abs(self.before)
+        if math.isinf(change):  # the difference may be too large for a number, and not the share
+            return finite(self.after / abs(self.before) - math.copysign(1, self.before))
+        return change
 
 
 @dataclass(frozen=True)
@@ -287,19 +290,23 @@ def _changed_series(
     """Every series with a value beyond the tolerance, or with years that came or went."""
     names = dict(connection.execute("SELECT element_id, element_label FROM elements"))
     chosen = _chosen_elements(names, labels)
+    bound: dict[str, float] = {}
     query = _COMMON_ROWS.format(
-        rtol=_by_element("rtol", tolerances, names),
-        atol=_by_element("atol", tolerances, names),
+        rtol=_by_element("rtol", tolerances, names, bound),
+        atol=_by_element("atol", tolerances, names, bound),
         where=f"WHERE {chosen}" if chosen else "",
     )
     pairs = _read_pairs(connection)
     common = dict.fromkeys(pairs, 0)
     series: list[SeriesChange] = []
-    for pair, element, rows, beyond, year, a, b, sum_a, sum_b, _ in connection.execute(query):
+    for pair, element, rows, beyond, year, a, b, sum_a, sum_b, _ in connection.execute(
+        query, bound
+    ):
         common[pair] += rows
         if beyond:
             country, scenario, *_ = pairs[pair]
-            label, sums = names[element], (sum_a, sum_b) if element in summed else (None, None)
+            label, is_summed = names[element], element in summed
+            sums = (finite(sum_a), finite(sum_b)) if is_summed else (None, None)
             series.append(
                 SeriesChange(country, scenario, label, "changed", beyond, year, a, b, *sums)
             )
@@ -344,7 +351,7 @@ def _add_lone_rows(
         key = (pair.country, pair.scenario, names[element])
         known = series.get(key)
         if known is None:
-            total = total if element in summed else None
+            total = finite(total) if element in summed and total is not None else None
             ends = (value, None, total, None) if kind == "removed" else (None, value, None, total)
             what = "changed" if is_in_both else kind
             known = SeriesChange(*key, what, number, year, *ends)
@@ -368,18 +375,20 @@ def _chosen_elements(names: Mapping[int, str], labels: Sequence[str]) -> str:
     return f"a.element_id IN ({ids})"
 
 
-def _by_element(name: str, tolerances: Tolerances, names: Mapping[int, str]) -> str:
-    """A tolerance as an SQL expression: a number, or one by element where labels have their own."""
-    default = repr(float(getattr(tolerances.default, name)))
-    own = {
-        key: repr(float(getattr(tolerances.labels[label], name)))
-        for key, label in names.items()
-        if label in tolerances.labels
-    }
+def _by_element(
+    name: str, tolerances: Tolerances, names: Mapping[int, str], bound: dict[str, float]
+) -> str:
+    """A tolerance as an SQL expression: a number, or one by element where labels have their own.
+
+    The numbers are added to bound, by the names of the expression's parameters.
+    """
+    own = [key for key, label in names.items() if label in tolerances.labels]
+    bound[name] = float(getattr(tolerances.default, name))
+    bound |= {f"{name}_{key}": getattr(tolerances.labels[names[key]], name) for key in own}
     if not own:
-        return default
-    cases = " ".join(f"WHEN {key} THEN {value}" for key, value in own.items())
-    return f"CASE a.element_id {cases} ELSE {default} END"
+        return f":{name}"
+    cases = " ".join(f"WHEN {key} THEN :{name}_{key}" for key in own)
+    return f"CASE a.element_id {cases} ELSE :{name} END"
 
 
 def _largest_first(series: SeriesChange) -> float:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ingest.study.scenario_order import BASELINES
-from ingest.text.numbers import MINUS
+from ingest.text.json_text import json_text
+from ingest.text.numbers import MINUS, in_full
 
 Spec = dict[str, Any]
 
@@ -89,9 +88,7 @@ def exact_text(value: Any) -> str:
     """A value in a hover text: 10,612,346; 0.0312; texts as they are."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "" if value is None else str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    size = f"{abs(value):,.0f}" if abs(value) >= 1000 else f"{abs(value):.6g}"
+    size = f"{abs(value):.6g}" if abs(value) < 1000 else in_full(abs(value), 0)
     return (MINUS if value < 0 else "") + size
 
 
@@ -156,7 +153,7 @@ def hover_values(texts: Sequence[Any]) -> Spec:
 
 def as_json(spec: Mapping[str, Any]) -> str:
     """A specification for a script element: no letter in it can end the element."""
-    text = json.dumps(spec, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json_text(spec, ensure_ascii=False, separators=(",", ":"))
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     return text

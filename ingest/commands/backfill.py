@@ -9,6 +9,7 @@ import click
 
 from ingest.commands.common.context import StudyChoice, StudyContext, options_text, study_options
 from ingest.commands.common.options import (
+    Count,
     executor_option,
     json_option,
     quiet_option,
@@ -21,7 +22,7 @@ from ingest.commands.common.runs import find_run
 from ingest.commands.common.stopping import stopping
 from ingest.database.late_results import KnownJob, read_jobs_without_results
 from ingest.errors import InterruptedRunError
-from ingest.running.backend import choose_backend
+from ingest.running.backend import choose_backend, with_source
 from ingest.running.backfill import Backfill, BackfillReport, environment_of
 from ingest.text.numbers import at_most, count_text
 from ingest.text.times import duration_text
@@ -33,7 +34,7 @@ _JOBS_MISSED = 1
 @study_options
 @executor_option
 @run_option
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N jobs")
+@click.option("--limit", type=Count(), metavar="N", help="At most N jobs")
 @click.option("--dry-run", is_flag=True, help="Show what would be fetched and stop")
 @wait_option
 @json_option
@@ -50,10 +51,11 @@ def backfill(
     """Fetch missing results of successful jobs, and store them.
 
     These are successes without metrics (as in an imported database), results that lack years or
-    labels, and jobs whose results could not be fetched; with --run, those of one run. Results come
-    from analytics.source, or from where the executor keeps them (aws-batch: its bucket), at the
-    pace of analytics.concurrency and analytics.pause_s. Each job's results are stored as they
-    arrive: after a stop or a kill, the next `ingest backfill` fetches the rest.
+    labels, jobs whose results could not be fetched, and jobs that were given up and may have ended
+    well; with --run, those of one run. Results come from analytics.source, or from where the
+    executor keeps them (aws-batch: its bucket), at the pace of analytics.concurrency and
+    analytics.pause_s. Each job's results are stored as they arrive: after a stop or a kill, the
+    next `ingest backfill` fetches the rest.
 
     \b
     Examples:
@@ -68,10 +70,11 @@ def backfill(
         context.database.close()
         _show_dry_run(jobs, context, as_json)
         return
+    settings = with_source(context.settings, context.plugins, of_earlier_runs=True)
     worker = Backfill(
         context.database,
-        choose_backend(context.settings, context.plugins),
-        context.settings,
+        choose_backend(settings, context.plugins),
+        settings,
         context.plugins,
     )
     _choose(context, run_name, limit)  # a missing database is an error, none is created
@@ -79,7 +82,7 @@ def backfill(
         jobs = _choose(context, run_name, limit)
         with (
             stopping(worker.request_stop),
-            progress_display(quiet=quiet or as_json) as show_progress,
+            progress_display(quiet=quiet or as_json, title="Backfill") as show_progress,
         ):
             report = worker.execute(jobs, show_progress)
     run_again = options_text([("--run", run_name)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import click
@@ -22,6 +21,7 @@ from ingest.questions.catalogue import (
 )
 from ingest.questions.discount import Bare
 from ingest.questions.files import CannedQuery
+from ingest.text.json_text import json_text
 from ingest.text.numbers import count_text
 from ingest.text.suggest import did_you_mean
 
@@ -74,7 +74,7 @@ def chart(
     values = dict(_parse(parameter) for parameter in parameters)
     spec, rows = _draw(choice, chosen, values)
     if file is None:
-        click.echo(json.dumps(spec, indent=2, ensure_ascii=False))
+        click.echo(json_text(spec, indent=2, ensure_ascii=False))
         return
     _write(file, spec)
     click.echo(f"Wrote {file.path}: {count_text(rows, 'row')} of {chosen.name}")
@@ -131,5 +131,5 @@ def _write(file: OutputFile, spec: Spec) -> None:
     elif name.endswith(".html"):
         content = render_html(spec).encode()
     else:
-        content = (json.dumps(spec, indent=2, ensure_ascii=False) + "\n").encode()
+        content = (json_text(spec, indent=2, ensure_ascii=False) + "\n").encode()
     file.write(content)

@@ -15,9 +15,11 @@ from ingest.commands.common.consistency import (
 )
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
+    Count,
     consistent_option,
     csv_option,
     json_option,
+    raw_option,
     require_consistent_option,
     run_option,
 )
@@ -41,7 +43,7 @@ from ingest.questions.compare import (
 )
 from ingest.questions.discount import Bare, parse_rate, percent_of
 from ingest.questions.wording import over_countries_text
-from ingest.text.numbers import at_most
+from ingest.text.numbers import at_most, in_full
 
 _MEANING = ("unit", "sum_unit", "kind", "over_years", "over_countries", "better")
 _YEARS = range(1900, 2301)
@@ -82,8 +84,9 @@ _YEARS = range(1900, 2301)
     metavar="COLUMN",
     help="Sort by a column, largest first; -COLUMN for smallest first",
 )
-@click.option("--limit", "-n", type=click.IntRange(min=1), help="Show at most this many rows")
+@click.option("--limit", "-n", type=Count(), help="Show at most this many rows")
 @csv_option
+@raw_option
 @json_option
 def compare(
     baseline: str,
@@ -300,4 +303,4 @@ def _column(name: str, values: Sequence[Any]) -> list[str]:
         return ["" if value is None else f"{value:,}" for value in values]
     places = _RATIO_PLACES if name == "ratio" else decimals(values, 3 if name == "percent" else 6)
     missing = "" if name in REFERENCE_COLUMNS else "n/a"
-    return [missing if value is None else f"{value:z,.{places}f}" for value in values]
+    return [missing if value is None else in_full(value, places) for value in values]

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ingest.commands.common.context import StudyChoice, study_options_without_database
-from ingest.commands.common.options import host_option, port_option
+from ingest.commands.common.options import FiniteNumber, host_option, port_option
 from ingest.commands.common.output import show_findings
 from ingest.commands.common.stopping import stopping
 from ingest.dev_server.api import Results
@@ -23,7 +23,7 @@ from ingest.errors import ConfigError
 from ingest.study.settings import Settings
 from ingest.text.numbers import count_text
 
-_SECONDS = click.FloatRange(min=0)
+_SECONDS = FiniteNumber()
 _KINDS_HELP = "\b\n" + textwrap.fill(
     f"Kinds of faults: {', '.join(KINDS)}.", 76, subsequent_indent="  ", break_on_hyphens=False
 )

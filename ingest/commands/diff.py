@@ -17,10 +17,12 @@ from ingest.changes.report_markdown import markdown_report
 from ingest.changes.summary import COUNTRIES, OTHER_YEARS, SERIES, LabelSummary
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
+    FiniteNumber,
     all_option,
     countries_option,
     force_option,
     labels_option,
+    raw_option,
     scenarios_option,
 )
 from ingest.commands.common.output import (
@@ -53,11 +55,12 @@ _COLUMNS = (
 @countries_option
 @scenarios_option
 @labels_option
-@click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance, for all labels")
-@click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance, for all labels")
+@click.option("--rtol", type=FiniteNumber(), help="Relative tolerance, for all labels")
+@click.option("--atol", type=FiniteNumber(), help="Absolute tolerance, for all labels")
 @all_option
 @click.option("--json", "form", flag_value="json", help="Print JSON")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV")
+@raw_option
 @click.option("--md", "form", flag_value="md", help="Print a Markdown report for a pull request")
 @click.option("--html", "html_file", metavar="FILE", help="Write one self-contained HTML file")
 @click.option("--chart", "chart_file", metavar="FILE", help="Write a chart: .svg or .png")
@@ -266,7 +269,10 @@ def _show(report: Report, show_all: bool) -> None:
 
 def _run_words(run: RunRef) -> str:
     files = len(run.uncommitted)
-    when = datetime.fromisoformat(run.timestamp).astimezone().strftime("%a %d %b %Y %H:%M")
+    try:
+        when = datetime.fromisoformat(run.timestamp).astimezone().strftime("%a %d %b %Y %H:%M")
+    except (ValueError, OverflowError):
+        when = run.timestamp or "time unknown"
     return f"Run {run.run_id} ({code_words(run.git_commit, files)}, {when})"
 
 

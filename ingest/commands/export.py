@@ -21,9 +21,11 @@ from ingest.commands.common.options import (
     force_option,
     json_option,
     labels_option,
+    raw_option,
     require_consistent_option,
     run_option,
     scenarios_option,
+    wants_raw,
 )
 from ingest.commands.common.progress import long_work
 from ingest.commands.common.runs import find_run
@@ -61,6 +63,7 @@ _FORMATS_HELP = "\b\nFormats:\n" + "\n".join(
 @consistent_option
 @require_consistent_option
 @force_option
+@raw_option
 @click.option("--check", is_flag=True, help="Compare CSV files, named in place of RUN, with --run")
 @run_option
 @all_option
@@ -131,7 +134,7 @@ def export(
         show_consistency(found, part.consistent)
         refuse_inconsistent(found, require_consistent)
         with long_work(f"writing {path}") if path else nullcontext():
-            written = form.write(connection, results, file)
+            written = form.write(connection, results, file, raw=wants_raw())
     if path is not None:
         click.echo(f"Run {chosen_run.run_id} in {path}: {written}", err=True)
 

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import click
 
+from ingest.changes.stored import store_changes
 from ingest.clock import utc_text
+from ingest.commands.common.compared import comparison_rules
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import json_option
+from ingest.commands.common.options import Count, json_option
 from ingest.commands.common.output import print_json, warn
 from ingest.commands.common.progress import long_work
+from ingest.commands.common.runs import find_run
 from ingest.database import cleanup
 from ingest.database.cleanup import Cleanup, CleanupRule, plan_cleanup, read_pinned
+from ingest.database.states import runs_that_follow
 from ingest.errors import ConfigError
 from ingest.text.numbers import at_most, count_text
 
@@ -25,9 +29,12 @@ _DAYS = {"d": 1, "w": 7, "y": 365}
 @click.command()
 @study_options
 @click.option("--older-than", metavar="AGE", help="Runs started longer ago: 90d, 12w, 1y")
-@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="All but the newest N runs")
+@click.option("--keep", type=Count(), metavar="N", help="All but the newest N runs")
 @click.option(
     "--retired", is_flag=True, help="Every job of what is no longer in the study, in all runs"
+)
+@click.option(
+    "--run", "run_name", metavar="RUN", help="This run alone, whole, if nothing depends on it"
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be removed (the default)")
 @click.option("--yes", "-y", is_flag=True, help="Remove it")
@@ -37,6 +44,7 @@ def gc(
     older_than: str | None,
     keep: int | None,
     retired: bool,
+    run_name: str | None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -46,17 +54,22 @@ def gc(
     Always kept: the newest success of every combination, the whole state as of a run that stays,
     tagged runs, the newest run, and runs in progress. With both --older-than and --keep, a run is
     removed if both choose it; with neither, only numbers and inputs that no run refers to.
-    With --retired, what is no longer in the study goes too, if no tagged run may show it.
+    With --retired, what is no longer in the study goes too, if no tagged run may show it. With
+    --run, an imported run goes whole, and any other run whose results later runs do not show.
 
     \b
     Examples:
       ingest gc --keep 20
       ingest gc --older-than 90d --yes
+      ingest gc --run 3 --yes
     """
     if dry_run and yes:
         raise ConfigError("--dry-run shows and --yes removes; give one of them")
     path = choice.database_path()
-    rule = CleanupRule(keep, _moment(older_than) if older_than else None, retired)
+    if run_name is not None and (keep or older_than or retired):
+        raise ConfigError("--run names one run: leave out --keep, --older-than and --retired")
+    run_id = None if run_name is None else _removable(choice, run_name)
+    rule = CleanupRule(keep, _moment(older_than) if older_than else None, retired, run_id)
     size_before = _size(path)
     if yes:
         removed, is_read = _remove(choice, rule)
@@ -87,7 +100,16 @@ def gc(
     options += f" --older-than {older_than}" if older_than else ""
     options += f" --keep {keep}" if keep else ""
     options += " --retired" if retired else ""
+    options += f" --run {run_id}" if run_id else ""
     click.echo(f"Nothing was removed. Do it with: ingest gc{options} --yes")
+
+
+def _removable(choice: StudyChoice, name: str) -> int:
+    """The run that a name means. Raises DatabaseError where something depends on it."""
+    with choice.reading() as connection:
+        run_id = find_run(connection, name).run_id
+        cleanup.refuse_needed_run(connection, run_id)
+    return run_id
 
 
 def _moment(age: str) -> str:
@@ -107,7 +129,12 @@ def _moment(age: str) -> str:
 def _remove(choice: StudyChoice, rule: CleanupRule) -> tuple[Cleanup, bool]:
     """What went, and whether a reader kept the file from shrinking."""
     with choice.changing() as database, long_work("removing"):
+        following: list[int] = []
+        if rule.run is not None:
+            cleanup.refuse_needed_run(database.db.conn, rule.run)
+            following = runs_that_follow(database.db.conn, [rule.run])[1:]
         removed = cleanup.clean_up(database.db, rule)
+        store_changes(database.db, following, *comparison_rules(choice))
         database.settle()
         shrunk = cleanup.give_space_back(database.db)  # also what an earlier clean-up left behind
     return removed, not shrunk

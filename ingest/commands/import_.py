@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import click
 
+from ingest.changes.stored import store_changes
 from ingest.clock import SystemClock
+from ingest.commands.common.compared import comparison_rules
 from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
-from ingest.commands.common.options import wait_option
+from ingest.commands.common.options import table_options, wait_option
 from ingest.commands.common.output import warn
 from ingest.commands.common.progress import long_work
 from ingest.commands.import_report import (
@@ -23,12 +26,19 @@ from ingest.commands.import_report import (
     metrics_summary,
 )
 from ingest.database import ValidationDatabase
+from ingest.database.connection import Database
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.database.imports import StudyNames, import_jobs
 from ingest.database.other_series import OtherNumbers, keep_apart
 from ingest.database.study_identity import claim, read_study_names
 from ingest.errors import ConfigError, StudyError
-from ingest.exchange.bundle import BundleError, checked_bundle, import_bundle, numbers_of_bundle
+from ingest.exchange.bundle import (
+    FIRST,
+    BundleError,
+    checked_bundle,
+    import_bundle,
+    numbers_of_bundle,
+)
 from ingest.exchange.imported_records import Recorded
 from ingest.exchange.job_list import read_job_list
 from ingest.exchange.metric_files import (
@@ -40,8 +50,14 @@ from ingest.exchange.metric_files import (
 from ingest.exchange.metric_import import match_jobs, numbers_of_files, store_metrics
 from ingest.exchange.original import read_original
 from ingest.study.study import load_study
+from ingest.text.file_kind import HEAD_BYTES, other_kind
+from ingest.text.names import require_name
+from ingest.text.tables import ANY_TABLE, TableChoice
 
-_SQLITE_HEAD = b"SQLite format 3\x00"
+Compare = Callable[[Database, Iterable[int]], None]
+"""Stores how runs moved results."""
+
+_SQLITE_HEAD, _ZIP_HEAD = b"SQLite format 3\x00", b"PK"
 
 
 @click.command("import")
@@ -49,7 +65,7 @@ _SQLITE_HEAD = b"SQLite format 3\x00"
     "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
 )
 @study_options
-@click.option("--metrics", is_flag=True, help="FILE... are CSV files of metrics")
+@click.option("--metrics", is_flag=True, help="FILE... are tables of metrics")
 @click.option("--country", metavar="ISO3", help="Country of the metrics, if no column names it")
 @click.option("--scenario", metavar="NAME", help="Scenario of the metrics, if no column names it")
 @click.option("--author", metavar="NAME", help="Only rows of this author, if there are several")
@@ -60,6 +76,7 @@ _SQLITE_HEAD = b"SQLite format 3\x00"
     metavar="NAME=COLUMN",
     help="Column of the metrics that has another name in FILE; may be repeated",
 )
+@table_options
 @click.option(
     "--as-study",
     metavar="NAME",
@@ -74,15 +91,17 @@ def import_(
     scenario: str | None,
     author: str | None,
     columns: tuple[str, ...],
+    table_choice: TableChoice,
     as_study: str | None,
     wait: bool,
 ) -> None:
     """Add runs, jobs or metrics recorded elsewhere to a results database.
 
     FILE is a bundle of `ingest export --format bundle`, a database with the original three-table
-    schema, a job list validation_results.csv, or with --metrics CSV files with the columns
-    element_label (or metric), timestamp_year (or year, or a date timestamp), value, and perhaps
-    country and scenario.
+    schema, a job list validation_results.csv, or with --metrics what `ingest export` writes in any
+    other format, or a table (CSV as Excel or another program saves it, or a workbook) with the
+    columns element_label (or metric), timestamp_year (or year, or a date timestamp), value, and
+    perhaps country and scenario.
 
     All or nothing: a file that cannot be used changes nothing. The file itself is only read.
     Importing a file twice adds nothing. Runs of another study are refused, and so are metrics of
@@ -100,20 +119,31 @@ def import_(
     target = ValidationDatabase(choice.database_path())
     names = _read_names(choice)
     with closing(target):
-        if not metrics and (country or scenario or author or columns):
-            raise ConfigError("--country, --scenario, --author and --column need --metrics")
+        of_metrics = (country, scenario, author, columns, table_choice != ANY_TABLE)
+        if not metrics and any(of_metrics):
+            raise ConfigError(
+                "--country, --scenario, --author, --column, --sheet and --decimal need --metrics"
+            )
         if not metrics and len(files) > 1:
             raise ConfigError("name one file; several files need --metrics")
-        of_files = FileChoice(country, scenario, author, parse_file_columns(columns))
+        named = parse_file_columns(columns)
+        of_files = FileChoice(country, scenario, author, named, table=table_choice)
         if as_study is not None:
+            require_name("--as-study", as_study)
             numbers = _metrics_apart(files, of_files) if metrics else _file_apart(files[0])
             with numbers as found:
-                _keep_apart(found, as_study.strip(), target, names, wait)
+                _keep_apart(found, as_study, target, names, wait)
         elif metrics:
-            _import_metrics(files, of_files, target, names, wait)
+            _import_metrics(files, of_files, target, names, wait, _comparison(choice))
         else:
-            is_own = choice.names_database
-            _import_file(files[0], target, names, wait, None if is_own else names.study)
+            study = None if choice.names_database else names.study
+            _import_file(files[0], target, names, wait, study, _comparison(choice))
+
+
+def _comparison(choice: StudyChoice) -> Compare:
+    """What stores how the imported runs moved results, by the study's tolerances."""
+    tolerances, ignore = comparison_rules(choice)
+    return partial(store_changes, tolerances=tolerances, ignore=ignore)
 
 
 @contextmanager
@@ -169,13 +199,18 @@ def _read_names(choice: StudyChoice) -> StudyNames:
 
 
 def _import_file(
-    file: Path, target: ValidationDatabase, names: StudyNames, wait: bool, study: str | None
+    file: Path,
+    target: ValidationDatabase,
+    names: StudyNames,
+    wait: bool,
+    study: str | None,
+    compare: Compare,
 ) -> None:
     """Add what a file records; study: whose results a new database is meant for."""
     with _recorded(file) as recorded:
         if recorded is None:
             with long_work(f"importing {file}"):
-                imported = import_bundle(file, target, study=study, wait=wait)
+                imported = import_bundle(file, target, study=study, wait=wait, compare=compare)
             click.echo(bundle_summary(imported, target.path), err=True)
             warn(*bundle_notes(imported))
             return
@@ -184,8 +219,10 @@ def _import_file(
             return
         with target.writing(wait=wait), long_work(f"importing {file}"):
             _refuse_other_study(target, names)
-            report = import_jobs(target.db, recorded.runs, recorded.metrics, names)
-            claim(target.db, names.study, SystemClock().timestamp(), "first import")
+            with target.db.atomic():
+                report = import_jobs(target.db, recorded.runs, recorded.metrics, names)
+                claim(target.db, names.study, SystemClock().timestamp(), FIRST)
+                compare(target.db, report.touched)
             if report.has_changed:
                 target.settle()
         click.echo(jobs_summary(report, recorded.job_count, file, target.path), err=True)
@@ -202,14 +239,16 @@ def _recorded(file: Path) -> AbstractContextManager[Recorded | None]:
     """What a file of jobs records; None for a zip file. Raises ConfigError for other files."""
     try:
         with file.open("rb") as stream:
-            head = stream.read(len(_SQLITE_HEAD))
+            head = stream.read(HEAD_BYTES)
     except OSError as exc:
         raise ConfigError(f"{file} cannot be read: {exc.strerror}") from exc
-    if head == _SQLITE_HEAD:
+    if head.startswith(_SQLITE_HEAD):
         _refuse_other_databases(file)
         return read_original(file)
     if file.suffix.lower() == ".csv":
         return nullcontext(read_job_list(file))
+    if not head.startswith(_ZIP_HEAD) and (kind := other_kind(head)):
+        raise BundleError(f"{file} {kind}; nothing was changed")
     if not zipfile.is_zipfile(file):
         raise BundleError(f"{file} is not an ingest bundle, or truncated; nothing was changed")
     return nullcontext(None)
@@ -233,6 +272,7 @@ def _import_metrics(
     target: ValidationDatabase,
     names: StudyNames,
     wait: bool,
+    compare: Compare,
 ) -> None:
     read = _read_metrics(files, choice)
     if not target.path.exists():
@@ -242,11 +282,17 @@ def _import_metrics(
         _refuse_other_study(target, names)
         with target.reading() as connection:
             items = match_jobs(connection, read)
-        report = store_metrics(target.db, items, names, now)
-        claim(target.db, names.study, now, "first import")
+        with target.db.atomic():
+            report = store_metrics(target.db, items, names, now)
+            claim(target.db, names.study, now, FIRST)
+            compare(target.db, report.touched)
         target.settle()
     click.echo(metrics_summary(report, target.path), err=True)
 
 
 def _read_metrics(files: Sequence[Path], choice: FileChoice) -> list[FileMetrics]:
-    return [found for file in files for found in read_metric_file(file, choice)]
+    found = [metrics for file in files for metrics in read_metric_file(file, choice)]
+    for path, how_read in dict.fromkeys((file.path, file.how_read) for file in found):
+        if how_read:
+            click.echo(f"{path}: read with {how_read}", err=True)
+    return found

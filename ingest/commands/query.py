@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import sys
 from itertools import islice
@@ -10,9 +9,11 @@ from itertools import islice
 import click
 
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import csv_option, json_option
+from ingest.commands.common.options import Count, csv_option, json_option, raw_option
 from ingest.commands.common.output import print_csv, table
+from ingest.database.damage import is_damage
 from ingest.errors import QueryError
+from ingest.text.json_text import json_text
 
 _TABLE_ROWS = 200
 
@@ -21,9 +22,11 @@ _TABLE_ROWS = 200
 @click.argument("sql")
 @study_options
 @csv_option
+@raw_option
 @json_option
 @click.option(
     "--limit",
+    type=Count(),
     default=_TABLE_ROWS,
     show_default=True,
     help="At most this many rows in a table; CSV and JSON have all",
@@ -54,6 +57,8 @@ def query(
         try:
             _print(connection.execute(sql), as_csv, as_json, limit)
         except (sqlite3.Error, sqlite3.Warning) as exc:
+            if is_damage(exc):
+                raise
             raise QueryError(_explain(exc)) from exc
 
 
@@ -61,7 +66,7 @@ def _print(cursor: sqlite3.Cursor, as_csv: bool, as_json: bool, limit: int) -> N
     columns = [column[0] for column in cursor.description or ()]
     if as_json:
         rows = (dict(zip(columns, row, strict=True)) for row in cursor)
-        click.echo("[" + ",\n ".join(json.dumps(row, default=_blob) for row in rows) + "]")
+        click.echo("[" + ",\n ".join(json_text(row, default=_blob) for row in rows) + "]")
     elif as_csv:
         print_csv(columns, cursor)
     else:

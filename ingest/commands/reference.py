@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import json_option, wait_option
+from ingest.commands.common.options import json_option, table_options, wait_option
 from ingest.commands.common.output import print_json, table
 from ingest.database import ValidationDatabase
 from ingest.database.references import read_known_names, read_references, replace_reference
@@ -17,8 +17,10 @@ from ingest.errors import ConfigError
 from ingest.questions.compare import DEFAULT_LABEL
 from ingest.questions.reference import ReferenceTable, parse_reference
 from ingest.text.csv_rows import parse_column_mapping
+from ingest.text.names import require_name
 from ingest.text.numbers import at_most
 from ingest.text.suggest import did_you_mean
+from ingest.text.tables import TableChoice
 
 
 @click.group()
@@ -49,6 +51,7 @@ def reference() -> None:
     help="Scenario of a column; default: the scenario with the name of the column",
 )
 @click.option("--iso3-column", default="ISO3", show_default=True, help="Column of the countries")
+@table_options
 @wait_option
 def load(
     file: Path,
@@ -57,13 +60,14 @@ def load(
     label: str,
     columns: tuple[str, ...],
     iso3_column: str,
+    table_choice: TableChoice,
     wait: bool,
 ) -> None:
-    """Load a CSV file with a row for each country and a column for each scenario.
+    """Load a table with a row for each country and a column for each scenario.
 
-    A figure is a scenario's impact in a country: the difference to a baseline, summed over the
-    years. Quoted numbers may have thousands commas; zero and blank mean no figure. Loading a name
-    and label again replaces the figures.
+    FILE is CSV, as Excel or another program saves it, or a workbook. A figure is a scenario's
+    impact in a country: the difference to a baseline, summed over the years. Zero and blank mean
+    no figure. Loading a name and label again replaces the figures.
 
     \b
     Example:
@@ -74,10 +78,9 @@ def load(
         file.name,
         parse_column_mapping(columns, "COLUMN=SCENARIO", "CR1=asthma_cr1"),
         iso3_column.strip(),
+        table_choice,
     )
-    name = name.strip()
-    if not name:
-        raise ConfigError("--name is empty: give the reference a name")
+    require_name("--name", name)
     store = ValidationDatabase(choice.database_path())
     with store.writing(wait=wait):
         with store.reading() as connection:
@@ -122,6 +125,8 @@ def _show_loaded(
         f"{len(figures.countries):,} countries, scenarios {', '.join(figures.scenarios)}",
         err=True,
     )
+    if figures.how_read:
+        click.echo(f"  read with {figures.how_read}", err=True)
     if figures.without:
         cells = [f"{country} / {scenario}" for country, scenario in figures.without]
         click.echo(f"  {len(cells):,} zero or blank, so no figure: {at_most(cells)}", err=True)

@@ -8,6 +8,7 @@ from ingest.clock import SystemClock
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.database.study_identity import name_study, read_study_names
 from ingest.errors import ConfigError
+from ingest.text.names import require_name
 
 
 @click.command("rename-study")
@@ -24,9 +25,9 @@ def rename_study(name: str, choice: StudyChoice, reason: str) -> None:
     Example:
       ingest rename-study asthma-2027 --reason "one study a year from now on"
     """
-    name, reason = name.strip(), reason.strip()
-    if not name or not reason:
-        raise ConfigError("the new name and --reason are texts that are not empty")
+    require_name("the study's new name", name)
+    if not reason.strip():
+        raise ConfigError("--reason is empty: say why, for those who read it later")
     with choice.changing() as database:
         before = next(iter(read_study_names(database.db.conn)), None)
         if before == name:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import tempfile
 import threading
 import webbrowser
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import host_option, port_option
 from ingest.database.files import make_snapshot, open_for_reading
 from ingest.errors import ConfigError
+from ingest.temporary import TemporaryFolder
 
 
 @click.command()
@@ -93,18 +92,15 @@ def _tell_who_sees(host: str, allow_sql: bool, cors: bool) -> None:
 @contextmanager
 def _copied(path: Path) -> Iterator[Path]:
     """A copy of the database in a folder of its own, which is removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="ingest-serve-"))
-    try:
+    with TemporaryFolder("serve") as folder:
         yield make_snapshot(path, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def _ending_by_signal() -> Iterator[None]:
     """Ctrl-C and SIGTERM stop the server cleanly, with exit code 0."""
 
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
+    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, stop)

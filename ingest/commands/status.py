@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ingest.commands.common.context import StudyChoice, study_options
-from ingest.commands.common.options import json_option
+from ingest.commands.common.options import Count, json_option
 from ingest.commands.common.output import (
     code_words,
     local_time,
     print_json,
     show_failure_causes,
     table,
+    warn,
 )
 from ingest.commands.common.runs import find_run
-from ingest.database.files import database_file, is_writer_gone
+from ingest.database.files import database_file, has_lost_log, is_writer_gone
 from ingest.database.other_series import read_other_studies
 from ingest.database.read import read_failure_causes, read_jobs, read_runs
 from ingest.database.records import RunStatus
-from ingest.database.states import newest_run
+from ingest.database.states import RunRef, newest_run
 from ingest.database.study_identity import read_study_names
 from ingest.text.numbers import count_text
 from ingest.text.times import duration_text
@@ -30,7 +32,9 @@ from ingest.text.times import duration_text
 @click.command()
 @click.argument("run", required=False, metavar="[RUN]")
 @study_options
-@click.option("--limit", "-n", default=10, show_default=True, help="How many runs to list")
+@click.option(
+    "--limit", "-n", type=Count(), default=10, show_default=True, help="How many runs to list"
+)
 @click.option("--jobs", is_flag=True, help="List every job of the run")
 @click.option("--failed", is_flag=True, help="List the jobs that failed, with their full errors")
 @json_option
@@ -55,7 +59,11 @@ def status(
       ingest status 7 --failed
       ingest status 7 --jobs --json
     """
+    path = choice.database_path()
+    lost_log = has_lost_log(path)
     with choice.reading() as connection:
+        if lost_log:
+            _warn_of_lost_log(newest_run(connection), path)
         if run is None and not (jobs or failed):
             runs = _with_cut_off(connection, read_runs(connection, limit))
             if as_json:
@@ -76,6 +84,16 @@ def status(
             _show_failed(listed)
         elif jobs:
             click.echo(_jobs_table(listed))
+
+
+def _warn_of_lost_log(newest: RunRef | None, path: Path) -> None:
+    """Tell where a run in progress has no log: the database was copied without it."""
+    if newest is not None and newest.status == RunStatus.RUNNING:
+        warn(
+            f"run {newest.run_id} has not ended, and {path} has no log beside it "
+            f"({path.name}-wal): it was copied without, and what was stored last is missing. "
+            "Whole copies are made by: ingest backup FILE"
+        )
 
 
 def _show_study(connection: sqlite3.Connection) -> None:

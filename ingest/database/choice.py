@@ -141,18 +141,12 @@ def _read_jobs(
 
 
 def choose_labels(connection: sqlite3.Connection, patterns: Sequence[str]) -> list[str]:
-    """The labels in the database that patterns choose; a label that holds commas is one name.
+    """The labels in the database that patterns choose.
 
     Raises ConfigError: a name that matches nothing.
     """
     rows = connection.execute("SELECT element_label FROM elements ORDER BY element_label")
-    known = [label for (label,) in rows]
-    whole = {pattern.strip() for pattern in patterns} & set(known)
-    others = [pattern for pattern in patterns if pattern.strip() not in whole]
-    if whole and not others:
-        return [label for label in known if label in whole]
-    chosen = whole | set(select_names(others, known, "label"))
-    return [label for label in known if label in chosen]
+    return select_names(patterns, [label for (label,) in rows], "label")
 
 
 def read_rows(connection: sqlite3.Connection, chosen: Chosen) -> Iterator[ResultRow | MixedRow]:

@@ -14,6 +14,7 @@ from ingest.database.changes import RECOUNT
 from ingest.database.connection import Database
 from ingest.database.records import IS_OPEN
 from ingest.errors import DatabaseError
+from ingest.text.numbers import count_text
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,14 @@ class CleanupRule:
     """Which runs may go: those beyond the newest `keep` and begun before `before` (UTC, ISO 8601).
 
     Both where both are given; no run where neither is. retired: also every job of a country or
-    scenario that is no longer in the study, but for those that a tagged run may show.
+    scenario that is no longer in the study, but for those that a tagged run may show. run: this
+    run with all of its jobs; see refuse_needed_run.
     """
 
     keep: int | None = None
     before: str | None = None
     retired: bool = False
+    run: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,40 @@ def give_space_back(db: Database) -> bool:
     return db.fold_log()
 
 
+def refuse_needed_run(connection: sqlite3.Connection, run_id: int) -> None:
+    """Raise DatabaseError where something depends on a run, so that it is not removed by itself."""
+    tag = connection.execute(
+        "SELECT tag, run_id FROM run_tags WHERE run_id >= ? ORDER BY run_id LIMIT 1", [run_id]
+    ).fetchone()
+    if tag is not None:
+        raise DatabaseError(
+            f"run {run_id} stays: the tag {tag[0]} of run {tag[1]} keeps what was true by then. "
+            f"Take it away with: ingest tag --delete {tag[0]}"
+        )
+    is_open = f"""SELECT 1 FROM validation_runs WHERE run_id = :run AND status = 'running'
+                   UNION SELECT 1 FROM job_results WHERE run_id = :run AND {IS_OPEN}"""
+    if connection.execute(is_open, {"run": run_id}).fetchone():
+        raise DatabaseError(f"run {run_id} has not ended: resume it with: ingest run")
+    shown = connection.execute(_SHOWN_RESULTS, {"run": run_id}).fetchone()[0]
+    if shown:
+        raise DatabaseError(
+            f"run {run_id} stays: {count_text(shown, 'result')} of it are in the state as of later "
+            "runs, or the newest there are. Old runs that are not needed: ingest gc --keep N"
+        )
+
+
+# Results of a run of this program that the next run did not replace. Imported ones may always go.
+_SHOWN_RESULTS = """
+SELECT count(*) FROM job_results AS j JOIN validation_runs AS r USING (run_id)
+ WHERE run_id = :run AND job_status = 'success' AND r.executor IS NOT 'import'
+   AND NOT EXISTS (SELECT 1 FROM job_results AS n
+                    WHERE n.country = j.country AND n.scenario = j.scenario
+                      AND n.job_status = 'success'
+                      AND n.run_id = (SELECT min(run_id) FROM validation_runs
+                                       WHERE run_id > :run))
+"""
+
+
 def read_pinned(connection: sqlite3.Connection) -> Pinned:
     """The runs that no rule removes."""
     tagged = connection.execute("SELECT DISTINCT run_id FROM run_tags ORDER BY run_id")
@@ -128,7 +165,8 @@ _CHOICES = {
                                    WHERE newer.run_id > r.run_id) >= :keep)
            AND (:before IS NULL OR r.timestamp < :before)
            AND run_id NOT IN (SELECT run_id FROM run_tags)
-           AND run_id NOT IN ({_OPEN_RUNS})""",
+           AND run_id NOT IN ({_OPEN_RUNS})
+         UNION SELECT run_id FROM validation_runs WHERE run_id = :run""",
     # a run that stays sees a success until the next success of the same combination
     "gc_jobs": """
         SELECT j.run_id, j.country, j.scenario FROM job_results AS j
@@ -143,6 +181,8 @@ _CHOICES = {
                         WHERE n.country = j.country AND n.scenario = j.scenario
                           AND n.run_id > j.run_id AND n.job_status = 'success'),
                       r.run_id + 1)))
+         UNION
+        SELECT run_id, country, scenario FROM job_results WHERE run_id = :run
          UNION
         SELECT run_id, country, scenario FROM job_results
          WHERE :retired AND run_id > (SELECT coalesce(max(run_id), 0) FROM run_tags)

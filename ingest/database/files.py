@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ingest.database.connection import Database
+from ingest.database.damage import is_damage, where_copies_are
 from ingest.database.migrations import MIGRATIONS_TABLE
 from ingest.database.schema import migrations, update_schema
 from ingest.errors import (
@@ -21,8 +22,10 @@ from ingest.errors import (
     NewerSchemaError,
     OriginalSchemaError,
 )
+from ingest.text.file_kind import HEAD_BYTES, other_kind
 
 _READ_TIMEOUT_S = 30.0
+_SQLITE_HEAD = b"SQLite format 3\x00"
 _ORIGINAL_TABLES = {"validation_runs", "job_results", "metrics"}
 
 
@@ -49,6 +52,8 @@ def connect_read_only(
     if not path.exists():
         raise DatabaseMissingError(f"there is no database {path} yet. Make one with: ingest run")
     immutable = immutable or _needs_no_lock(path)
+    if (kind := _other_kind(path)) is not None:
+        raise DatabaseError(f"{path} cannot be read as a database: it {kind}")
     uri = f"{path.resolve().as_uri()}?{'immutable=1' if immutable else 'mode=ro'}"
     try:
         # no implicit transactions: a temporary table would begin one and hold up the checkpoint
@@ -67,6 +72,8 @@ def connect_read_only(
     except sqlite3.Error as exc:
         connection.close()
         hint = _unread_log_hint(path)
+        if not hint and is_damage(exc):
+            hint = f". {where_copies_are(path)}"
         raise DatabaseError(f"{path} cannot be read as a database: {exc}{hint}") from exc
     return connection
 
@@ -88,6 +95,32 @@ def _unread_log_hint(path: Path) -> str:
         f". Its log {path.name}-wal holds results, and its folder cannot be written: copy both "
         "files to a folder of your own"
     )
+
+
+def _other_kind(path: Path) -> str | None:
+    """What a file is that is no whole database, in words; None for a database and an empty file."""
+    if path.is_dir():
+        return "is a folder"
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as exc:
+        return f"cannot be opened: {exc.strerror}"
+    if not head.startswith(_SQLITE_HEAD):
+        kind = other_kind(head) or (
+            "is not SQLite: encrypted, overwritten, or of another program. "
+            f"{where_copies_are(path)}"
+        )
+        return kind if head else None
+    # page size and number of pages, of SQLite's header; a log may hold pages that are not here yet
+    page_bytes = int.from_bytes(head[16:18]) or 65536
+    whole = (65536 if page_bytes == 1 else page_bytes) * int.from_bytes(head[28:32])
+    log = path.with_name(path.name + "-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    if size >= whole or has_log:
+        return None
+    return f"is cut off: {size:,} of {whole:,} bytes. {where_copies_are(path)}"
 
 
 def _deny_attaching(action: int, *_: str | None) -> int:
@@ -261,17 +294,35 @@ def _lines(lock_path: Path) -> list[str]:
 
 
 def make_snapshot(path: Path, folder: Path) -> Path:
-    """A copy of the database in a folder, under the same name, as it was at one moment.
+    """A copy of the database in a folder, under the same name, as copy_database makes it.
 
-    The copy needs no companion files. Raises DatabaseError as open_for_reading does, or where the
-    copy cannot be written.
+    Raises DatabaseError as open_for_reading does, or where the copy cannot be written.
     """
     copy = folder / path.name
     with closing(open_for_reading(path)) as source:
-        try:
-            with closing(sqlite3.connect(copy)) as target:
-                source.backup(target)
-                target.execute("PRAGMA journal_mode = DELETE")
-        except sqlite3.Error as exc:
-            raise DatabaseError(f"no copy of {path} could be written to {folder}: {exc}") from exc
+        copy_database(source, copy)
     return copy
+
+
+def copy_database(source: sqlite3.Connection, copy: Path) -> None:
+    """Write a copy of a database as it is at one moment; it needs no companion files.
+
+    Raises DatabaseError where the copy cannot be written.
+    """
+    try:
+        with closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.Error as exc:
+        raise DatabaseError(
+            f"no copy of {database_file(source)} could be written to {copy}: {exc}"
+        ) from exc
+
+
+def has_lost_log(path: Path) -> bool:
+    """Whether a database lacks the log and the lock that a run leaves beside it, as a copy may.
+
+    Of use where a run in it has not ended, and before the file is opened: that makes a log anew.
+    """
+    log, lock = (path.with_name(path.name + end) for end in ("-wal", ".lock"))
+    return path.exists() and not lock.exists() and not (log.exists() and log.stat().st_size > 0)

@@ -85,7 +85,8 @@ class ImportReport:
     """What an import did. added and grown: how many jobs came into runs, by the runs' ids here.
 
     known: jobs that were there. completed: those of them that lacked something that the file has.
-    shadowing: how many added runs began before the newest run that was there.
+    shadowing: how many added runs began before the newest run that was there. filled: runs that
+    were there and whose jobs got results.
     """
 
     added: dict[int, int] = field(default_factory=dict)
@@ -95,12 +96,18 @@ class ImportReport:
     without_metrics: int = 0
     new_result_sets: int = 0
     shadowing: int = 0
+    filled: set[int] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
 
     @property
     def has_changed(self) -> bool:
         """Whether anything was written."""
         return bool(self.added or self.grown or self.completed)
+
+    @property
+    def touched(self) -> set[int]:
+        """The runs whose results are new."""
+        return self.filled | self.added.keys() | self.grown.keys()
 
     @property
     def new_jobs(self) -> int:
@@ -231,6 +238,7 @@ class JobImporter:
         facts = self._missing_facts(run, job, there[0]) if there else {}
         if facts:
             self._report.completed += 1
+            self._report.filled.add(place.run_id)
             update_job(self._db.conn, place.run_id, place.combination, facts)
             if "job_status" in facts:
                 self._recount(place.run_id, run)

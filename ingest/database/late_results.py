@@ -22,9 +22,19 @@ if TYPE_CHECKING:
 
 NOT_FETCHED = "results not fetched"
 """Kind of a failure whose job itself succeeded."""
+# Failures of jobs that were left at their backend and may have ended well all the same, unless a
+# later success for the same inputs makes up for them.
+_MAY_HAVE_ENDED_WELL = """(external_id IS NOT NULL
+          AND (job_status = 'failed' AND error_kind IN ('job lost', 'unknown status')
+               OR job_status = 'timeout' AND error LIKE 'not waited for %')
+          AND NOT EXISTS (SELECT 1 FROM job_results AS later
+               WHERE later.country = job_results.country AND later.scenario = job_results.scenario
+                 AND later.run_id > job_results.run_id AND later.job_status = 'success'
+                 AND later.input_digest = job_results.input_digest))"""
 _LACKS_RESULTS = f"""((result_set_id IS NULL AND (job_status = 'success'
-                      OR (job_status = 'failed' AND error_kind = '{NOT_FETCHED}')))
-                      OR (error_kind = '{INCOMPLETE}' AND job_status IN ('success', 'failed')))"""
+          OR (job_status = 'failed' AND error_kind = '{NOT_FETCHED}')
+          OR {_MAY_HAVE_ENDED_WELL}))
+          OR (error_kind = '{INCOMPLETE}' AND job_status IN ('success', 'failed')))"""
 
 
 @dataclass(frozen=True)
@@ -57,9 +67,8 @@ _JOBS = f"""SELECT run_id, country, scenario, ulid, job_name,
 def read_jobs_without_results(
     connection: sqlite3.Connection, run_id: int | None = None
 ) -> list[KnownJob]:
-    """Successes without metrics, or incomplete ones, and jobs whose results could not be fetched.
-
-    The newest run's come first.
+    """Successes without metrics, or incomplete ones, jobs whose results could not be fetched, and
+    jobs that were given up and may have ended well; newest run first.
     """
     of_run = "" if run_id is None else "AND run_id = ?"
     values = [] if run_id is None else [run_id]

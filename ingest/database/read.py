@@ -235,7 +235,7 @@ def read_cut_off_jobs(
     found = {}
     for country, scenario, digest, *rest in connection.execute(
         f"""SELECT country, scenario, input_digest, ulid, job_name, external_id, submitted_at,
-                  attempts, run_id
+                  attempts, run_id, journal_id
              FROM job_results JOIN validation_runs USING (run_id)
             WHERE executor = ?
               AND ({IS_OPEN} OR (job_status = 'cancelled' AND error_kind = ?))
@@ -246,6 +246,17 @@ def read_cut_off_jobs(
         if input_digests.get(combination) == digest:
             found[combination] = CutOffJob(combination, *rest)
     return found
+
+
+def read_unanswered(connection: sqlite3.Connection, executor: str) -> set[str]:
+    """The ULIDs of jobs that a later run by this executor may adopt and that have no id yet."""
+    rows = connection.execute(
+        f"""SELECT ulid FROM job_results JOIN validation_runs USING (run_id)
+            WHERE executor = ? AND external_id IS NULL
+              AND ({IS_OPEN} OR (job_status = 'cancelled' AND error_kind = ?))""",
+        [executor, CUT_OFF],
+    )
+    return {ulid for (ulid,) in rows}
 
 
 def read_job_names(connection: sqlite3.Connection) -> Iterator[tuple[str, int, Combination]]:

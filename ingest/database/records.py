@@ -74,6 +74,8 @@ class RunRecord:
     """Of the list of the study's countries with names and groups; the next two likewise."""
     scenarios_digest: str | None = None
     labels_digest: str | None = None
+    journal_id: str | None = None
+    """Of the executor's journal beside the database."""
     git_problem: str | None = None
     """Why git could not tell the commit or the files; None where it could, and outside git."""
 
@@ -153,9 +155,10 @@ class AcceptedJob(JobColumns):
 class CutOffJob(AcceptedJob):
     """A job whose run was cut off while it was submitted: it may be at the backend."""
 
-    OTHERS = frozenset({"run_id"})
+    OTHERS = frozenset({"run_id", "journal_id"})
 
     run_id: int
+    journal_id: str | None
 
 
 @dataclass(frozen=True)

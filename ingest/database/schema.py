@@ -357,6 +357,12 @@ def _m014_why_no_commit(db: Database) -> None:
     db.execute("ALTER TABLE validation_runs ADD COLUMN git_problem TEXT")
 
 
+@migrations(name="m016_journals")
+def _m016_journals(db: Database) -> None:
+    """The journal beside the database in which the answers to a run's submissions stand."""
+    db.execute("ALTER TABLE validation_runs ADD COLUMN journal_id TEXT")
+
+
 def update_schema(connection: sqlite3.Connection) -> None:
     """Bring a database of any age to the current form, all or nothing."""
     with Connected(connection).atomic():

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from ingest.clock import utc_text
 from ingest.errors import ConfigError
 
 _COLUMNS = "run_id, timestamp, git_commit, status, dirty_files"
+_LONGEST_NUMBER = 18
 # A run in progress does not define a state.
 _ENDED = "status <> 'running'"
 _CLEAN_FIRST = f"{_ENDED} DESC, coalesce(dirty_files, '[]') IN ('', '[]') DESC,"
@@ -52,10 +54,15 @@ def resolve_run(connection: sqlite3.Connection, name: str) -> RunRef:
     return run
 
 
+def is_run_number(name: str) -> bool:
+    """Whether a text is a whole number that a database can hold."""
+    return name.isdecimal() and len(name) <= _LONGEST_NUMBER
+
+
 def _find(connection: sqlite3.Connection, name: str) -> RunRef | None:
     if name in ("latest", "previous"):
         return _one(connection, _ENDED, offset=1 if name == "previous" else 0)
-    if name.isdecimal():
+    if is_run_number(name):
         run = _one(connection, "run_id = ?", int(name))
         if run is not None:
             return run
@@ -87,13 +94,12 @@ def _moment(name: str) -> str | None:
     """The end of a day, or a time, as the database writes times; None for another text."""
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", name):
-            moment = datetime.combine(date.fromisoformat(name), datetime.min.time())
-            moment += timedelta(days=1)
+            moment = datetime.combine(date.fromisoformat(name), datetime.max.time())
         else:
             moment = datetime.fromisoformat(name)
-    except ValueError:
+        return utc_text(moment)
+    except (ValueError, OverflowError):  # the first and last days have no UTC
         return None
-    return utc_text(moment)
 
 
 def _known_runs(connection: sqlite3.Connection) -> str:
@@ -123,6 +129,22 @@ def run_after(connection: sqlite3.Connection, run_id: int) -> RunRef | None:
     """The first run after a run, None for the newest."""
     following = "run_id = (SELECT min(run_id) FROM validation_runs WHERE run_id > ?)"
     return _one(connection, following, run_id)
+
+
+def runs_that_follow(connection: sqlite3.Connection, run_ids: Iterable[int]) -> list[int]:
+    """Runs, and for each combination that succeeded in them the next run that has it, in order."""
+    found: set[int] = set()
+    for run_id in run_ids:
+        found.add(run_id)
+        rows = connection.execute(
+            """SELECT DISTINCT (SELECT min(n.run_id) FROM job_results AS n
+                                 WHERE n.country = j.country AND n.scenario = j.scenario
+                                   AND n.run_id > j.run_id AND n.job_status = 'success')
+                 FROM job_results AS j WHERE j.run_id = ? AND j.job_status = 'success'""",
+            [run_id],
+        )
+        found.update(following for (following,) in rows if following is not None)
+    return sorted(found)
 
 
 def make_state_table(

@@ -33,8 +33,10 @@ from ingest.database.write import (
 )
 from ingest.errors import DatabaseError
 from ingest.planning.inputs import InputSet
+from ingest.study.country import country_problem
 from ingest.study.json_files import canonical_json, sha256_text
 from ingest.study.lists import KEYS
+from ingest.text.names import name_problem
 
 # What a run is recognised by; later columns do not change the digest of an earlier run.
 _RUN_FACTS = (
@@ -201,8 +203,18 @@ def open_excerpt(path: Path) -> Iterator[sqlite3.Connection]:
 def check_contents(connection: sqlite3.Connection) -> dict[str, int]:
     """Row count of each result set by its digest, after every number and input was checked.
 
-    Raises DatabaseError: a result set or an input that does not have its digest.
+    Raises DatabaseError: a result set or an input that does not have its digest, a text that is
+    no label or no country.
     """
+    for (label,) in connection.execute("SELECT element_label FROM elements"):
+        if (problem := name_problem(label)) is not None:
+            raise DatabaseError(f"element_label {label!r:.60} {problem}")
+    for (scenario,) in connection.execute("SELECT DISTINCT scenario FROM job_results"):
+        if (problem := name_problem(scenario)) is not None:
+            raise DatabaseError(f"scenario {scenario!r:.60} {problem}")
+    for (country,) in connection.execute("SELECT DISTINCT country FROM job_results"):
+        if (problem := country_problem(country)) is not None:
+            raise DatabaseError(f"it has results of a country that is none: {problem}")
     sets = {}
     rows = connection.execute("SELECT result_set_id, digest, row_count FROM result_sets").fetchall()
     for set_id, digest, row_count in rows:

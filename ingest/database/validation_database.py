@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.database import read, write
 from ingest.database.connection import Database
+from ingest.database.damage import explain_failure, is_damage
 from ingest.database.files import open_for_writing, writer_lock
 from ingest.database.kept_files import read_file
 from ingest.database.records import JobOutcome, JobRecord, RunRecord, RunStatus, StoredResult
@@ -50,7 +51,9 @@ class ValidationDatabase:
                 self.setup_schema()
                 yield self
             except sqlite3.Error as exc:
-                raise DatabaseError(f"{self.path}: {exc}; the last change was undone") from exc
+                damage = explain_failure(exc, self.path) if is_damage(exc) else None
+                message = damage or f"{self.path}: {exc}; the last change was undone"
+                raise DatabaseError(message) from exc
             finally:
                 self._reads.close()
                 if self._db is not None:

@@ -170,6 +170,24 @@ def _keep_names(db: Database, table: str, key: str, rows: Sequence[Mapping[str, 
             insert_rows(db.conn, table, quoted, values, conflict)
 
 
+def set_journal(db: Database, run_id: int, journal_id: str | None) -> None:
+    """Keep in which journal the submissions of a run stand that goes on."""
+    with db.atomic():
+        db.conn.execute(
+            "UPDATE validation_runs SET journal_id = ? WHERE run_id = ?", [journal_id, run_id]
+        )
+
+
+def forget_journals(db: Database, executor: str) -> None:
+    """No journal of an executor is there any more, and none is needed."""
+    with db.atomic():
+        db.conn.execute(
+            """UPDATE validation_runs SET journal_id = NULL
+                WHERE executor = ? AND journal_id IS NOT NULL""",
+            [executor],
+        )
+
+
 def update_ulids(db: Database, run_id: int, jobs: Iterable[tuple[Combination, str, str]]) -> None:
     """Give jobs a new ULID and job name for a further attempt, before it is submitted."""
     with db.atomic():

@@ -232,7 +232,10 @@ class DevApi:
         return self._spoilt("submit", subject, json_reply(content))
 
     def _hand_on(self, job: DevJob, body: bytes) -> None:
-        if self._hit("job-stuck", job.subject):
+        if self._hit("job-not-started", job.subject):
+            why = "Task failed to start: CannotPullContainerError (a fault of the dev server)"
+            self._jobs.end(job, None, JobFault("not started", why))
+        elif self._hit("job-stuck", job.subject):
             self._jobs.begin(job)
         elif self._hit("job-failed", job.subject):
             self._jobs.end(job, None, JobFault("fault", "made to fail (job-failed)"))
@@ -247,7 +250,9 @@ class DevApi:
             return refused or DROPPED
         if self._hit("status-redirect", subject):
             return _LEADS_ON
-        if job is None or self._hit("status-lost", subject):
+        is_gone = job is not None and self._clock.now() >= job.ended_at
+        is_gone = is_gone and self._hit("status-forgotten", subject)
+        if job is None or is_gone or self._hit("status-lost", subject):
             return problem(HTTPStatus.NOT_FOUND, f"no job {job_id}")
         content = self._status_of(job)
         if self._hit("status-wrong-types", subject):
@@ -294,7 +299,8 @@ class DevApi:
         if self._hit("analytics-redirect", subject):
             return _LEADS_ON
         result = self._results(ulid) if job is None else self._result_of(job)
-        if result is None or self._hit("analytics-empty", subject):
+        is_empty = self._hit("analytics-empty", subject) or self._hit("analytics-late", subject)
+        if result is None or is_empty:
             result = []
         return self._encoded(subject, result, query)
 
@@ -336,7 +342,7 @@ class DevApi:
 
     def _refused(self, status: int) -> Reply:
         after = self.faults.retry_after_s
-        headers = {} if after is None or status == 500 else {"Retry-After": f"{after:g}"}
+        headers = {} if after is None or status in (413, 500) else {"Retry-After": f"{after:g}"}
         reply = problem(status, f"{HTTPStatus(status).phrase} (a fault of the dev server)")
         return replace(reply, headers=headers)
 

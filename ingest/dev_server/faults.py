@@ -28,6 +28,7 @@ KINDS = {
     "docs-503": "the health check is answered with 503",
     "docs-redirect": "the health check leads on to a login page",
     "submit-429": "refused as one too many, nothing accepted",
+    "submit-413": "refused as too large, nothing accepted",
     "submit-500": "an internal error, nothing accepted",
     "submit-503": "not available, nothing accepted",
     "submit-drop-before": "the connection is closed, nothing accepted",
@@ -52,6 +53,7 @@ KINDS = {
     "status-no-state": "jobStatus is missing",
     "status-seconds": "startedAt is in seconds instead of milliseconds",
     "status-lost": "404 for an accepted job, from the first question on",
+    "status-forgotten": "404 for a job that has ended",
     "analytics-429": "refused as one too many",
     "analytics-500": "an internal error",
     "analytics-503": "not available",
@@ -66,13 +68,20 @@ KINDS = {
     "analytics-login": "a login page with 200",
     "analytics-redirect": "the call leads on to a login page",
     "analytics-empty": "an empty array instead of the results",
+    "analytics-late": "an empty array at the first two questions for a job's results",
+    "job-not-started": "the job ends as FAILED, as its container's image could not be pulled",
     "job-failed": "the job ends as FAILED, with exit code 1 and a reason",
     "job-stuck": "the job runs and never ends",
 }
 # Decided once for each job, not anew at every call.
-ONCE_A_JOB = ("status-seconds", "status-lost", "job-failed", "job-stuck")
+ONCE_A_JOB = (
+    *("status-seconds", "status-lost", "status-forgotten", "analytics-late"),
+    *("job-not-started", "job-failed", "job-stuck"),
+)
+# Of a kind that hits only the first calls about a job: how many.
+_FIRST_CALLS = {"analytics-late": 2}
 # Faults that take the place of an answer before the call has had any effect.
-REFUSED_WITH = (429, 500, 503)
+REFUSED_WITH = (413, 429, 500, 503)
 
 
 @dataclass(frozen=True)
@@ -177,9 +186,11 @@ class Dice:
         rate = faults.rates.get(kind, 0.0)
         if rate <= 0:
             return False
-        call = 0
-        if kind not in ONCE_A_JOB:
-            with self._lock:
-                self._calls[kind, subject] += 1
-                call = self._calls[kind, subject]
+        with self._lock:
+            self._calls[kind, subject] += 1
+            call = self._calls[kind, subject]
+        if call > _FIRST_CALLS.get(kind, call):
+            return False
+        if kind in ONCE_A_JOB:
+            call = 0
         return random.Random(f"{faults.seed} {kind} {subject} {call}").random() < rate

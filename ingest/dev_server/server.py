@@ -63,7 +63,7 @@ class DevServer:
         )
         self._http: ApiHttpServer | None = None
 
-    def _take_time(self, job: DevJob, document: bytes) -> None:
+    def _take_time(self, job: DevJob, _document: bytes) -> None:
         """A job without a model: its end is known from its beginning."""
         self._jobs.begin(job)
         self._jobs.end(job, None, None)

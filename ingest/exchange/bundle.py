@@ -13,10 +13,9 @@ import os
 import shlex
 import shutil
 import sqlite3
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 from ingest import __version__
 from ingest.clock import SystemClock, utc_text
 from ingest.database import ValidationDatabase
+from ingest.database.connection import Database
 from ingest.database.other_series import OtherNumbers
 from ingest.database.read import read_result_set, read_study_name
 from ingest.database.states import RunRef, make_state_table
@@ -41,19 +41,22 @@ from ingest.database.transfer import (
     write_excerpt,
 )
 from ingest.errors import ConfigError, DatabaseError, NewerSchemaError
-from ingest.study.code_version import file_digest
 from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.temporary import TemporaryFolder
+from ingest.text.file_kind import zip_bomb
 from ingest.text.numbers import count_text
 
 Manifest = dict[str, Any]
 
 FORMAT = "ingest bundle"
 FORMAT_VERSION = 1
+FIRST = "first import"
 _MANIFEST = "manifest.json"
 _DATABASE = "results.db"
 _LARGEST_MANIFEST_BYTES = 256 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
+_WRONG_TYPES = (TypeError, ValueError, OverflowError, AttributeError, KeyError)
 # Equal contents give equal zip files: members carry no time of their own.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -77,8 +80,8 @@ def write_bundle(connection: sqlite3.Connection, run: RunRef, path: Path) -> Man
             f"run {run_id} has {count_text(jobs, 'unfinished job')} and cannot be bundled yet. "
             "Resume it with: ingest run"
         )
-    with tempfile.TemporaryDirectory(prefix="ingest-bundle-") as folder:
-        excerpt = Path(folder) / _DATABASE
+    with TemporaryFolder("bundle") as folder:
+        excerpt = folder / _DATABASE
         write_excerpt(connection, run_ids, excerpt)
         with open_excerpt(excerpt) as written:
             inputs = _read_inputs(written)
@@ -120,7 +123,9 @@ def _make_manifest(
         name: {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
         for name, content in inputs.items()
     }
-    members[_DATABASE] = {"sha256": file_digest(excerpt), "size_bytes": excerpt.stat().st_size}
+    with excerpt.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    members[_DATABASE] = {"sha256": digest, "size_bytes": excerpt.stat().st_size}
     manifest: Manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -166,10 +171,12 @@ def import_bundle(
     *,
     study: str | None = None,
     wait: bool = False,
+    compare: Callable[[Database, Iterable[int]], None] = lambda db, run_ids: None,
 ) -> ImportedRuns:
     """Add a bundle's runs to a database, made where there is none; gives what was done.
 
     study: whose results a database is meant for that holds none yet; the bundle's where None.
+    compare: stores what the added runs moved here, where other runs may come before them.
     Everything in the bundle is checked before the database is touched.
     Raises BundleError (of another study, too), DatabaseError.
     """
@@ -180,8 +187,10 @@ def import_bundle(
         with database.writing(wait=wait):
             own = read_study_names(database.db.conn) or ([study] if study else [])
             _refuse_other_study(path, names, database.path, own)
-            imported = import_runs(database.db, excerpt)
-            claim(database.db, next(iter(names), None), SystemClock().timestamp(), "first import")
+            with database.db.atomic():
+                imported = import_runs(database.db, excerpt)
+                claim(database.db, next(iter(names), None), SystemClock().timestamp(), FIRST)
+                compare(database.db, imported.added.values())
             if imported.added:
                 database.settle()
             return imported
@@ -215,15 +224,20 @@ def checked_bundle(path: Path) -> Iterator[sqlite3.Connection]:
 
     Raises BundleError.
     """
-    with tempfile.TemporaryDirectory(prefix="ingest-bundle-") as folder:
-        excerpt = Path(folder) / _DATABASE
+    with TemporaryFolder("bundle") as folder:
+        excerpt = folder / _DATABASE
         try:
             with zipfile.ZipFile(path) as archive:
+                if (why := zip_bomb(archive, path.stat().st_size)) is not None:
+                    raise BundleError(f"{path} is not unpacked: {why}; nothing was changed")
                 manifest = _read_manifest(archive, path)
                 _check_members(archive, manifest, path, excerpt)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as exc:
             raise _damaged(path, str(exc) or "it is cut off") from exc
-        except RuntimeError as exc:  # zipfile's error for an encrypted member
+        except (
+            RuntimeError,
+            *_WRONG_TYPES,
+        ) as exc:  # RuntimeError: zipfile's error for an encrypted member
             raise _damaged(path, str(exc)) from exc
         with ExitStack() as stack:
             try:
@@ -235,7 +249,7 @@ def checked_bundle(path: Path) -> Iterator[sqlite3.Connection]:
                     f"({manifest.get('ingest_version')}); nothing was changed. "
                     "Update with: pip install --upgrade ingest"
                 ) from exc
-            except (DatabaseError, sqlite3.Error) as exc:
+            except (DatabaseError, sqlite3.Error, *_WRONG_TYPES) as exc:
                 raise _damaged(path, str(exc).replace(str(excerpt), _DATABASE)) from exc
             yield connection
 

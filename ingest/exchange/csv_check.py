@@ -15,6 +15,7 @@ from ingest.database.states import RunRef, make_state_table
 from ingest.exchange.metric_files import FileChoice, FileMetrics, read_metric_file
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination, select_names
+from ingest.text.tables import TableChoice
 
 _STATE = "check_state"
 Numbers = dict[tuple[str, int], float]
@@ -64,7 +65,12 @@ def check_files(
     are one export together: what the state has and none of them is a difference too.
     Raises ConfigError: a file that cannot be read, a name that matches nothing.
     """
-    of_files = FileChoice(_only(choice.countries), _only(choice.scenarios), columns_win=True)
+    of_files = FileChoice(
+        _only(choice.countries),
+        _only(choice.scenarios),
+        columns_win=True,
+        table=TableChoice(decimal="."),
+    )
     files = [found for path in paths for found in read_metric_file(path, of_files)]
     jobs = find_jobs(connection, [file.ulid for file in files if file.ulid])
     checker = _Checker(connection, run, choice, jobs)

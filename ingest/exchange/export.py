@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from ingest.database.read import read_study_name
 from ingest.errors import ConfigError
 from ingest.exchange.bundle import write_bundle
 from ingest.exchange.whole_file import OutputFile
+from ingest.text.csv_rows import CsvWriter
 from ingest.text.numbers import count_text
 
 Row = ResultRow | MixedRow
@@ -32,12 +32,19 @@ def read_units(connection: sqlite3.Connection) -> dict[str, str]:
 # --- writers: rows in, text or bytes out --------------------------------------------------------
 
 
-def write_csv(rows: Iterable[Row], file: TextIO, columns: Sequence[str] = ResultRow._fields) -> int:
+def write_csv(
+    rows: Iterable[Row],
+    file: TextIO,
+    columns: Sequence[str] = ResultRow._fields,
+    *,
+    raw: bool = False,
+) -> int:
     """Write one row per number, under the names of its columns; returns how many.
 
-    Numbers are written so that they read back to the same bits.
+    Numbers are written so that they read back to the same bits. raw: texts that a spreadsheet
+    takes for a formula stay as they are.
     """
-    writer = csv.writer(file, lineterminator="\n")
+    writer = CsvWriter(file, raw=raw)
     writer.writerow(columns)
     count = 0
     for row in rows:
@@ -51,10 +58,12 @@ def write_wide(
     years: Sequence[int],
     file: TextIO,
     columns: Sequence[str] = ResultRow._fields,
+    *,
+    raw: bool = False,
 ) -> int:
     """Write one row per series, one column per year; a year without a number is blank."""
     head = (*columns[:3], *columns[5:])
-    return _write_series(rows, years, file, head, lambda series: series)
+    return _write_series(rows, years, CsvWriter(file, raw=raw), head, lambda series: series)
 
 
 def write_iamc(
@@ -64,13 +73,14 @@ def write_iamc(
     *,
     model: str,
     units: Mapping[str, str],
+    raw: bool = False,
 ) -> int:
     """Write the IAMC template: Model, Scenario, Region (ISO3), Variable (label), Unit, years."""
     head = ("Model", "Scenario", "Region", "Variable", "Unit")
     return _write_series(
         rows,
         years,
-        file,
+        CsvWriter(file, raw=raw),
         head,
         lambda series: (model, series[1], series[0], series[2], units.get(series[2], UNKNOWN)),
     )
@@ -79,11 +89,10 @@ def write_iamc(
 def _write_series(
     rows: Iterable[Row],
     years: Sequence[int],
-    file: TextIO,
+    writer: CsvWriter,
     head: Sequence[str],
     cells: Callable[[tuple[Any, ...]], Sequence[Any]],
 ) -> int:
-    writer = csv.writer(file, lineterminator="\n")
     writer.writerow([*head, *years])
     count = 0
     for series, group in groupby(rows, key=lambda row: (*row[:3], *row[5:])):
@@ -135,13 +144,14 @@ class ExportFormat:
     """One form of `ingest export`: everything the command needs to offer and write it.
 
     help: its line in the command's help. suffixes: file endings that choose it.
-    write_text writes to a text stream, write_file (in its place) to a path, so a file is needed;
-    both return what was written, in words. is_whole_run: part of a run cannot be written.
+    write_text writes to a text stream (its last argument: raw, as write_csv has it), write_file
+    (in its place) to a path, so a file is needed; both return what was written, in words.
+    is_whole_run: part of a run cannot be written.
     """
 
     name: str
     help: str
-    write_text: Callable[[sqlite3.Connection, Chosen, TextIO], str] | None = None
+    write_text: Callable[[sqlite3.Connection, Chosen, TextIO, bool], str] | None = None
     write_file: Callable[[sqlite3.Connection, Chosen, Path], str] | None = None
     suffixes: tuple[str, ...] = ()
     is_whole_run: bool = False
@@ -157,7 +167,12 @@ class ExportFormat:
         return self.write_text is None
 
     def write(
-        self, connection: sqlite3.Connection, chosen: Chosen, output: OutputFile | None
+        self,
+        connection: sqlite3.Connection,
+        chosen: Chosen,
+        output: OutputFile | None,
+        *,
+        raw: bool = False,
     ) -> str:
         """Write to a file, whole or not at all, or (output None) to standard output.
 
@@ -165,29 +180,30 @@ class ExportFormat:
         """
         if output is None:
             assert self.write_text is not None, f"{self.name} needs a file"
-            return self.write_text(connection, chosen, sys.stdout)
+            return self.write_text(connection, chosen, sys.stdout, raw)
         with output.whole() as temporary:
             if self.write_text is None:
                 assert self.write_file is not None
                 return self.write_file(connection, chosen, temporary)
             with temporary.open("w", encoding="utf-8", newline="") as file:
-                return self.write_text(connection, chosen, file)
+                return self.write_text(connection, chosen, file, raw)
 
 
 def _numbers(count: int) -> str:
     return count_text(count, "number")
 
 
-def _write_wide(connection: sqlite3.Connection, chosen: Chosen, file: TextIO) -> str:
+def _write_wide(connection: sqlite3.Connection, chosen: Chosen, file: TextIO, raw: bool) -> str:
     rows, years = read_rows(connection, chosen), read_years(connection, chosen)
-    return _numbers(write_wide(rows, years, file, chosen.columns))
+    return _numbers(write_wide(rows, years, file, chosen.columns, raw=raw))
 
 
-def _write_iamc(connection: sqlite3.Connection, chosen: Chosen, file: TextIO) -> str:
+def _write_iamc(connection: sqlite3.Connection, chosen: Chosen, file: TextIO, raw: bool) -> str:
     rows, years = read_rows(connection, chosen), read_years(connection, chosen)
     model = read_study_name(connection, chosen.run.run_id) or UNKNOWN
     model += " (mixed inputs)" if chosen.is_mixed else ""
-    return _numbers(write_iamc(rows, years, file, model=model, units=read_units(connection)))
+    units = read_units(connection)
+    return _numbers(write_iamc(rows, years, file, model=model, units=units, raw=raw))
 
 
 def _write_bundle(connection: sqlite3.Connection, chosen: Chosen, path: Path) -> str:
@@ -200,8 +216,8 @@ _ALL = (
     ExportFormat(
         "csv",
         "country,scenario,element_label,timestamp_year,value",
-        lambda connection, chosen, file: _numbers(
-            write_csv(read_rows(connection, chosen), file, chosen.columns)
+        lambda connection, chosen, file, raw: _numbers(
+            write_csv(read_rows(connection, chosen), file, chosen.columns, raw=raw)
         ),
     ),
     ExportFormat(

@@ -12,9 +12,12 @@ from ingest.database.imports import UNKNOWN_COMMIT, ImportedJob, ImportedRun
 from ingest.database.records import JobStatus, RunStatus
 from ingest.exchange.imported_records import ImportFileError, Recorded, ulid_in
 from ingest.study.combination import Combination
+from ingest.study.country import country_problem
 from ingest.study.json_files import sha256_text
-from ingest.text.csv_rows import read_csv
+from ingest.text.csv_rows import bare_text
+from ingest.text.names import name_problem
 from ingest.text.numbers import at_most
+from ingest.text.tables import read_table
 
 COLUMNS = ("ulid", "timestamp", "country", "scenario")
 
@@ -42,7 +45,8 @@ def read_job_list(path: Path) -> Recorded:
 
 
 def _read_rows(path: Path) -> list[ListRow]:
-    header, rows = read_csv(path)
+    table = read_table(path)
+    header, rows = table.header, table.rows
     missing = [column for column in COLUMNS if column not in header]
     if missing:
         raise ImportFileError(_wrong_header(path, header, missing))
@@ -57,7 +61,25 @@ def _read_rows(path: Path) -> list[ListRow]:
             f"{path} has rows that are cut off or have blank cells: "
             f"{at_most(bad, 5, '; ')}; nothing was changed"
         )
-    return [ListRow(*(row[p].strip() for p in positions)) for _, row in rows]
+    found = [ListRow(*(bare_text(row[p].strip()) for p in positions)) for _, row in rows]
+    problems = zip(rows, map(_problem, found), strict=True)
+    bad = [f"line {line}: {problem}" for (line, _), problem in problems if problem]
+    if bad:
+        raise ImportFileError(f"{path}: {at_most(bad, 5, '; ')}; nothing was changed")
+    return found
+
+
+def _problem(row: ListRow) -> str | None:
+    """Why a row cannot be kept: country or scenario is none, or its time cannot be read."""
+    if (problem := country_problem(row.country)) is not None:
+        return problem
+    if (problem := name_problem(row.scenario)) is not None:
+        return f"the scenario {row.scenario!r:.60} {problem}"
+    try:
+        datetime.fromisoformat(row.timestamp)
+    except ValueError:
+        return f"{row.timestamp!r:.40} is no time; write it as 2026-11-22 10:00"
+    return None
 
 
 def _wrong_header(path: Path, header: list[str], missing: list[str]) -> str:
@@ -76,7 +98,7 @@ def _in_order(rows: list[ListRow]) -> list[ListRow]:
         if all(earlier <= later for earlier, later in pairwise(times)):
             return rows
         order = sorted(range(len(rows)), key=times.__getitem__)
-    except (ValueError, TypeError):  # no time, or one with a time zone beside one without
+    except TypeError:  # a time with a time zone beside one without
         return rows
     return [rows[number] for number in order]
 

@@ -7,28 +7,33 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from ingest.analytics.parse import RawRow, ShortRow, lacks_line_end
+from ingest.analytics.parse import RawRow, ShortRow
 from ingest.analytics.validate import NO_LINE_END, SHOWN_ROWS, noted, validate_rows
 from ingest.errors import AnalyticsError
 from ingest.exchange.imported_records import ImportFileError, ulid_in
+from ingest.exchange.metric_tables import YEAR, read_metric_table
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
 from ingest.study.country import country_problem, is_aggregate, is_country
 from ingest.text.csv_rows import (
+    bare_text,
+    only_text,
     parse_column_mapping,
-    read_csv,
     refuse_lines_above_header,
     second_header,
 )
-from ingest.text.numbers import at_most, parse_number
+from ingest.text.names import name_problem
+from ingest.text.numbers import at_most
 from ingest.text.suggest import did_you_mean
+from ingest.text.tables import ANY_TABLE, TableChoice
 
-YEAR, DATE, AUTHOR = "timestamp_year", "timestamp", "author"
+DATE, AUTHOR = "timestamp", "author"
 # The options that say it, for a command about one combination and for one about many.
 _OPTIONS = (
     {"country": "--country ISO3", "scenario": "--scenario NAME"},
     {"country": "--countries ISO3", "scenario": "--scenarios NAME"},
 )
+_TEXTS = ("element_label", "scenario", AUTHOR)
 _KNOWN = ("element_label", YEAR, DATE, "value", "country", "scenario", AUTHOR)
 # What other tools' long tables call them; taken where the name itself is not there.
 _ALSO = {"element_label": "metric", YEAR: "year"}
@@ -47,6 +52,7 @@ class FileChoice:
     author: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     columns_win: bool = False
+    table: TableChoice = ANY_TABLE
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ class FileMetrics:
     author: str | None
     has_columns: bool
     """Whether country and scenario stand in the file, as they do in an export."""
+    how_read: str = ""
+    """How the file was read, in words, where that is not as every CSV."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -94,9 +102,10 @@ def parse_file_columns(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def read_metric_file(path: Path, choice: FileChoice = FileChoice()) -> list[FileMetrics]:
-    """The numbers in a CSV file with a header, by job, in the order in which jobs begin.
+    """The numbers in a file with a header, by job, in the order in which jobs begin.
 
-    Columns: element_label (or metric), value, and timestamp_year (or year) or a date timestamp;
+    CSV, a workbook, or any format of an export but a bundle. Columns: element_label (or metric),
+    value, and timestamp_year (or year) or a date timestamp, or a column for each year;
     country, scenario and author where it has them. A file named {ulid}.csv is of that job.
     Raises ConfigError: bad rows, the first of them with their lines; nothing says whose they are;
     a country that is no ISO3 code, a row of totals, a header that is not one line.
@@ -109,8 +118,10 @@ class _Reader:
 
     def __init__(self, path: Path, choice: FileChoice) -> None:
         self._path, self._choice = path, choice
-        self._header, self._rows = read_csv(path)
+        self._table = read_metric_table(path, choice.table, has_names=bool(choice.columns))
+        self._header, self._rows = self._table.header, self._table.rows
         self._columns = self._find_columns()
+        self._form = self._table.number_form([self._columns["value"]], choice.table)
         self._ulid = ulid_in(path.stem)
         self._problems: dict[str, int] = {}
         self._jobs: dict[_Key, _Job] = {}
@@ -182,6 +193,9 @@ class _Reader:
 
     def _add_row(self, line: int, cells: Sequence[str]) -> None:
         choice, width = self._choice, len(self._header)
+        if width > 1 and (note := only_text(cells)):
+            self._problems.setdefault(note, line)
+            return
         if len(cells) != width:
             # reported with the other bad rows of the job before it
             key = next(reversed(self._jobs), (choice.country, choice.scenario))
@@ -189,6 +203,8 @@ class _Reader:
             self._jobs.setdefault(key, _Job()).rows.append(row)
             return
         found = {name: cells[position].strip() for name, position in self._columns.items()}
+        if not self._table.is_exact:
+            found |= {name: bare_text(found[name]) for name in _TEXTS if name in found}
         problem = self._problem(line, found, cells)
         if problem is not None:
             self._problems.setdefault(problem, line)
@@ -199,20 +215,27 @@ class _Reader:
         job.authors.add(author)
         if choice.author is None or author == choice.author:
             year = found[YEAR] if YEAR in found else _year_of(found[DATE])
-            number = parse_number(found["value"]) if "," in found["value"] else None
-            value = found["value"] if number is None else number
+            value = found["value"] if self._form.is_plain else self._form.number(found["value"])
             job.rows.append(RawRow(line, found["element_label"], year, value))
 
     def _problem(self, line: int, found: Mapping[str, str], cells: Sequence[str]) -> str | None:
         """Why a row holds no number of a country: a sum, a country's name, a line of header."""
         country = found.get("country", "")
         has_year = (found[YEAR] if YEAR in found else found[DATE])[:1].isdecimal()
-        has_number = has_year or parse_number(found["value"]) is not None
+        has_number = has_year or self._form.number(found["value"]) is not None
         if line == self._rows[0][0] and not has_number and not (country and is_country(country)):
             return second_header(cells)
         if not has_year and any(map(is_aggregate, cells)):
             return "a row of totals, leave it out"
-        return country_problem(country) if country else None
+        if country and (problem := country_problem(country)):
+            return problem
+        if problem := name_problem(found.get("scenario") or "null"):
+            return f"scenario {found['scenario']!r:.60} {problem}"
+        if YEAR in found and DATE in found and _contradict(found[YEAR], found[DATE]):
+            return f"{YEAR} {found[YEAR]} contradicts {DATE} {found[DATE]}"
+        if not self._form.is_plain and self._form.number(found["value"]) is None:
+            return f"value {found['value']!r:.60} is no number ({self._table.how_read(self._form)})"
+        return None
 
     def _file_metrics(self, key: _Key, job: _Job) -> FileMetrics:
         author = self._author(job)  # first: two authors' numbers contradict each other
@@ -223,9 +246,12 @@ class _Reader:
         except AnalyticsError as exc:
             message = str(exc).replace(" in the results: ", ": ", 1)
             raise ImportFileError(f"{self._path}: {message}; nothing was changed") from exc
-        if lacks_line_end(self._path.read_bytes()):
+        if self._table.lacks_line_end:
             result_set = noted(result_set, NO_LINE_END)
-        return FileMetrics(self._path, result_set, combination, self._ulid, author, has_columns)
+        how_read = self._table.how_read(self._form)
+        return FileMetrics(
+            self._path, result_set, combination, self._ulid, author, has_columns, how_read
+        )
 
     def _author(self, job: _Job) -> str | None:
         """Whose numbers they are, where the file says so: one author, or the chosen one."""
@@ -249,6 +275,14 @@ class _Reader:
                 f"{self._path}, line {line}: country or scenario is blank; nothing was changed"
             )
         return Combination(country, scenario)
+
+
+def _contradict(year: str, date: str) -> bool:
+    """Whether a year is another one than that of a date; False where one of them is neither."""
+    try:
+        return float(year) != float(_year_of(date))
+    except ValueError:
+        return False
 
 
 def _year_of(text: str) -> str:

@@ -103,6 +103,7 @@ def store_metrics(
         report = _import_run(db, new, names, timestamp) if new else ImportReport()
     report.known = len(matches) - len(new)
     report.completed = len(lacking)
+    report.filled |= {job.run_id for _, job in lacking}
     report.new_result_sets += sum(result.is_new for result in stored)
     return report
 

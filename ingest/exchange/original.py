@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from ingest.errors import AnalyticsError
 from ingest.exchange.imported_records import ImportFileError, Recorded, describe, ulid_in
 from ingest.metrics import ResultSet
 from ingest.study.combination import Combination
+from ingest.study.country import country_problem
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.text.names import name_problem
 
 _COLUMNS = {
     "validation_runs": (
@@ -35,6 +38,8 @@ _COLUMNS = {
 _WITHOUT_TIME = ""
 _ODD_STATUS = "with an unknown status, kept as failed"
 _UNFINISHED = "whose end was not recorded, kept as cancelled"
+_NO_COMBINATION = "of no country or scenario, left out"
+_NO_TIME = "that cannot be read, left out"
 _METRICS_LEFT_OUT = {
     ("job", "whose metrics have another ULID, left out"): """
         SELECT DISTINCT m.country || ' / ' || m.scenario || ' (' || m.ulid || ')'
@@ -79,7 +84,8 @@ class _OriginalReader:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection, self._path = connection, path
         self._warnings: list[str] = []
-        self._odd: dict[str, list[str]] = {_ODD_STATUS: [], _UNFINISHED: []}
+        kinds = (_ODD_STATUS, _UNFINISHED, _NO_TIME, _NO_COMBINATION)
+        self._odd: dict[str, list[str]] = {kind: [] for kind in kinds}
 
     def read(self) -> Recorded:
         """All runs with their jobs; see read_original."""
@@ -88,7 +94,7 @@ class _OriginalReader:
         runs = [self._run(row) for row in self._rows("validation_runs")]
         runs += self._orphan_runs()
         for what, jobs in self._odd.items():
-            self._warnings += describe(jobs, "job", what)
+            self._warnings += describe(jobs, "time" if what == _NO_TIME else "job", what)
         for (noun, what), query in _METRICS_LEFT_OUT.items():
             left_out = [text for (text,) in self._connection.execute(query)]
             self._warnings += describe(left_out, noun, what)
@@ -118,7 +124,7 @@ class _OriginalReader:
             )
         return self._make_run(
             row["run_id"],
-            timestamp=_text(row["timestamp"]) or _WITHOUT_TIME,
+            timestamp=self._time(row["timestamp"], f"run {row['run_id']}") or _WITHOUT_TIME,
             git_commit=_text(row["git_commit"]) or UNKNOWN_COMMIT,
             status=_run_status(row["status"]),
             jobs=jobs,
@@ -162,7 +168,7 @@ class _OriginalReader:
 
     def _jobs(self, run_id: int | None) -> list[ImportedJob]:
         rows = self._rows("job_results", "WHERE run_id IS ? ORDER BY completed_at, rowid", run_id)
-        jobs = [self._job(row) for row in rows]
+        jobs = [self._job(row) for row in rows if self._has_combination(row)]
         without_job = read_dicts(
             self._connection,
             """SELECT DISTINCT country, scenario, ulid, 'success' AS job_status,
@@ -174,7 +180,7 @@ class _OriginalReader:
                 ORDER BY 1, 2""",
             run_id,
         )
-        made = [self._job(row) for row in without_job]
+        made = [self._job(row) for row in without_job if self._has_combination(row)]
         names = [job.combination for job in made]
         what = f"of run {run_id} with only metrics, kept as success"
         self._warnings += describe(names, "job", what)
@@ -189,13 +195,34 @@ class _OriginalReader:
             combination=combination,
             ulid=ulid or found,
             job_status=status,
-            submitted_at=_text(row["submitted_at"]),
-            completed_at=_text(row["completed_at"]),
+            submitted_at=self._time(row["submitted_at"], str(combination)),
+            completed_at=self._time(row["completed_at"], str(combination)),
             job_name=None if found == ulid else found,
             error_kind=kind,
             error=error,
             has_ulid=ulid is not None,
         )
+
+    def _has_combination(self, row: Row) -> bool:
+        """Whether a row names a country and a scenario; one that does not is remembered."""
+        country, scenario = _text(row["country"]) or "", _text(row["scenario"]) or ""
+        problem = country_problem(country)
+        if problem is None and (of_name := name_problem(scenario)):
+            problem = f"the scenario {of_name}"
+        if problem:
+            self._odd[_NO_COMBINATION].append(f"{country!r:.60} / {scenario!r:.60} ({problem})")
+        return not problem
+
+    def _time(self, recorded: object, of: str) -> str | None:
+        """A recorded time as it is; None for a text that is none, which is remembered."""
+        text = _text(recorded)
+        try:
+            if text is not None:
+                datetime.fromisoformat(text)
+        except ValueError:
+            self._odd[_NO_TIME].append(f"{of} ({text!r})")
+            return None
+        return text
 
     def _status(
         self, combination: Combination, recorded: object

@@ -7,7 +7,7 @@ never touches the database.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,9 @@ from ingest.errors import AnalyticsError
 from ingest.findings import Finding
 from ingest.study.combination import Combination
 from ingest.study.settings import AnalyticsSettings, RunSettings, StudySettings
+from ingest.text.foreign import shorten_middle, show_unseen
+
+FIRST_LINE_LETTERS, MESSAGE_LETTERS = 2_000, 8_000
 
 BAD_ANSWER = "bad answer"
 """Kind of a backend's fault: what it says of a job cannot be true, or is not what was asked."""
@@ -54,12 +57,21 @@ class Job:
 
 @dataclass(frozen=True)
 class EarlierJob:
-    """A job that an earlier process meant to submit, or did: external_id where it was answered."""
+    """A job that an earlier process meant to submit, or did: external_id where it was answered.
+
+    journal_id: what the executor's journal_id() was for its run.
+    """
 
     combination: Combination
     ulid: str
     job_name: str
     external_id: str | None
+    journal_id: str | None = None
+
+
+JOB_LOST = "job lost"
+"""Kind of the doubt about a job that its backend does not know any more, which may have ended well:
+its results are looked for before it is given up."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +79,18 @@ class JobFault:
     """Why a job did not succeed.
 
     kind: a few words that failures are grouped by ("model error"). message: first line says what
-    happened, further lines are the tail of its output. can_pass: worth another attempt.
+    happened, further lines are the tail of its output; of a very long one the middle is left out,
+    whoever wrote it, and what would steer a terminal is escaped. can_pass: worth another attempt.
     """
 
     kind: str
     message: str
     can_pass: bool = False
+
+    def __post_init__(self) -> None:
+        first, line_end, rest = show_unseen(self.message).partition("\n")
+        short = shorten_middle(first, FIRST_LINE_LETTERS) + line_end
+        object.__setattr__(self, "message", short + shorten_middle(rest, MESSAGE_LETTERS))
 
     @property
     def first_line(self) -> str:
@@ -99,12 +117,15 @@ class Submission:
 class JobUpdate:
     """What became of a job.
 
-    fault is set when state is FAILED; with UNKNOWN and UNREACHABLE it may say why.
+    fault is set when state is FAILED; with UNKNOWN and UNREACHABLE it may say why. execution: any
+    text that is another one once the backend itself has started the job again; the time-out of a
+    job that is running counts from there.
     """
 
     ulid: str
     state: JobState
     fault: JobFault | None = None
+    execution: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,7 +155,7 @@ class Executor(ABC):
     """One run's place of execution; its methods are called from one thread.
 
     Order: start(), adopt() once where jobs_survive_run, then in turns intended_names() and
-    submit(), poll(), fetch() and cancel(); close() last, after an error too.
+    submit(), poll(), waits(), fetch() and cancel(); close() after an error too, and settle() last.
     Shape: a job is named by its ULID, of up to run.max_in_flight at once; it ends once, as
     SUCCEEDED or FAILED. Its document is UTF-8 JSON, its results are rows of element label,
     calendar year and value (in the label's own unit). Times are in seconds.
@@ -188,6 +209,14 @@ class Executor(ABC):
         """
         return ()
 
+    def journal_id(self) -> str | None:
+        """The id of a file beside the database without which submitted jobs are not found again.
+
+        Called after adopt(), which refuses jobs of a journal that is not there; stored with the run
+        before anything is submitted. None: there is no such file.
+        """
+        return None
+
     def intended_names(self, jobs: Sequence[Job]) -> Mapping[str, str]:
         """Job names by ULID, where the executor wants others; they are stored before submit()."""
         return {}
@@ -217,5 +246,16 @@ class Executor(ABC):
         """Stop these jobs; returns the last output of each where there is some."""
         return {}
 
+    def waits(self) -> Sequence[str]:
+        """What it waits for now and until when, in words; shown with the progress of the run."""
+        return ()
+
     def close(self) -> None:
         """Let go of everything; called once, also after an error."""
+
+    def settle(self, unanswered: Collection[str], forget: Callable[[], None]) -> None:
+        """Called after close() where the run was stored: what is kept of its submissions can go.
+
+        unanswered: the ULIDs of all jobs in the database that a later run may adopt and that have
+        no external_id. forget: has the database forget the ids of journals, before one is removed.
+        """

@@ -10,5 +10,13 @@ BATCH_STATES = {
     "SUCCEEDED": JobState.SUCCEEDED,
     "FAILED": JobState.FAILED,
 }
-# How a status reason begins where the machine was taken away, e.g. a spot instance.
+# How a reason begins where the machine was taken away, e.g. a spot instance.
 HOST_LOST = "Host EC2"
+# How reasons begin where the container never started, so that nothing of the job has run.
+NOT_STARTED = (
+    "Task failed to start",
+    "CannotPull",
+    "CannotCreateContainer",
+    "CannotStartContainer",
+    "ResourceInit",
+)

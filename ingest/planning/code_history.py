@@ -13,6 +13,7 @@ from ingest.planning.file_changes import file_changes
 from ingest.planning.input_changes import InputChange, InputKind
 from ingest.planning.inputs import ContentLookup
 from ingest.study.code_version import differing_parts, newly_covered
+from ingest.study.line_ends import with_line_feeds
 
 # Content of a file by its digest; a text says why it was not kept, None: it is not known.
 FileLookup = Callable[[str], bytes | str | None]
@@ -61,7 +62,9 @@ class CodeHistory:
             return
         was, is_now = self.file(before), file(after)
         if isinstance(was, bytes) and isinstance(is_now, bytes):
-            yield from file_changes(name, was, is_now)
+            # versions of before line ends were left out had digests of the bytes
+            if with_line_feeds(was) != with_line_feeds(is_now):
+                yield from file_changes(name, was, is_now)
             return
         why = next((text for text in (was, is_now) if isinstance(text, str)), None)
         yield InputChange(InputKind.CODE, f"{name} ({why})" if why else name, None, None)

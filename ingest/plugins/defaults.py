@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ingest.findings import Finding, warning
 from ingest.plugins.hookspecs import hookimpl
 from ingest.study.json_files import read_json
+from ingest.study.setting_fields import names_in
 from ingest.study.study import find_scenario_files
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def ingest_check_metrics(
     settings: Settings, combination: Combination, result_set: ResultSet
 ) -> Sequence[Finding]:
     """A warning for each of analytics.element_labels that is missing from the results."""
-    missing = set(settings.analytics.element_labels) - set(result_set.element_labels)
+    there = set(result_set.element_labels)
+    missing = set(names_in(settings.analytics.element_labels, there)) - there
     return [
         warning("missing-label", str(combination), f"no metric labelled {label!r}")
         for label in sorted(missing)

@@ -41,7 +41,7 @@ class RunProgress:
     """Where a run is now; done counts ended jobs, those of before a resumption included.
 
     in_doubt: jobs in flight whose state is unknown or could not be asked for. fetching: jobs that
-    have ended well and whose results are on the way.
+    have ended well and whose results are on the way. waits: what is waited for, and until when.
     """
 
     run_id: int
@@ -53,6 +53,7 @@ class RunProgress:
     elapsed_s: float
     in_doubt: int = 0
     fetching: int = 0
+    waits: tuple[str, ...] = ()
 
     @property
     def done(self) -> int:

@@ -32,7 +32,7 @@ def ingest_discover_scenarios(settings: Settings) -> Sequence[Path] | None:
 
         @hookimpl
         def ingest_discover_scenarios(settings):
-            return sorted((settings.root / "variants").rglob("scenario.json"))
+            return sorted((settings.root / "variants").rglob("*.json"))
     """
 
 
@@ -44,8 +44,8 @@ def ingest_load_countries(settings: Settings) -> Any:
 
         @hookimpl
         def ingest_load_countries(settings):
-            rows = csv.DictReader((settings.root / settings.study.countries).open())
-            return {"countries": list(rows)}
+            with (settings.root / settings.study.countries).open() as file:
+                return {"countries": list(csv.DictReader(file))}
     """
 
 

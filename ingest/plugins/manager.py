@@ -14,9 +14,10 @@ from typing import Any
 import pluggy
 
 from ingest.analytics.sources.base import AnalyticsSource
-from ingest.errors import ConfigError, PluginError
+from ingest.errors import ConfigError, IngestError, PluginError
 from ingest.executors.base import Executor
 from ingest.plugins import defaults, hookspecs
+from ingest.plugins.guard import guard_hooks, one_line
 from ingest.plugins.hookspecs import PROJECT_NAME
 from ingest.text.suggest import did_you_mean
 
@@ -33,9 +34,9 @@ def load_plugins(folder: Path | None = None) -> pluggy.PluginManager:
     manager.register(defaults, defaults.__name__)
     try:
         manager.load_setuptools_entrypoints(ENTRY_POINT_GROUP)
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         name = _unloaded_entry_point(manager)
-        raise PluginError(f"installed plugin {name}: {_one_line(exc)}") from exc
+        raise PluginError(f"installed plugin {name}: {one_line(exc)}") from exc
     if folder is not None:
         _load_folder(manager, folder)
     try:
@@ -45,8 +46,9 @@ def load_plugins(folder: Path | None = None) -> pluggy.PluginManager:
         unknown = re.search(r"'(\w+)'", str(exc))
         hint = did_you_mean(unknown[1], hooks) if unknown else ""
         raise PluginError(
-            f"plugin {manager.get_name(exc.plugin)}: there is no such hook: {_one_line(exc)}.{hint}"
+            f"plugin {manager.get_name(exc.plugin)}: there is no such hook: {one_line(exc)}.{hint}"
         ) from exc
+    guard_hooks(manager)
     return manager
 
 
@@ -54,10 +56,6 @@ def _unloaded_entry_point(manager: pluggy.PluginManager) -> str:
     """The installed plugin at which loading stopped."""
     entry_points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
     return next((e.name for e in entry_points if not manager.has_plugin(e.name)), "(unknown)")
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _load_folder(manager: pluggy.PluginManager, folder: Path) -> None:
@@ -72,8 +70,8 @@ def _load_folder(manager: pluggy.PluginManager, folder: Path) -> None:
             sys.modules[spec.name] = module  # dataclasses and type hints look there
             spec.loader.exec_module(module)
             manager.register(module, str(path))
-        except Exception as exc:
-            raise PluginError(f"plugin {path}: {_one_line(exc)}") from exc
+        except (Exception, SystemExit) as exc:
+            raise PluginError(f"plugin {path}: {one_line(exc)}") from exc
 
 
 def list_plugins(manager: pluggy.PluginManager) -> list[dict[str, Any]]:
@@ -99,28 +97,20 @@ def list_plugins(manager: pluggy.PluginManager) -> list[dict[str, Any]]:
 def find_executor(manager: pluggy.PluginManager, name: str) -> type[Executor]:
     """The executor class registered under a name. Raises ConfigError with the nearest known one."""
     offered = manager.hook.ingest_register_executors()
-    found: type[Executor] = _find(Executor, offered, name, "executor", "run.executor")
+    found: type[Executor] = _find(offered, name, "executor", "run.executor")
     return found
 
 
 def find_analytics_source(manager: pluggy.PluginManager, name: str) -> type[AnalyticsSource]:
     """The analytics source class registered under a name. Raises ConfigError likewise."""
     offered = manager.hook.ingest_register_analytics_sources()
-    found: type[AnalyticsSource] = _find(
-        AnalyticsSource, offered, name, "analytics source", "analytics.source"
-    )
+    found: type[AnalyticsSource] = _find(offered, name, "analytics source", "analytics.source")
     return found
 
 
-def _find(base: type[Any], offered: Iterable[Any], name: str, what: str, key: str) -> Any:
+def _find(offered: Iterable[Iterable[Any]], name: str, what: str, key: str) -> Any:
     known: dict[str, Any] = {}
-    for cls in (cls for group in offered for cls in _listed(group)):
-        is_fitting = isinstance(cls, type) and issubclass(cls, base) and hasattr(cls, "name")
-        if not (is_fitting or isinstance(cls, defaults.Offer)):
-            raise PluginError(
-                f"a plugin offers {cls!r} as {what}: a subclass of {base.__name__} with a name "
-                "is needed"
-            )
+    for cls in (cls for group in offered for cls in group):
         other = known.setdefault(cls.name, cls)
         if other is not cls and _loaded(other) is not _loaded(cls):
             raise PluginError(f"two plugins offer an {what} named {cls.name!r}: rename one")
@@ -134,10 +124,6 @@ def _loaded(offer: Any) -> Any:
     return offer.load() if isinstance(offer, defaults.Offer) else offer
 
 
-def _listed(group: Any) -> Iterable[Any]:
-    return group if isinstance(group, Iterable) else [group]
-
-
 def call_observers(hook: Any, **arguments: Any) -> list[str]:
     """Call an event hook; what its plugins raise is given back as texts and stops nothing."""
     problems = []
@@ -145,7 +131,8 @@ def call_observers(hook: Any, **arguments: Any) -> list[str]:
         accepted = {name: arguments[name] for name in implementation.argnames}
         try:
             implementation.function(**accepted)
-        except Exception as exc:  # noqa: BLE001  # a plugin may raise anything; it is told, not hidden
-            name = implementation.plugin_name
-            problems.append(f"plugin {name}, {hook.name}: {type(exc).__name__}: {exc}")
+        except PluginError as exc:
+            problems.append(str(exc))
+        except IngestError as exc:
+            problems.append(f"plugin {implementation.plugin_name}, {hook.name}: {one_line(exc)}")
     return problems

@@ -39,10 +39,10 @@ from ingest.questions.horizon import (
 from ingest.questions.marks import MARKS
 from ingest.questions.wording import NO_LABEL, adding_words
 from ingest.study.label import Label
+from ingest.text.names import split_names
 from ingest.text.numbers import count_text
 from ingest.text.suggest import did_you_mean_or_list
 
-_LONGEST_RUN_NUMBER = 15
 _SCENARIOS = ("scenario", "baseline")
 # Parameters that every caption names; those that decide sums over years; and those of a comparison.
 _NAMED = frozenset(
@@ -76,9 +76,15 @@ class Choice:
         return f"{rate_words(parse_rate(self.value, '', Bare.PERCENT))} a year"
 
     @property
+    def taken(self) -> list[str]:
+        """The options that are taken."""
+        known = {value for value, _ in self.options}
+        return split_names(self.value, known) if self.parameter.many else [self.value]
+
+    @property
     def chosen(self) -> tuple[str, ...]:
         """The labels of the options that are taken, in their order."""
-        taken = set(split_values(self.value)) if self.parameter.many else {self.value}
+        taken = set(self.taken)
         return tuple(label for value, label in self.options if value in taken)
 
 
@@ -128,7 +134,7 @@ class AskedQuestion:
     def conditions(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Conditions:
         """What the numbers depend on, beside the names that every answer has."""
         countries = [c for c in self.choices if c.parameter.name == "countries"]
-        only = [value for c in countries if not c.is_default for value in split_values(c.value)]
+        only = [value for c in countries if not c.is_default for value in split_names(c.value)]
         mixed = ("mixed inputs",) if self.consistency and self.consistency.is_mixed else ()
         if self.values.get("consistent"):
             mixed = ()
@@ -207,8 +213,10 @@ def resolve_values(
     reader = _Reader(connection, query, {} if memo is None else memo, bare)
     values: dict[str, str] = {}
     for parameter in query.parameters:
-        text = given.get(parameter.name, "").strip()
-        is_chosen_blank = parameter.name in given and "" in reader.options(parameter, values)
+        text = given.get(parameter.name, "")
+        options = reader.options(parameter, values) if parameter.name in given else {}
+        text = text if text in options else text.strip()
+        is_chosen_blank = parameter.name in given and "" in options
         if text or is_chosen_blank:
             values[parameter.name] = _checked(reader, parameter, text, values)
         else:
@@ -225,16 +233,16 @@ def _checked(
 ) -> str:
     name = parameter.name
     if parameter.type is ParameterType.RUN:
-        return str(_run_id(reader.connection, text))
+        return str(resolve_run(reader.connection, text).run_id)
     if parameter.type is ParameterType.RATE:
         return rate_text(parse_rate(text, name, reader.bare))
     if parameter.type is ParameterType.NUMBER and not _is_number(text):
         raise ConfigError(f"{name}: {text!r} is no number")
     if parameter.type is ParameterType.YEAR and not re.fullmatch(r"\d{4}", text):
         raise ConfigError(f"{name}: {text!r} is no year; write four digits, e.g. 2030")
-    parts = split_values(text) if parameter.many else [text]
+    known = {} if parameter.options is None else reader.options(parameter, values)
+    parts = split_names(text, known) if parameter.many else [text]
     if parameter.options is not None:
-        known = reader.options(parameter, values)
         for part in parts:
             if part not in known:
                 hint = did_you_mean_or_list(part, [value for value in known if value])
@@ -242,22 +250,11 @@ def _checked(
     return ",".join(parts)
 
 
-def _run_id(connection: sqlite3.Connection, text: str) -> int:
-    if text.isdecimal() and len(text) > _LONGEST_RUN_NUMBER:
-        text = text[:_LONGEST_RUN_NUMBER]  # no run has such a number, and SQLite cannot hold it
-    return resolve_run(connection, text).run_id
-
-
 def _is_number(text: str) -> bool:
     try:
         return math.isfinite(float(text))
     except ValueError:
         return False
-
-
-def split_values(text: str) -> list[str]:
-    """The values of a parameter that takes several, each once."""
-    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 # --- what a page shows beside the rows -----------------------------------------------------------
@@ -307,7 +304,7 @@ def _consistency(
     if not is_of_a_state or "run_id" in query.columns:
         return None
     scenarios = [values[name] for name in _SCENARIOS if values.get(name)]
-    countries = split_values(values.get("countries") or values.get("country") or "")
+    countries = split_names(values.get("countries") or values.get("country") or "")
     key = ("consistency", (values["run"], *scenarios, "", *countries))
     if key not in memo:
         memo[key] = read_consistency(connection, int(values["run"]), scenarios, countries)

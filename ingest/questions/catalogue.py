@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ingest.database.damage import is_damage
 from ingest.errors import ConfigError
 from ingest.questions.discount import Bare, parse_rate
 from ingest.questions.files import (
@@ -228,4 +229,6 @@ def _execute(
         columns = [column[0] for column in cursor.description or ()]
         return columns, [tuple(row) for row in cursor]
     except (sqlite3.Error, sqlite3.Warning) as exc:
+        if is_damage(exc):
+            raise
         raise ConfigError(f"{query.name}.sql: SQL: {exc}") from exc

@@ -19,7 +19,7 @@ from ingest.questions.horizon import Horizon, read_horizon
 from ingest.questions.wording import NO_LABEL, adding_words
 from ingest.study.combination import select_names
 from ingest.study.label import Label
-from ingest.text.numbers import count_text
+from ingest.text.numbers import count_text, exact_sum
 from ingest.text.suggest import did_you_mean, did_you_mean_or_list
 
 DEFAULT_LABEL = "Healthy Years Lived"
@@ -224,7 +224,7 @@ def _against_reference(
             f"reference {request.reference!r} and the results of {request.scenario} as of run "
             f"{request.run_id} have no country in common"
         )
-    model, reference = (math.fsum(row[column] for row in both) for column in (2, 3))
+    model, reference = (exact_sum([row[column] for row in both]) for column in (2, 3))
     counted = f"{len(both):,} of {count_text(len(rows), 'country|countries')}"
     total = ("", counted, model, reference, model / reference if reference else None)
     lacking = tuple(row[0] for row in rows if row[2] is None)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from ingest.errors import ConfigError
 from ingest.study.country import country_problem, is_aggregate, is_country
-from ingest.text.csv_rows import Rows, parse_csv, refuse_lines_above_header, second_header
-from ingest.text.numbers import at_most, count_text, parse_number
+from ingest.text.csv_rows import Rows, only_text, refuse_lines_above_header, second_header
+from ingest.text.decimals import NumberForm
+from ingest.text.numbers import at_most, count_text
 from ingest.text.suggest import did_you_mean
+from ingest.text.tables import ANY_TABLE, TableChoice, parse_table
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,14 @@ class ReferenceValue:
 
 @dataclass(frozen=True)
 class ReferenceTable:
-    """The figures of a table in its order; without: (country, scenario) of zero or blank cells."""
+    """The figures of a table in its order; without: (country, scenario) of zero or blank cells.
+
+    how_read: how the file was read, in words, where that is not as every CSV.
+    """
 
     values: tuple[ReferenceValue, ...]
     without: tuple[tuple[str, str], ...]
+    how_read: str = ""
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -44,25 +50,31 @@ class _BadRowError(Exception):
 
 
 def parse_reference(
-    raw: bytes, where: str, columns: Mapping[str, str], iso3_column: str = "ISO3"
+    raw: bytes,
+    where: str,
+    columns: Mapping[str, str],
+    iso3_column: str = "ISO3",
+    choice: TableChoice = ANY_TABLE,
 ) -> ReferenceTable:
-    """The figures in a CSV file (UTF-8) with a row for each country and a column for each scenario.
+    """The figures in a table with a row for each country and a column for each scenario.
 
     columns: column -> scenario; where empty, every other column is named as its scenario is.
-    Numbers may have thousands commas (in quotes); zero and blank cells are no figure.
+    Table and numbers are as parse_table and find_form read them; zero and blank are no figure.
     Raises ConfigError (with the first five bad rows and their line numbers): a row with too few or
     too many cells, no ISO3 code, a country twice, a cell that is no number.
     """
-    header, rows = parse_csv(raw, where)
-    if not header:
+    if not raw.strip():
         raise ConfigError(
             f"{where} is empty. Write a header ISO3,SCENARIO,... and a row for each country"
         )
+    table = parse_table(raw, where, choice)
+    header, rows = table.header, table.rows
     if iso3_column in header:
         _refuse_second_header(where, rows, header.index(iso3_column))
     else:
         refuse_lines_above_header(where, (iso3_column, *columns), rows)
     mapping = _choose_columns(header, where, columns, iso3_column)
+    form = table.number_form(map(header.index, mapping), choice)
     values: list[ReferenceValue] = []
     without: list[tuple[str, str]] = []
     problems: list[str] = []
@@ -72,7 +84,7 @@ def parse_reference(
             cells = _cells(row, header)
             country = _country(cells[iso3_column].strip(), line, lines)
             for column, scenario in mapping.items():
-                number = _number(column, cells[column].strip())
+                number = _number(column, cells[column].strip(), form)
                 if number is None:
                     without.append((country, scenario))
                 else:
@@ -84,7 +96,7 @@ def parse_reference(
         raise ConfigError(f"{where}: {rows_text}: {at_most(problems, 5, '; ')}. Nothing was stored")
     if not values:
         raise ConfigError(f"{where} has no figure in {', '.join(mapping)}. Nothing was stored")
-    return ReferenceTable(tuple(values), tuple(without))
+    return ReferenceTable(tuple(values), tuple(without), table.how_read(form))
 
 
 def _choose_columns(
@@ -117,11 +129,17 @@ def _refuse_second_header(where: str, rows: Rows, position: int) -> None:
     line, cells = rows[0] if rows else (0, [])
     country = cells[position].strip() if position < len(cells) else ""
     names_one = country and (is_country(country) or is_aggregate(country))
-    if cells and not names_one and all(parse_number(cell.strip()) is None for cell in cells):
+    if cells and not names_one and not any(map(_is_number, cells)):
         raise ConfigError(f"{where}: line {line}: {second_header(cells)}. Nothing was stored")
 
 
+def _is_number(cell: str) -> bool:
+    return NumberForm().number(cell.strip()) is not None
+
+
 def _cells(row: Sequence[str], header: Sequence[str]) -> dict[str, str]:
+    if note := only_text(row):
+        raise _BadRowError(note)
     if len(row) != len(header):
         hint = " (numbers with thousands commas need quotes)" if len(row) > len(header) else ""
         raise _BadRowError(f"{len(row)} cells where the header has {len(header)}{hint}")
@@ -138,11 +156,11 @@ def _country(iso3: str, line: int, lines: dict[str, int]) -> str:
     return iso3
 
 
-def _number(column: str, text: str) -> float | None:
+def _number(column: str, text: str, form: NumberForm) -> float | None:
     """The number in a cell; None for zero and blank."""
     if not text:
         return None
-    number = parse_number(text)
+    number = form.number(text)
     if number is None:
         raise _BadRowError(f"{column} is {text!r:.40}, not a number")
     return number or None

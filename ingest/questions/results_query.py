@@ -212,10 +212,12 @@ class ResultsQuery:
         scenarios: Names = None,
         labels: Names = None,
         force: bool = False,
+        raw: bool = False,
     ) -> int:
         """Write the state as of a run as `ingest export` does; gives the number of rows.
 
         Needs no pandas, and not the memory for all rows. An existing file is kept unless force.
+        raw: texts that a spreadsheet takes for a formula get no apostrophe before them.
         """
         keep = dict.fromkeys(database_files(self.database), "part of the results database")
         output = OutputFile(Path(path), (".csv",), force, keep)
@@ -224,7 +226,7 @@ class ResultsQuery:
             output.whole() as temporary,
             temporary.open("w", encoding="utf-8", newline="") as file,
         ):
-            return write_csv(rows, file, columns)
+            return write_csv(rows, file, columns, raw=raw)
 
     def trend_chart(
         self,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pluggy
 
@@ -20,6 +18,7 @@ from ingest.running.backend import choose_backend
 from ingest.running.put_back import Piece, TwoStates
 from ingest.study.combination import Combination
 from ingest.study.study import Study
+from ingest.temporary import TemporaryFolder
 from ingest.text.numbers import quantity_text
 
 _POLL_S = 0.25
@@ -216,13 +215,13 @@ class _Runner:
         """Each label's sum over the years. Raises ConfigError: the model failed."""
         self._count += 1
         self._say(f"{self._count} of {total}: {what}")
-        with tempfile.TemporaryDirectory(prefix="ingest-attribute-") as place:
-            self._states.fill(Path(place), new)
+        with TemporaryFolder("attribute") as place:
+            self._states.fill(place, new)
             settings = self._study.settings
             local = replace(settings.run, executor="local")
             executors = {**settings.executors}
             executors["local"] = {**executors.get("local", {}), "workers": 1}
-            here = replace(settings, root=Path(place), run=local, executors=executors)
+            here = replace(settings, root=place, run=local, executors=executors)
             executor = choose_backend(here, self._plugins).make_executor()
             try:
                 executor.start()

@@ -10,7 +10,7 @@ from typing import Any
 import pluggy
 
 from ingest.analytics.sources.base import AnalyticsSource, ExecutorSource
-from ingest.errors import BackendError, ConfigError, StudyError
+from ingest.errors import BackendError, ConfigError, PluginError, StudyError
 from ingest.executors.base import Executor, ExecutorContext
 from ingest.findings import Finding, has_errors
 from ingest.plugins.manager import find_analytics_source, find_executor
@@ -31,9 +31,11 @@ class Backend:
     source_settings: Any
     context: ExecutorContext
 
-    def make_executor(self) -> Executor:
-        """A new executor for one run."""
-        return self.executor_type(self.executor_settings, self.context)
+    def make_executor(self, jobs: int | None = None) -> Executor:
+        """A new executor for one run of so many jobs; None where that is not known."""
+        limits = [self.context.max_in_flight, *filter(None, [jobs])]
+        context = replace(self.context, max_in_flight=min(limits))
+        return self.executor_type(self.executor_settings, context)
 
     def make_source(self, executor: Executor) -> AnalyticsSource:
         """A new analytics source for one run; the executor's own unless another is named."""
@@ -55,20 +57,24 @@ class Backend:
 
     def check(self) -> list[Finding]:
         """What executor and source find wrong without running a job."""
-        findings = list(self.executor_type.check(self.executor_settings, self.context))
+        with without_exit(self.executor_type):
+            findings = list(self.executor_type.check(self.executor_settings, self.context))
         if self.source_type is not None:
-            findings += self.source_type.check(self.source_settings, self.context)
+            with without_exit(self.source_type):
+                findings += self.source_type.check(self.source_settings, self.context)
         return findings
 
     def preflight(self) -> list[Finding]:
         """What executor and source find wrong by asking their services."""
-        findings = list(self.executor_type.preflight(self.executor_settings, self.context))
+        with without_exit(self.executor_type):
+            findings = list(self.executor_type.preflight(self.executor_settings, self.context))
         return findings + self._ask_source()
 
     def _ask_source(self) -> list[Finding]:
         if self.source_type is None:
             return []
-        return list(self.source_type.preflight(self.source_settings, self.context))
+        with without_exit(self.source_type):
+            return list(self.source_type.preflight(self.source_settings, self.context))
 
     def refuse_wrong_settings(self) -> None:
         """Raises StudyError with everything that check() finds wrong, at once."""
@@ -83,11 +89,13 @@ class Backend:
                 raise BackendError(finding.message)
 
 
-def with_source(settings: Settings, plugins: pluggy.PluginManager) -> Settings:
+def with_source(
+    settings: Settings, plugins: pluggy.PluginManager, *, of_earlier_runs: bool = False
+) -> Settings:
     """The settings with the analytics source that follows from the one place that they name.
 
-    Where the executor brings no results and analytics.source is not set: `analytics-api` for
-    analytics.url, the source X for a section [analytics.X].
+    Where the executor brings no results (keeps none, for those of_earlier_runs) and
+    analytics.source is not set: `analytics-api` for analytics.url, X for a section [analytics.X].
     """
     if settings.analytics.source != ExecutorSource.name:
         return settings
@@ -97,9 +105,20 @@ def with_source(settings: Settings, plugins: pluggy.PluginManager) -> Settings:
         return settings  # choose_backend() says so
     given = [API_SOURCE] if settings.analytics.url else []
     given += [name for name in settings.analytics_sources if name not in given]
-    if executor.brings_results or len(given) != 1:
+    has_results = executor.keeps_results if of_earlier_runs else executor.brings_results
+    if has_results or len(given) != 1:
         return settings
     return replace(settings, analytics=replace(settings.analytics, source=given[0]))
+
+
+@contextmanager
+def without_exit(cls: type[Any]) -> Iterator[None]:
+    """Raises PluginError where code of an executor or a source calls sys.exit()."""
+    try:
+        yield
+    except SystemExit as exc:
+        what = f"{cls.name} ({cls.__module__}.{cls.__qualname__})"
+        raise PluginError(f"{what} called sys.exit({exc.code!r})") from exc
 
 
 def choose_backend(settings: Settings, plugins: pluggy.PluginManager) -> Backend:

@@ -20,7 +20,7 @@ from ingest.executors.base import JobFault
 from ingest.executors.job_name import is_ulid, parse_job_name
 from ingest.plugins.events import RunProgress
 from ingest.running.backend import Backend
-from ingest.running.closing import store_run_changes, store_run_quality
+from ingest.running.closing import store_run_quality
 from ingest.running.processor import AnalyticsProcessor, ProcessedResults
 from ingest.study.settings import Settings
 from ingest.text.causes import cause_of
@@ -250,8 +250,12 @@ class Backfill:
 
     def _settle(self) -> None:
         """Keep what the filled runs changed and what the rules across jobs find in them."""
-        for run_id in sorted(self._counts.runs):
-            store_run_changes(self._database, run_id, self._settings)
+        from ingest.changes.diff import Tolerances
+        from ingest.changes.stored import store_changes
+
+        runs, tolerances = sorted(self._counts.runs), Tolerances.of(self._settings)
+        store_changes(self._database.db, runs, tolerances, self._settings.study.ignore)
+        for run_id in runs:
             store_run_quality(self._database, run_id, self._settings)
         if self._counts.runs:
             self._database.settle()

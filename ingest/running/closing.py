@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ingest.database import ValidationDatabase
-from ingest.database.changes import replace_series_changes
 from ingest.database.quality import (
     read_countries_of_run,
     read_finding_counts,
     replace_rule_findings,
 )
-from ingest.database.records import stored_words
-from ingest.database.states import resolve_run, run_before
-from ingest.study.combination import Combination
 from ingest.study.settings import Settings
 
 if TYPE_CHECKING:
-    from ingest.changes.diff import SeriesChange, StateDiff
+    from ingest.changes.diff import SeriesChange
 
 
 @dataclass(frozen=True)
@@ -33,51 +29,23 @@ class RunChanges:
     """Whether numbers moved of a combination none of whose inputs changed."""
 
 
-def store_run_changes(
+def close_changes(
     database: ValidationDatabase, run_id: int, settings: Settings
 ) -> RunChanges | None:
     """Store which series a run moved; None for the first run, which has nothing before it."""
-    from ingest.changes.diff import Tolerances, diff_states
+    from ingest.changes.diff import Tolerances
+    from ingest.changes.stored import store_run_changes
 
-    with database.reading() as connection:
-        before = run_before(connection, run_id)
-        if before is None:
-            return None
-        after = resolve_run(connection, str(run_id))
-        tolerances, ignore = Tolerances.of(settings), settings.study.ignore
-        diff = diff_states(connection, before, after, tolerances, ignore=ignore)
-    replace_series_changes(database.db, run_id, map(_row, diff.series, _causes(diff)))
+    tolerances = Tolerances.of(settings)
+    diff = store_run_changes(database.db, run_id, tolerances, settings.study.ignore)
+    if diff is None:
+        return None
     return RunChanges(
-        before_run_id=before.run_id,
+        before_run_id=diff.before.run_id,
         combinations=len(diff.changed),
         labels=len({series.element_label for series in diff.series}),
         largest=diff.series[0] if diff.series else None,
         is_nondeterministic=any(cause.is_nondeterministic for cause in diff.changed.values()),
-    )
-
-
-def _causes(diff: StateDiff) -> list[str]:
-    texts = {combination: stored_words(cause.text) for combination, cause in diff.changed.items()}
-    return [texts[Combination(s.country, s.scenario)] for s in diff.series]
-
-
-def _row(series: SeriesChange, cause: str) -> tuple[Any, ...]:
-    """The values of database.changes.COLUMNS."""
-    return (
-        series.country,
-        series.scenario,
-        series.element_label,
-        series.kind,
-        series.changed_years,
-        series.largest_year,
-        series.before,
-        series.after,
-        series.absolute,
-        series.relative,
-        series.before_sum,
-        series.after_sum,
-        cause,
-        series.other_years,
     )
 
 

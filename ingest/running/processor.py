@@ -10,7 +10,7 @@ from ingest.analytics.validate import parse_analytics
 from ingest.database import ValidationDatabase
 from ingest.database.late_results import NOT_FETCHED
 from ingest.database.records import JobOutcome, StoredResult
-from ingest.errors import AnalyticsError, CutOffError
+from ingest.errors import AnalyticsError, CutOffError, IngestError
 from ingest.executors.base import JobFault
 from ingest.metrics import ResultSet
 from ingest.running.job_csv import JobCsvFiles
@@ -82,8 +82,8 @@ class AnalyticsProcessor:
             answers = self._plugins.hook.ingest_check_metrics(
                 settings=self._settings, combination=combination, result_set=result_set
             )
-        except Exception as exc:  # noqa: BLE001  # a plugin's fault fails this job alone
-            return [], [f"a metric check raised {type(exc).__name__}: {exc}"]
+        except IngestError as exc:  # a plugin's fault fails this job alone
+            return [], [str(exc)]
         findings = [finding for answer in answers for finding in answer]
         notes = [*result_set.notes, *(str(f) for f in findings if not f.is_error)]
         return notes, [str(f) for f in findings if f.is_error]

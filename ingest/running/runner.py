@@ -20,7 +20,12 @@ from ingest.database.late_results import (
     read_jobs_without_results,
     withdraw_results,
 )
-from ingest.database.read import read_job_names, read_labels_of_run, read_open_run
+from ingest.database.read import (
+    read_job_names,
+    read_labels_of_run,
+    read_open_run,
+    read_unanswered,
+)
 from ingest.database.records import (
     INCOMPLETE,
     AcceptedJob,
@@ -33,6 +38,7 @@ from ingest.database.records import (
 from ingest.errors import BackendError, ConfigError
 from ingest.executors.base import (
     BAD_ANSWER,
+    JOB_LOST,
     Executor,
     Job,
     JobFault,
@@ -45,13 +51,13 @@ from ingest.executors.output_tail import with_output
 from ingest.planning.plan import Plan
 from ingest.plugins.events import JobFinished, RunFinished, RunProgress
 from ingest.plugins.manager import call_observers, find_executor
-from ingest.running.backend import Backend
+from ingest.running.backend import Backend, without_exit
 from ingest.running.backfill import Backfill
 from ingest.running.claims import Claims, Clash, Holder
 from ingest.running.closing import (
     RunChanges,
+    close_changes,
     read_run_quality,
-    store_run_changes,
     store_run_quality,
 )
 from ingest.running.planner import RunPlanner, Selection
@@ -115,8 +121,18 @@ class ValidationRunner(RunPlanner):
         Raises ConfigError or BackendError when the executor cannot be used; what had finished
         by then is stored and the run is recorded as interrupted.
         """
+        with without_exit(backend.executor_type):
+            return self._execute(plan, backend, on_progress, cancel_on_interrupt)
+
+    def _execute(
+        self,
+        plan: Plan,
+        backend: Backend,
+        on_progress: Callable[[RunProgress], None],
+        cancel_on_interrupt: bool,
+    ) -> RunReport:
         backend.refuse_wrong_settings()
-        executor = backend.make_executor()
+        executor = backend.make_executor(len(plan.to_run))
         if cancel_on_interrupt and not executor.can_cancel:
             raise ConfigError(f"--cancel-on-interrupt: {executor.name} has no way to stop jobs")
         try:
@@ -125,11 +141,15 @@ class ValidationRunner(RunPlanner):
             source = backend.make_source(executor)
             try:
                 self._session = self._begin(plan, executor, source)
-                return self._run_to_end(backend, on_progress, cancel_on_interrupt)
+                report = self._run_to_end(backend, on_progress, cancel_on_interrupt)
             finally:
                 source.close()
         finally:
             executor.close()
+        with self._database.reading() as connection:
+            unanswered = read_unanswered(connection, executor.name)
+        executor.settle(unanswered, lambda: write.forget_journals(self._database.db, executor.name))
+        return report
 
     def _run_to_end(
         self,
@@ -387,7 +407,7 @@ class ValidationRunner(RunPlanner):
             scheduler.unknown(combination, now)
             self._remember_doubt(combination, update)
         elif update.state is JobState.RUNNING:
-            scheduler.began(combination, now)
+            scheduler.began(combination, now, update.execution)
             begun.append(combination)
         elif update.state is JobState.SUCCEEDED:
             scheduler.fetching(combination)
@@ -396,16 +416,21 @@ class ValidationRunner(RunPlanner):
             fault = update.fault or JobFault("failed", "the executor gave no reason")
             self._attempt_failed(combination, fault)
         else:
-            scheduler.heard(combination, now)
+            scheduler.queued(combination, now)
 
     def _remember_doubt(self, combination: Combination, update: JobUpdate) -> None:
+        """Keep why a job's state is not known; one that is new may be ended by its results."""
         fault = update.fault or JobFault("state unknown", f"its state is {update.state.value}")
         if self._session.doubts.get(combination) != fault:
             log.info("%s: %s: %s", combination, update.state.value, fault.first_line)
+            if fault.kind == JOB_LOST:
+                self._session.fetcher.request(update.ulid, is_look=True)
         self._session.doubts[combination] = fault
 
     def _give_up_lost(self) -> None:
-        """Fail jobs whose state stays unknown; stop when nothing can be asked about any more."""
+        """Fail jobs whose state stays unknown, after a last look for the results of those that are
+        lost; stop when nothing can be asked about any more.
+        """
         session, now, run = self._session, self._clock.now(), self.study.settings.run
         if session.scheduler.is_cut_off(now):
             why = next(reversed(session.doubts.values())).first_line
@@ -415,9 +440,16 @@ class ValidationRunner(RunPlanner):
                 "submitted go on; the next `ingest run` follows them"
             )
         for combination in session.scheduler.lost(now):
-            doubt = session.doubts[combination]
-            message = f"{doubt.message}\ngiven up after {run.unknown_limit_s:g} s"
-            self._store(combination, JobStatus.FAILED, fault=JobFault(doubt.kind, message))
+            if session.doubts[combination].kind == JOB_LOST:
+                session.scheduler.fetching(combination)
+                session.fetcher.request(session.ulids[combination], is_look=True)
+            else:
+                self._give_up(combination, "its results may be there later: ingest backfill")
+
+    def _give_up(self, combination: Combination, hint: str) -> None:
+        doubt, limit_s = self._session.doubts[combination], self.study.settings.run.unknown_limit_s
+        message = f"{doubt.message}\ngiven up after {limit_s:g} s (run.unknown_limit_s); {hint}"
+        self._store(combination, JobStatus.FAILED, fault=JobFault(doubt.kind, message))
 
     def _stop_overdue(self, overdue: Sequence[Combination]) -> None:
         session = self._session
@@ -428,6 +460,8 @@ class ValidationRunner(RunPlanner):
         limit_s = self.study.settings.run.job_timeout_s
         for combination in overdue:
             message = f"{what} after running for {limit_s:g} s (run.job_timeout_s)"
+            if not session.executor.can_cancel:
+                message += "; its results may come all the same: ingest backfill"
             message = with_output(message, outputs.get(session.ulids[combination]))
             fault = JobFault("timed out", message)
             self._store(combination, JobStatus.TIMEOUT, fault=fault)
@@ -450,14 +484,21 @@ class ValidationRunner(RunPlanner):
         only_fetching = not session.scheduler.in_flight and session.fetcher.pending
         wait_s = session.scheduler.wait_s(self._clock.now(), _ROUND_S) if only_fetching else 0.0
         for fetched in session.fetcher.finished(wait_s):
-            if fetched.ulid in session.by_ulid:  # else it turned out to be another job's too
+            if fetched.ulid in session.by_ulid:  # else the job has failed in the meantime
                 self._store_fetched(session.by_ulid[fetched.ulid], fetched)
 
     def _store_fetched(self, combination: Combination, fetched: Fetched) -> None:
-        if fetched.raw is None:
+        if fetched.raw is None and fetched.is_look:
+            if not self._session.scheduler.is_in_flight(combination):
+                self._give_up(combination, f"{fetched.error}. Look again later: ingest backfill")
+        elif fetched.raw is None:
             fault = JobFault(NOT_FETCHED, str(fetched.error))
             self._store(combination, JobStatus.FAILED, fault=fault)
-            return
+        else:
+            self._store_raw(combination, fetched)
+
+    def _store_raw(self, combination: Combination, fetched: Fetched) -> None:
+        assert fetched.raw is not None
         session, end_year = self._session, self.end_year(combination)
         processed = session.processor.process(combination, fetched.raw)
         results, lack = processed.result_set, processed.lack
@@ -582,7 +623,7 @@ class ValidationRunner(RunPlanner):
 
     def _end_run(self, run_id: int, now: str) -> tuple[RunStatus, RunChanges | None]:
         """Give a run whose jobs have all ended its final status, and keep what it changed."""
-        changes = store_run_changes(self._database, run_id, self.study.settings)
+        changes = close_changes(self._database, run_id, self.study.settings)
         store_run_quality(self._database, run_id, self.study.settings)
         failed = self._database.get_failed_jobs(run_id)
         status = RunStatus.FAILED if failed else RunStatus.COMPLETED

@@ -77,6 +77,7 @@ class _Job:
     not_before: float = 0.0
     accepted_at: float = 0.0
     running_since: float | None = None
+    execution: str = ""
     ask_at: float = 0.0
     unknown_since: float | None = None
     unreachable_since: float | None = None
@@ -98,6 +99,7 @@ class Scheduler(Generic[Key]):
         self._submit_times: deque[float] = deque()
         self._ended = 0
         self._heard_at = -math.inf
+        self._spread, self._spread_until = 0.0, -math.inf
 
     @property
     def is_finished(self) -> bool:
@@ -203,14 +205,23 @@ class Scheduler(Generic[Key]):
         wait = min(max((now - job.accepted_at) * _SHARE_OF_AGE, grid), longest)
         return math.floor((now + wait) / grid + 0.5) * grid
 
-    def began(self, key: Key, now: float) -> None:
-        """A job was seen running; its time-out counts from the first time."""
+    def began(self, key: Key, now: float, execution: str = "") -> None:
+        """A job was seen running; its time-out counts from the first time of this execution."""
         self.accepted(key, now)
         self.heard(key, now)
         job = self._jobs[key]
-        if job.phase is Phase.SUBMITTED:
+        if job.phase is Phase.SUBMITTED or execution != job.execution:
             job.phase = Phase.RUNNING
             job.running_since = now
+            job.execution = execution
+
+    def queued(self, key: Key, now: float) -> None:
+        """A job waits for its turn, for the first time or because its machine was taken away."""
+        self.heard(key, now)
+        job = self._jobs[key]
+        if job.phase is Phase.RUNNING:
+            job.phase = Phase.SUBMITTED
+            job.running_since = None
 
     def heard(self, key: Key, now: float) -> None:
         """The state of a job in flight is known."""
@@ -264,16 +275,22 @@ class Scheduler(Generic[Key]):
         ]
 
     def failed(self, key: Key, now: float, *, can_pass: bool) -> bool:
-        """An attempt failed. True: it will be tried again later; False: no attempt is left."""
+        """An attempt failed. True: it will be tried again later; False: no attempt is left.
+
+        Jobs that fail within one poll interval are due together, so that one call hands them in.
+        """
         job = self._jobs[key]
         if not can_pass or job.attempts > self._limits.retries:
             return False
         self._in_flight.pop(key, None)
         delay = self._limits.retry_delay_s * 2.0 ** min(job.attempts - 1, 100)
-        delay = min(delay, self._limits.retry_delay_max_s) * (0.5 + self._jitter())
+        grid = self._limits.poll_interval_s
+        if now >= self._spread_until:
+            self._spread, self._spread_until = 0.5 + self._jitter(), now + grid
+        due = now + min(delay, self._limits.retry_delay_max_s) * self._spread
         job.phase = Phase.WAITING
         job.running_since = None
-        job.not_before = now + delay
+        job.not_before = math.ceil(due / grid) * grid if grid else due
         self._delayed.append(key)
         return True
 
@@ -287,6 +304,10 @@ class Scheduler(Generic[Key]):
         self._in_flight.pop(key, None)
         self._jobs[key].phase = Phase.ENDED
         self._ended += 1
+
+    def is_in_flight(self, key: Key) -> bool:
+        """Whether a job was submitted and neither has ended nor is being fetched."""
+        return key in self._in_flight
 
     def wait_s(self, now: float, at_most: float) -> float:
         """Seconds until something is due by itself, at most the given number."""

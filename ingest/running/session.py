@@ -14,6 +14,7 @@ from ingest.running.closing import RunChanges, RunQuality
 from ingest.running.processor import AnalyticsProcessor
 from ingest.running.scheduler import Scheduler
 from ingest.study.combination import Combination
+from ingest.text.times import clock_text
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,16 @@ class RunSession:
             running=self.scheduler.running,
             in_doubt=self.scheduler.in_doubt,
             fetching=self.fetcher.pending,
+            waits=self._waits(),
             elapsed_s=now - self.started,
         )
+
+    def _waits(self) -> tuple[str, ...]:
+        """What the executor and the source of results wait for now, and until when."""
+        waits = list(self.executor.waits())
+        if held := self.fetcher.hold():
+            waits.append(f"no results are fetched until {clock_text(held[0])}: {held[1]}")
+        return tuple(waits)
 
     def report(
         self, status: RunStatus, changes: RunChanges | None, quality: RunQuality, now: float

@@ -99,13 +99,21 @@ class RunStarter:
         if open_run is not None:
             jobs = [job for job in jobs if job.combination in open_run.unfinished]
         cut_off = self._cut_off_jobs(jobs, executor)
+        adopted = self._adopt(cut_off, executor)
+        journal_id = executor.journal_id()
         self.keep_names()
-        if open_run is not None:
-            run_id = open_run.run_id
-            names = self._resume_run(run_id, jobs, cut_off)
-        else:
-            run_id, names = self._start_new(plan)
-        adopted = self._adopt(run_id, cut_off, executor)
+        # in one: a new run without the jobs it adopts would hide them from the next
+        with self._database.db.atomic():
+            if open_run is not None:
+                run_id = open_run.run_id
+                names = self._resume_run(run_id, jobs, cut_off)
+                write.set_journal(self._database.db, run_id, journal_id)
+            else:
+                run_id, names = self._start_new(plan, journal_id)
+            others = [job for job, _ in adopted if job.run_id != run_id]
+            write.adopt_jobs(self._database.db, run_id, others)
+        if journal_id is not None:
+            self._database.db.fold_log()  # a file that is moved without its log knows it too
         for job, _ in adopted:
             names[job.combination] = (job.ulid, job.job_name)
         return RunStart(
@@ -121,7 +129,7 @@ class RunStarter:
     def record(self, plan: Plan) -> int:
         """A run that has no job to do, with what the plan restores; gives its id."""
         self.keep_names()
-        run_id, _ = self._start_new(plan)
+        run_id, _ = self._start_new(plan, None)
         return run_id
 
     def keep_names(self) -> None:
@@ -147,22 +155,22 @@ class RunStarter:
             return read_cut_off_jobs(connection, executor.name, wanted)
 
     def _adopt(
-        self, run_id: int, cut_off: Mapping[Combination, CutOffJob], executor: Executor
+        self, cut_off: Mapping[Combination, CutOffJob], executor: Executor
     ) -> list[tuple[CutOffJob, Submission]]:
-        """What the executor knows of these jobs; those it knows belong to this run from now on."""
+        """What the executor knows of these jobs; nothing is stored yet, so it may refuse."""
         by_ulid = {job.ulid: job for job in cut_off.values()}
         earlier = [
-            EarlierJob(job.combination, job.ulid, job.job_name, job.external_id)
+            EarlierJob(job.combination, job.ulid, job.job_name, job.external_id, job.journal_id)
             for job in cut_off.values()
         ]
         adopted = [(by_ulid[s.ulid], s) for s in executor.adopt(earlier)]
-        others = [job for job, _ in adopted if job.run_id != run_id]
-        write.adopt_jobs(self._database.db, run_id, others)
         if adopted:
             log.info("%d jobs of an earlier process are followed from now on", len(adopted))
         return adopted
 
-    def _start_new(self, plan: Plan) -> tuple[int, dict[Combination, tuple[str, str]]]:
+    def _start_new(
+        self, plan: Plan, journal_id: str | None
+    ) -> tuple[int, dict[Combination, tuple[str, str]]]:
         settings = self._study.settings
         record = RunRecord(
             timestamp=self._clock.timestamp(),
@@ -174,6 +182,7 @@ class RunStarter:
             executor=settings.run.executor,
             ingest_version=__version__,
             up_to_date_jobs=len(plan.up_to_date),
+            journal_id=journal_id,
             **{f"{kind}_digest": digest for kind, digest in list_digests(self._study).items()},
         )
         jobs = [self._job_record(job) for job in plan.to_run]

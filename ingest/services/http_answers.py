@@ -12,6 +12,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from ingest.services.secrets import mask_secrets
+
 # The longest that a Retry-After is obeyed: one of days is a mistake, and would freeze a run.
 LONGEST_RETRY_AFTER_S = 900.0
 DETAIL_CHARACTERS = 300
@@ -65,7 +67,7 @@ def read_detail(body: bytes) -> str:
     else:
         text = str(content)
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(printable.split())[:DETAIL_CHARACTERS]
+    return mask_secrets(" ".join(printable.split()))[:DETAIL_CHARACTERS]
 
 
 def _detail_text(item: Any) -> str:

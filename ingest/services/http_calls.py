@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from ingest import __version__
 from ingest.services.http_answers import HttpAnswer
 from ingest.services.http_deadline import limited, make_adapter
+from ingest.services.secrets import remember_secrets
 
 if TYPE_CHECKING:
     import requests
@@ -72,6 +73,7 @@ def exchange(
     import requests
     import urllib3
 
+    remember_secrets(url)
     deadline = time.monotonic() + timeout_s + grace_s
     limits_s = (min(_CONNECT_TIMEOUT_S, timeout_s), timeout_s)
     options = {"timeout": limits_s, "stream": True, "allow_redirects": False, **options}

@@ -6,7 +6,6 @@ names, the modules that these and the entry point import, and the data files in 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +17,9 @@ from pathlib import Path, PurePosixPath
 from ingest.findings import Finding, error, warning
 from ingest.study.imports import reached_files
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.study.line_ends import file_digest
 from ingest.study.local_settings import LocalSettings
+from ingest.study.regular_files import what_it_is
 from ingest.study.study_files import (
     StudyFiles,
     is_code,
@@ -166,22 +167,18 @@ def _matching_files(root: Path, patterns: Iterable[str]) -> tuple[list[str], lis
     findings: list[Finding] = []
     for pattern in patterns:
         try:
-            found = [path for path in sorted(root.glob(pattern)) if path.is_file()]
+            found = [path for path in sorted(root.glob(pattern)) if not path.is_dir()]
         except (ValueError, NotImplementedError):
             message = f"study.code: {pattern!r} is no pattern below the study's folder"
             findings.append(error("bad-value", "ingest.toml", message))
             continue
-        files |= dict.fromkeys(path.relative_to(root).as_posix() for path in found)
+        names = {path.relative_to(root).as_posix(): what_it_is(path) for path in found}
+        findings += [error("bad-code-file", name, what) for name, what in names.items() if what]
+        files |= dict.fromkeys(name for name, what in names.items() if not what)
         if not found and pattern != "*.py":
             message = f"study.code pattern {pattern!r} finds no file"
             findings.append(warning("no-code-file", "ingest.toml", message))
     return list(files), findings
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits; read in blocks."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # --- two versions -------------------------------------------------------------------------------

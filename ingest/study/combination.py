@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from ingest.errors import ConfigError
+from ingest.text.names import split_names
 from ingest.text.suggest import nearest
 
 
@@ -25,6 +26,7 @@ def select_names(
 ) -> list[str]:
     """The known names that comma lists and globs choose, in the known order; all without patterns.
 
+    A text that is a known name as a whole, commas and all, is that name.
     what: "country" or "scenario", for messages; describe: how a suggested name is shown.
     Raises ConfigError: a name or pattern that matches nothing, with the nearest known one.
     """
@@ -32,9 +34,7 @@ def select_names(
     if not patterns:
         return names
     chosen: set[str] = set()
-    for pattern in (part.strip() for text in patterns for part in text.split(",")):
-        if not pattern:
-            continue
+    for pattern in (name for text in patterns for name in split_names(text, names)):
         matches = _matching(pattern, names)
         if not matches:
             match = nearest(pattern, names)

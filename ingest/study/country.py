@@ -14,6 +14,12 @@ from ingest.text.suggest import did_you_mean
 
 # ISO 3166-1: codes that users may assign themselves (XKX for Kosovo is the common one).
 _USER_ASSIGNED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-Z]{2}|ZZ[A-Z]")
+# Codes that are withdrawn or never were in ISO 3166, and whose country has one code now.
+_SUCCESSORS = {
+    "BUR": "MMR", "BYS": "BLR", "DDR": "DEU", "DHY": "BEN", "FXX": "FRA", "HVO": "BFA",
+    "KOS": "XKX", "KSV": "XKX", "NHB": "VUT", "PCZ": "PAN", "RHO": "ZWE", "ROM": "ROU",
+    "TMP": "TLS", "UNK": "XKX", "VDR": "VNM", "YMD": "YEM", "ZAR": "COD",
+}  # fmt: skip
 GROUP_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _AGGREGATES = frozenset(
     ("total", "totals", "grand total", "sum", "world", "global", "all", "all countries")
@@ -114,9 +120,11 @@ def is_aggregate(text: str) -> bool:
 
 
 def find_iso3(text: str) -> str | None:
-    """The code of a country by its name or two-letter code, as ISO 3166 has them, else None."""
+    """The code of a country by its name, two-letter or withdrawn code, else None."""
     import pycountry
 
+    if text.upper() in _SUCCESSORS:
+        return _SUCCESSORS[text.upper()]
     name = text.partition("(")[0].strip()  # Iran (Islamic Republic of)
     with suppress(LookupError):
         return str(pycountry.countries.lookup(name).alpha_3)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ingest.errors import ConfigError
 from ingest.findings import Finding, error, warning
-from ingest.study.code_version import file_digest
 from ingest.study.json_files import canonical_json, sha256_text
+from ingest.study.line_ends import file_digest, with_line_feeds
+from ingest.study.regular_files import read_regular
 from ingest.study.settings import CountryDataFile
 from ingest.text.csv_rows import parse_csv
 from ingest.text.numbers import at_most, count_text
@@ -68,7 +69,8 @@ def read_country_data(
     findings: list[Finding] = []
     for entry in chosen:
         try:
-            rows, counts = parse_rows((root / entry.file).read_bytes(), entry.file, entry.key)
+            raw = with_line_feeds(read_regular(root / entry.file))
+            rows, counts = parse_rows(raw, entry.file, entry.key)
             files.append(RowFile(entry.file, entry.key, file_digest(root / entry.file), rows))
             findings += _row_findings(entry, counts, countries)
         except OSError as exc:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ingest.errors import ConfigError
 from ingest.findings import Finding, error, warning
 from ingest.study.country import GROUP_NAME, Country, check_iso3
+from ingest.study.regular_files import read_regular
 from ingest.text.csv_rows import parse_csv
 from ingest.text.numbers import at_most
 from ingest.text.suggest import did_you_mean
@@ -29,7 +30,7 @@ def add_groups(
     cell is no group. A group that the country has already has to be the same.
     """
     try:
-        header, rows = parse_csv(path.read_bytes(), where)
+        header, rows = parse_csv(read_regular(path), where)
     except OSError as exc:
         message = f"study.groups names it, and it cannot be read: {exc.strerror}"
         return list(countries), [error("bad-groups", where, message)]

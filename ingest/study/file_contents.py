@@ -6,6 +6,7 @@ import hashlib
 from functools import cached_property
 from pathlib import Path
 
+from ingest.study.line_ends import with_line_feeds
 from ingest.study.study import Study
 from ingest.study.study_files import StudyFiles, list_study_files
 
@@ -28,7 +29,7 @@ class FileContents:
         return self._study.code.listed or list_study_files(self._root)
 
     def read(self, digest: str) -> bytes | str | None:
-        """A file's content; a text says why it is not kept.
+        """A file's content, with LF at the ends of lines; a text says why it is not kept.
 
         None where there is no file of that digest, or it has changed since.
         """
@@ -43,7 +44,7 @@ class FileContents:
             if size > LARGEST_BYTES:
                 limit = f"limit {LARGEST_BYTES / 1e6:.0f} MB"
                 return f"{size / 1e6:,.1f} MB, too large to be kept: {limit}"
-            content = path.read_bytes()
+            content = with_line_feeds(path.read_bytes())
         except OSError:
             return None
         return content if hashlib.sha256(content).hexdigest() == digest else None

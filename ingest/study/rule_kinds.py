@@ -16,6 +16,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ingest.text.numbers import exact_sum
+
 if TYPE_CHECKING:
     from ingest.study.quality_rules import Rule
 
@@ -124,7 +126,7 @@ def _is_noise(rule: Rule, a: float, b: float) -> bool:
 
 
 def _mean(series: Series, years: Sequence[int]) -> float:
-    return math.fsum(series[year] for year in years) / len(years)
+    return exact_sum([series[year] for year in years]) / len(years)
 
 
 # --- one job --------------------------------------------------------------------------------------
@@ -215,8 +217,8 @@ def check_conserved(rule: Rule, results: Mapping[str, Series]) -> Iterator[Probl
             yield Problem(rule.total, year, None, f"no value of {', '.join(absent)}")
             continue
         terms = [*(part[year] for part in plus), *(-part[year] for part in minus)]
-        result, expected = math.fsum(terms), total[year]
-        size = max(abs(expected), math.fsum(map(abs, terms)))
+        result, expected = exact_sum(terms), total[year]
+        size = max(abs(expected), exact_sum([abs(term) for term in terms]))
         if abs(result - expected) > rule.rtol * size:
             parts = " + ".join(rule.sum) + "".join(f" - {label}" for label in rule.minus)
             off = f"{shown(abs(expected - result))} {'less' if expected < result else 'more'}"

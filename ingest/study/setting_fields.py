@@ -7,15 +7,18 @@ TOML, INGEST_* variables or --set) into one, and tells everything that is wrong 
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
+import tomllib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ingest.errors import PluginError
 from ingest.findings import Finding, error
+from ingest.text.names import split_names
 from ingest.text.suggest import did_you_mean
 
 Section = TypeVar("Section")
@@ -29,6 +32,23 @@ class FromText:
 
     def __repr__(self) -> str:
         return repr(self.text)
+
+
+class TextList(tuple[str, ...]):
+    """A list that came as one text with commas: its parts; names() has what is one name in it."""
+
+    text: str
+
+    def __new__(cls, text: str) -> TextList:
+        """The parts of a text."""
+        parts = super().__new__(cls, filter(None, map(str.strip, _COMMA.split(text))))
+        parts.text = text
+        return parts
+
+
+def names_in(setting: Sequence[str], known: Collection[str]) -> Sequence[str]:
+    """The names in a setting; in a text with commas, what is a known name as a whole is one."""
+    return split_names(setting.text, known) if isinstance(setting, TextList) else setting
 
 
 def setting(
@@ -152,7 +172,7 @@ def _converted(value: Any, hint: Any) -> Any:
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not all(isinstance(i, str) for i in items):
             raise ValueError(f"{_TYPE_WORDS[hint]} is needed, not {value!r}")
-        return tuple(items)
+        return items if isinstance(items, TextList) else tuple(items)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
@@ -168,6 +188,7 @@ _TYPE_WORDS: dict[Any, str] = {
     float: "a number",
     bool: "true or false",
 }
+_TOML_LIST = re.compile(r"\s*\[\s*([\"']|\])")
 # Commas between brackets belong to a JSONPath or a glob.
 _COMMA = re.compile(r",(?![^\[]*\])")
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -175,7 +196,7 @@ _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no"
 
 def _parsed_text(text: str, hint: Any) -> Any:
     if hint == _TEXTS:
-        return [item.strip() for item in _COMMA.split(text) if item.strip()]
+        return _parsed_list(text)
     if hint is bool:
         return _TRUTH.get(text.casefold(), text)
     if hint in (int, float):
@@ -184,6 +205,16 @@ def _parsed_text(text: str, hint: Any) -> Any:
         except ValueError:
             return text
     return text
+
+
+def _parsed_list(text: str) -> Any:
+    """The list in a text: one as in TOML, or names with commas between."""
+    if not _TOML_LIST.match(text):
+        return TextList(text)
+    try:
+        return tomllib.loads(f"list = {text}")["list"]
+    except tomllib.TOMLDecodeError as exc:
+        raise ValueError(f"{text} is no list of texts as in TOML: {exc}") from exc
 
 
 def _checked(value: Any, field: dataclasses.Field[Any]) -> Any:
@@ -195,6 +226,8 @@ def _checked(value: Any, field: dataclasses.Field[Any]) -> Any:
         if choices and item not in choices:
             known = ", ".join(choices)
             raise ValueError(f"{item!r} is not one of {known}.{did_you_mean(str(item), choices)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a finite number is needed, not {value!r}")
     if minimum is not None and not value >= minimum:
         raise ValueError(f"must be at least {minimum:g}, not {value!r}")
     if above is not None and not value > above:

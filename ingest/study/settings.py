@@ -16,6 +16,7 @@ from ingest.errors import ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors, warning
 from ingest.study.label import LabelSettings, read_label_settings
 from ingest.study.quality_rules import Rule, read_rules
+from ingest.study.regular_files import read_regular
 from ingest.study.setting_fields import FromText, read_section, setting
 from ingest.text.suggest import did_you_mean
 
@@ -296,7 +297,7 @@ def read_settings_file(
 
 def _read_toml(study_file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(study_file.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(read_regular(study_file).decode("utf-8-sig"))
     except FileNotFoundError as exc:
         folder = study_file.parent.resolve()
         raise ConfigError(
@@ -304,7 +305,8 @@ def _read_toml(study_file: Path) -> dict[str, Any]:
             "Name a study with --study FOLDER, or write a first one: ingest init DIR"
         ) from exc
     except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{study_file} cannot be read: {exc}") from exc
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        raise ConfigError(f"{study_file} cannot be read: {reason}") from exc
     except tomllib.TOMLDecodeError as exc:
         raise ConfigError(f"{study_file} is not valid TOML: {exc}") from exc
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import pickle
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,12 +22,13 @@ from ingest.study.git import list_git_files
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
 from ingest.study.json_paths import JsonPathError, locations, remove
 from ingest.study.label import Label, label_findings, read_labels
-from ingest.study.lists import Rows, study_rows
+from ingest.study.lists import Rows, look_alike_findings, study_rows
 from ingest.study.local_settings import LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
 from ingest.study.setting_fields import input_names, read_section
 from ingest.study.settings import STUDY_FILE, Settings, StudySettings
 from ingest.study.study_files import is_code, list_study_files
+from ingest.text.names import name_problem
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Findi
     files += [*code.files, *data.names]
     study = Study(settings, model, tuple(scenarios), tuple(countries), code, tuple(files), data)
     findings += label_findings(model.document, study.labels, settings.labels, STUDY_FILE)
+    findings += look_alike_findings(study.rows)
     return study, findings
 
 
@@ -197,9 +200,8 @@ def how_it_runs(settings: Settings, hooks: Any) -> dict[str, str]:
 
 def _offered_settings(hooks: Any, name: str) -> dict[str, type[Any]]:
     """The settings of an executor by its name; nothing for one that no plugin offers."""
-    groups = [g if isinstance(g, Iterable) else [g] for g in hooks.ingest_register_executors()]
-    named = (cls for group in groups for cls in group if getattr(cls, "name", "") == name)
-    return next(({name: cls.Settings} for cls in named if hasattr(cls, "Settings")), {})
+    offered = (cls for group in hooks.ingest_register_executors() for cls in group)
+    return next(({name: cls.Settings} for cls in offered if cls.name == name), {})
 
 
 def _read_model(settings: Settings) -> tuple[Model | None, list[Finding]]:
@@ -244,6 +246,11 @@ def _read_scenarios(settings: Settings, hooks: Any) -> tuple[list[Scenario], lis
         return [], [error("no-scenarios", STUDY_FILE, str(exc))]
     for path in paths:
         where = _relative(path, settings.root)
+        problem = name_problem(path.stem)
+        if problem:
+            message = f"the name of a scenario {problem}: rename the file"
+            findings.append(error("bad-name", repr(where), message))
+            continue
         if path.stem in scenarios:
             message = f"a scenario named {path.stem} stands in {scenarios[path.stem].file} already"
             findings.append(error("duplicate-scenario", where, message))
@@ -311,13 +318,14 @@ def find_scenario_files(settings: Settings) -> list[Path]:
         place = settings.root / entry
         if place.is_dir():
             matches = sorted(place.glob("*.json"))
-        elif place.is_file():
+        elif os.path.lexists(place):
             matches = [place]
         elif glob.has_magic(entry):
             matches = _matches(settings.root, entry)
         else:
             raise ConfigError(f"study.scenarios: no folder or file {place}")
-        found |= dict.fromkeys(path for path in matches if path.is_file())
+        # what is named like a scenario and is none is told when it is read
+        found |= dict.fromkeys(p for p in matches if p.suffix == ".json" or not p.is_dir())
     return list(found)
 
 

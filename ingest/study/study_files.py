@@ -116,7 +116,8 @@ def _walk(root: Path, below: str) -> Iterator[str]:
     for folder, folders, files in os.walk(root / below):
         folders[:] = [name for name in folders if not _is_hidden(name)]
         place = Path(folder).relative_to(root)
-        yield from ((place / file).as_posix() for file in files)
+        # no pipe, device or link that leads nowhere, which cannot be read
+        yield from ((place / file).as_posix() for file in files if (root / place / file).is_file())
 
 
 def _is_hidden(name: str) -> bool:

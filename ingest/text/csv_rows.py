@@ -1,44 +1,44 @@
-"""CSV files that a person hands in: rows with their lines, and columns by other names."""
+"""CSV as rows with their lines, and columns by other names."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from typing import Any, TextIO
 
 from ingest.errors import ConfigError
+from ingest.text.file_kind import HEAD_BYTES, other_kind
 
 Rows = list[tuple[int, list[str]]]
 _TITLE_LINES = 10
 
 
-def read_csv(path: Path) -> tuple[list[str], Rows]:
-    """The header and the rows of a file, as parse_csv. Raises ConfigError: it cannot be read."""
-    try:
-        raw = path.read_bytes()
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be read: {exc.strerror}") from exc
-    return parse_csv(raw, str(path))
-
-
 def parse_csv(raw: bytes, where: str, delimiter: str = ",") -> tuple[list[str], Rows]:
     """The header, and the rows after it, with the line each begins in; blank rows are left out.
 
-    where: the file's name, for messages. Raises ConfigError: not UTF-8, or broken CSV.
+    where: the file's name, for messages. Raises ConfigError: not UTF-8, broken CSV, or no CSV.
     """
+    if raw and (kind := other_kind(raw[:HEAD_BYTES])):
+        raise ConfigError(f"{where} {kind}")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{where} is not UTF-8 text (byte {exc.start + 1})") from exc
+    return parse_text(text, where, delimiter)
+
+
+def parse_text(text: str, where: str, delimiter: str) -> tuple[list[str], Rows]:
+    """What parse_csv gives, of a text. Raises ConfigError: broken CSV."""
     rows: Rows = []
     line = 1  # where the next row begins; quoted cells may hold line ends
     try:
-        reader = csv.reader(
-            io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True, delimiter=delimiter
-        )
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 rows.append((line, cells))
             line = reader.line_num + 1
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{where} is not UTF-8 text (byte {exc.start + 1})") from exc
     except csv.Error as exc:
         raise ConfigError(f"{where} is broken or cut-off CSV: {exc} (line {line})") from exc
     return ([name.strip() for name in rows[0][1]] if rows else []), rows[1:]
@@ -71,6 +71,65 @@ def refuse_lines_above_header(where: str, needed: Iterable[str], rows: Rows) -> 
             raise ConfigError(f"{where}: the header is line {line}; delete the lines above it")
 
 
+def only_text(cells: Sequence[str]) -> str | None:
+    """What a row with one text in its first cell alone is, and what to do; None for other rows."""
+    first, *others = cells
+    if any(cell.strip() for cell in others) or not first.strip() or first.strip()[0].isdecimal():
+        return None
+    return (
+        f"{first.strip()!r:.40} stands alone: a note on the table (delete the line), or a row that "
+        "is cut off"
+    )
+
+
 def second_header(cells: Sequence[str]) -> str:
     """What a row without numbers right after the header is, and what to do about it."""
     return f"{','.join(cells):.40} is a second line of header, delete it"
+
+
+# --- cells for spreadsheets ---------------------------------------------------------------------
+
+_FIRST = frozenset("'=+-@\t\r")
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def spreadsheet_cells(cells: Iterable[Any]) -> list[Any]:
+    """Cells that no spreadsheet takes for a formula: such texts begin with an apostrophe.
+
+    Numbers stay as they are, also as text. bare_text gives the text back.
+    """
+    return [
+        f"'{cell}" if type(cell) is str and cell[:1] in _FIRST and _is_formula(cell) else cell
+        for cell in cells
+    ]
+
+
+def _is_formula(text: str) -> bool:
+    if _FORMULA.match(text) is None:
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return True
+    return False
+
+
+def bare_text(text: str) -> str:
+    """The text in a cell that spreadsheet_cells has made; other texts as they are."""
+    return text[1:] if text.startswith("'") and _is_formula(text) else text
+
+
+class CsvWriter:
+    """Writes rows as spreadsheet_cells makes them, or raw."""
+
+    def __init__(self, file: TextIO, *, raw: bool = False) -> None:
+        self._writer = csv.writer(file, lineterminator="\n")
+        self._raw = raw
+
+    def writerow(self, cells: Iterable[Any]) -> None:
+        """Write a row."""
+        self._writer.writerow(cells if self._raw else spreadsheet_cells(cells))
+
+    def writerows(self, rows: Iterable[Iterable[Any]]) -> None:
+        """Write rows."""
+        self._writer.writerows(rows if self._raw else map(spreadsheet_cells, rows))

@@ -3,36 +3,50 @@
 from __future__ import annotations
 
 import math
-import re
+import sys
 from collections.abc import Iterable, Sequence
 
 MINUS = "\N{MINUS SIGN}"
 NOT_AVAILABLE = "n/a"
-_NUMBER = re.compile(
-    r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?([eE][+-]?\d+)?|[+-]?\.\d+([eE][+-]?\d+)?"
-)
+_LARGEST_SHARE = 1e4
+_LARGEST_IN_FULL = 1e18
 _WORDS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
 
-def parse_number(text: str) -> float | None:
-    """The number in a cell of a table, with or without thousands commas; None for other texts."""
-    number = float(text.replace(",", "")) if _NUMBER.fullmatch(text) else math.inf
-    return number if math.isfinite(number) else None
+def finite(number: float) -> float:
+    """The number; in place of infinity, which JSON has not, the largest one of its sign."""
+    return max(-sys.float_info.max, min(sys.float_info.max, number))
+
+
+def exact_sum(numbers: Sequence[float]) -> float:
+    """The sum without rounding in between; infinity or NaN where it is too large for a number."""
+    try:
+        return math.fsum(numbers)
+    except (OverflowError, ValueError):
+        return sum(numbers)
 
 
 def percent_text(share: float | None) -> str:
-    """+1.34 %, −2.10 %, −0.0018 %, +12,300 %; n/a for None, which stands for a share of zero."""
-    if share is None:
+    """+1.34 %, −2.10 %, −0.0018 %, +12,300 %; n/a for None, which stands for a share of zero.
+
+    Beyond a million per cent the number says nothing more: more than 1,000,000 %.
+    """
+    if share is None or math.isnan(share):
         return NOT_AVAILABLE
+    if abs(share) > _LARGEST_SHARE:
+        limit = f"{_LARGEST_SHARE * 100:,.0f} %"
+        return f"more than {limit}" if share > 0 else f"less than {MINUS}{limit}"
     return _signed(share, _three_digits(abs(share) * 100)) + " %"
 
 
 def quantity_text(value: float | None) -> str:
     """10.61 million, 47,388, 3.25, 0.0312; n/a for None."""
-    if value is None:
+    if value is None or math.isnan(value):
         return NOT_AVAILABLE
     sign = MINUS if value < 0 else ""
     size = abs(value)
+    if size >= _LARGEST_IN_FULL:
+        return sign + in_full(size, 0)
     for limit, word in _WORDS:
         if size >= limit * 0.99995:  # 999,950,000 is 1.0 billion, not 1,000.0 million
             return f"{sign}{_four_digits(size / limit)} {word}"
@@ -43,13 +57,15 @@ def quantity_text(value: float | None) -> str:
 
 def signed_quantity_text(value: float | None) -> str:
     """A difference: +10.61 million, −47,388; n/a for None."""
-    if value is None:
+    if value is None or math.isnan(value):
         return NOT_AVAILABLE
     return _signed(value, quantity_text(abs(value)))
 
 
 def factor_text(factor: float) -> str:
     """×1.02, ×0.947, ×0.999982: as many digits as show two of the change."""
+    if not abs(factor) < _LARGEST_SHARE:
+        return f"×{in_full(factor, 0)}"
     change = abs(factor - 1)
     decimals = 2 if change == 0 else max(2, 1 - math.floor(math.log10(change)))
     whole, _, digits = f"{factor:.{min(decimals, 12)}f}".partition(".")
@@ -104,8 +120,17 @@ def whole_number(value: float | None) -> str:
     """A number in full, with thousands separators: for hover texts."""
     if value is None:
         return NOT_AVAILABLE
-    text = f"{value:,.0f}" if abs(value) >= 1e6 else f"{value:,.6g}"
+    text = in_full(value, 0) if not abs(value) < 1e6 else f"{value:,.6g}"
     return text.replace("-", MINUS)
+
+
+def in_full(value: float, decimals: int) -> str:
+    """1,234.50, -3.00: a number with its decimals; 1e+308 for one that is too wide, ∞, n/a."""
+    if abs(value) < _LARGEST_IN_FULL:
+        return f"{value:z,.{decimals}f}"
+    if math.isnan(value):
+        return NOT_AVAILABLE
+    return f"{value:.6g}".replace("inf", "∞")
 
 
 # --- tables --------------------------------------------------------------------------------------
@@ -128,7 +153,9 @@ def table_number(value: float, decimals: int | None = None, *, signed: bool = Fa
 
 def exact_number(value: float) -> str:
     """Every digit of a number, for hover texts: −1,234,567.8912."""
-    return f"{value:,}".replace("-", MINUS)
+    if math.isnan(value):
+        return NOT_AVAILABLE
+    return f"{value:,}".replace("-", MINUS).replace("inf", "∞")
 
 
 def shared_decimals(values: Iterable[float]) -> int:

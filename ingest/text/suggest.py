@@ -9,9 +9,14 @@ from ingest.text.numbers import at_most
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word closest to the given one, or None when none is close."""
+    """The known word closest to the given one, or None when none is close.
+
+    Of words that are as close, one with the same letters in another order: KEN for KNE, not NER.
+    """
     folded = {candidate.casefold(): candidate for candidate in known}
-    matches = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.55)
+    letters = sorted(word.casefold())
+    matches = difflib.get_close_matches(word.casefold(), folded, n=5, cutoff=0.55)
+    matches.sort(key=lambda match: sorted(match) != letters)
     return folded[matches[0]] if matches else None
 
 

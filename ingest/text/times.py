@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ingest.text.numbers import NOT_AVAILABLE, count_text
 
 _DAY_S = 86_400
+_LONGEST_S = 1e10  # three hundred years: no duration
 
 
 # Upper limit in seconds, length of the unit, its name.
@@ -22,7 +23,7 @@ _AGES = (
 
 def duration_text(seconds: float | None) -> str:
     """12 ms, 4.3 s, 2 min 05 s, 3 h 07 min; n/a for None."""
-    if seconds is None:
+    if seconds is None or not seconds < _LONGEST_S:
         return NOT_AVAILABLE
     if seconds < 0.9995:
         return f"{max(seconds, 0) * 1000:.0f} ms"
@@ -32,6 +33,12 @@ def duration_text(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {left:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def clock_text(seconds: float, now: datetime | None = None) -> str:
+    """14:05:10, so many seconds from now, in this machine's time zone."""
+    moment = (now or datetime.now(UTC)).astimezone() + timedelta(seconds=seconds)
+    return f"{moment:%H:%M:%S}"
 
 
 def moment_text(timestamp: str | None) -> str:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -163,8 +164,8 @@ def test_without_a_lag_a_job_is_asked_about_once() -> None:
 
 def test_time_that_a_service_names_is_kept_to_even_beyond_the_lag() -> None:
     times, message = ask_until_given_up(FetchSchedule(pause_s=0, lag_s=100), 40.0)
-    assert times == [0, 40, 80, 120]
-    assert "after 120 s" in message
+    assert times == [0, 40, 80, 120, 160, 200]
+    assert "after 200 s" in message
 
 
 def test_cause_of_giving_up_is_kept() -> None:
@@ -185,9 +186,11 @@ def test_throttling_holds_back_all_calls() -> None:
     assert schedule.take(0) == "A"
     assert schedule.not_ready("A", ThrottledError("slower", 20.0), 0.5) is None
     assert (schedule.take(20.4), schedule.wait_s(0.5)) == (None, 20)
-    assert schedule.take(20.5) == "B"
-    assert schedule.take(21.5) == "C"
-    assert schedule.take(22.5) == "A"
+    assert schedule.hold(0.5) == (20, "slower")
+    assert schedule.take(20.5) == "A"
+    assert schedule.take(21.5) == "B"
+    assert schedule.take(22.5) == "C"
+    assert schedule.hold(22.5) is None
 
 
 def test_throttling_without_a_time_holds_back_all_calls_by_the_growing_interval() -> None:
@@ -197,9 +200,8 @@ def test_throttling_without_a_time_holds_back_all_calls_by_the_growing_interval(
     schedule.not_ready("A", ThrottledError("slower"), 0)
     schedule.add("B", 0)
     assert schedule.take(0.99) is None
-    assert schedule.take(1) == "B"
+    assert [schedule.take(1), schedule.take(1)] == ["A", "B"]
     schedule.ended("B")
-    assert schedule.take(1) == "A"
     schedule.not_ready("A", ThrottledError("slower"), 1)
     assert schedule.wait_s(1) == 2
 
@@ -221,6 +223,71 @@ def test_shorter_throttling_does_not_lift_a_longer_one() -> None:
     schedule.not_ready("A", ThrottledError("slower", 20.0), 0)
     schedule.not_ready("B", ThrottledError("slower", 2.0), 0)
     assert schedule.wait_s(0) == 20
+
+
+def results_of(
+    schedule: FetchSchedule, questions: int, jobs: int = 48, ended_every_s: float = 0.0
+) -> tuple[int, float]:
+    """How many jobs get their results when each job's question of this number brings them, and
+    when all is over; one call at a time, each of which takes no time.
+    """
+    asked: Counter[str] = Counter()
+    to_come = [(number * ended_every_s, str(number)) for number in range(jobs)]
+    found, now = 0, 0.0
+    while True:
+        while to_come and to_come[0][0] <= now:
+            schedule.add(to_come.pop(0)[1], now)
+        wait_s = schedule.wait_s(now)
+        if wait_s is None and not to_come:
+            return found, now
+        if wait_s is None or (to_come and to_come[0][0] < now + wait_s):
+            now = to_come[0][0]
+            continue
+        now += wait_s
+        ulid = schedule.take(now)
+        assert ulid is not None
+        asked[ulid] += 1
+        if asked[ulid] == questions:
+            found += 1
+            schedule.ended(ulid)
+        else:
+            schedule.not_ready(ulid, not_ready(), now)
+
+
+def test_jobs_that_wait_for_each_other_all_get_their_results() -> None:
+    """A pause of 0.5 s, a lag of 20 s, and each job's third question brings its rows."""
+    assert results_of(FetchSchedule(0.5, 20), questions=3) == (48, pytest.approx(0.5 * 3 * 48, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("pause_s", "lag_s", "questions", "jobs"),
+    [
+        (0.5, 1.0, 6, 48),  # six questions, however short the lag
+        (2.0, 5.0, 4, 300),
+        (0.1, 0.2, 2, 100),
+        (5.0, 300.0, 3, 1376),  # the maintainers' pace, with the default lag
+        (5.0, 300.0, 6, 1376),
+    ],
+)
+@pytest.mark.parametrize("ended_every_s", [0.0, 0.7])
+def test_a_slow_pace_loses_no_results(
+    pause_s: float, lag_s: float, questions: int, jobs: int, ended_every_s: float
+) -> None:
+    schedule = FetchSchedule(pause_s, lag_s)
+    assert results_of(schedule, questions, jobs, ended_every_s)[0] == jobs
+
+
+def test_a_job_that_waited_for_long_is_given_up_after_six_questions() -> None:
+    schedule = FetchSchedule(pause_s=5, lag_s=20)
+    schedule.add("A", 0)
+    times, now = [], 1000.0  # so long was its first call held up by others
+    while (ulid := schedule.take(now)) is not None:
+        times.append(now)
+        if given_up := schedule.not_ready(ulid, not_ready(), now):
+            break
+        now += schedule.wait_s(now) or 0.0
+    assert len(times) == 6
+    assert "no results for job A after 10" in str(given_up)
 
 
 # --- a remote source -----------------------------------------------------------------------------
@@ -405,6 +472,46 @@ print("closed")
     assert (result.returncode, result.stdout, result.stderr) == (0, "closed\n", "")
 
 
+def test_a_look_asks_once_and_a_request_makes_it_go_on() -> None:
+    source = ScriptedSource(ManualClock())
+    source.scripts = {"A": [not_ready()], "B": [not_ready(), b"late"], "C": [b"there"]}
+    with fetching(source) as fetcher:
+        for ulid in "ABC":
+            fetcher.request(ulid, is_look=True)
+        until(lambda: len(source.calls) == 3)
+        until(lambda: len(fetcher._done) == 3)
+        fetcher.request("B")  # it is known by now that there are, or will be, some
+        found = {fetched.ulid: fetched for fetched in all_of(fetcher)}
+    assert (found["A"].raw, found["A"].is_look, found["C"].raw) == (None, True, b"there")
+    assert found["B"] == Fetched("B", b"late")
+    assert sorted(source.ulids) == list("ABBC")
+
+
+def test_a_look_that_is_under_way_goes_on_when_it_is_requested() -> None:
+    source = ScriptedSource(ManualClock())
+    source.scripts = {"A": [not_ready(), b"late"]}
+    with fetching(source) as fetcher:
+        source.open.clear()
+        fetcher.request("A", is_look=True)
+        until(lambda: len(source.calls) == 1)
+        fetcher.request("A")
+        source.open.set()
+        until(lambda: fetcher._schedule.wait_s(source.clock.now()) is not None)
+        source.clock.time += 1.0
+        assert all_of(fetcher) == [Fetched("A", b"late")]
+
+
+def test_a_look_that_was_throttled_has_seen_nothing() -> None:
+    source = ScriptedSource(ManualClock())
+    source.scripts = {"A": [ThrottledError("slower", 5.0), b"there"]}
+    with fetching(source) as fetcher:
+        fetcher.request("A", is_look=True)
+        until(lambda: fetcher.hold() == (5.0, "slower"))
+        source.clock.time += 5.0
+        assert all_of(fetcher) == [Fetched("A", b"there", is_look=True)]
+        assert fetcher.hold() is None
+
+
 # --- a source that is not remote -----------------------------------------------------------------
 
 
@@ -454,7 +561,7 @@ def test_results_that_lack_something_are_asked_for_again_until_the_lag_is_over()
     clock = ManualClock()
     source = ScriptedSource(clock, is_remote=False)
     source.scripts["A"] = [b"half", b"more", b"whole"]
-    fetcher = ResultFetcher(source, AnalyticsSettings(lag_s=10), clock)
+    fetcher = ResultFetcher(source, AnalyticsSettings(lag_s=31), clock)
     fetcher.request("A")
     fetcher.request("B")
     raws: list[bytes | None] = []
@@ -463,6 +570,6 @@ def test_results_that_lack_something_are_asked_for_again_until_the_lag_is_over()
             raws.append(fetched.raw)
             if fetched.raw != b"ok":
                 lasts = not fetcher.ask_again(fetched.ulid, "it lacks years")
-    assert raws == [b"half", b"ok", b"more", b"whole", b"whole", b"whole"]
+    assert raws == [b"half", b"ok", b"more", *[b"whole"] * 4]
     assert lasts
-    assert source.times == [0, 0, 1, 3, 7, 10]
+    assert source.times == [0, 0, 1, 3, 7, 15, 31]

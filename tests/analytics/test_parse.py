@@ -208,3 +208,18 @@ def test_text_that_is_not_utf8_is_told_with_its_byte(raw: bytes) -> None:
 def test_what_is_counted_is_named_after_the_format() -> None:
     assert row_word(HEADER) == row_word(b"") == row_word(b"\xff") == "line"
     assert row_word(b"\xef\xbb\xbf \n[") == row_word(b"{}") == "record"
+
+
+@pytest.mark.parametrize("column", ["element_label", "timestamp_year", "value"])
+def test_a_key_that_stands_twice_in_a_record_is_refused(column: str) -> None:
+    good = '{"element_label": "value", "timestamp_year": 2030, "value": 1}'
+    bad = good.replace("}", f',\n"{column}": 2031}}')
+    with pytest.raises(AnalyticsError) as caught:
+        parse_rows(f"[{good},\n{bad}]".encode())
+    assert f"the key '{column}' stands twice in one object: line 2, column " in str(caught.value)
+    assert str(caught.value).endswith(" and line 3, column 1")
+
+
+def test_labels_named_like_columns_are_no_repeated_keys() -> None:
+    record = '{"element_label": "value", "timestamp_year": 2030, "value": 1, "more": {"value": 2}}'
+    assert len(parse_rows(f"[{record}, {record}]".encode())) == 2

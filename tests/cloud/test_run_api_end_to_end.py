@@ -12,6 +12,7 @@ import pytest
 from ingest.dev_server.faults import Faults
 from tests.cloud.driving import digests, finish, options, run, select, served, start, wait_for
 from tests.conftest import StudyFolder
+from tests.effort import examples
 
 # Forty countries: enough for the kills to come at many different moments.
 CODES = [
@@ -20,6 +21,7 @@ CODES = [
     *("BOL", "BRA", "BRB", "BRN", "BTN", "BWA", "CAF", "CAN", "CHE", "CHL"),
     *("CHN", "CIV", "CMR", "COD", "COG", "COL", "COM", "CPV", "CRI", "CUB"),
 ]
+KILLS = examples(4, 10)
 
 
 @pytest.fixture
@@ -43,16 +45,16 @@ def test_the_results_are_those_of_the_local_executor(big_study: StudyFolder) -> 
         assert submitted_at
 
 
-def test_killed_ten_times_no_job_is_submitted_twice_and_none_is_missing(
+def test_killed_many_times_no_job_is_submitted_twice_and_none_is_missing(
     big_study: StudyFolder,
 ) -> None:
     chance = random.Random(1)
     faults = Faults(latency_s={"submit": 0.15, "status": 0.05})
     with served(big_study, faults=faults, job_time_s=0.3) as server:
         given = options(server, "run.submit_rate=10/1s", "analytics.concurrency=2")
-        for number in range(10):
+        for number in range(KILLS):
             process = start(big_study, given)
-            wait_for(server, min(75, 6 * (number + 1)))
+            wait_for(server, min(75, 60 // KILLS * (number + 1)))
             time.sleep(chance.random() * 0.3)
             process.send_signal(signal.SIGKILL)
             finish(process)

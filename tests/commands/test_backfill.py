@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pycountry
 import pytest
 from click.testing import CliRunner, Result
 
@@ -214,7 +215,8 @@ def test_a_limit_takes_some(
 
 
 def test_the_source_of_the_executor_is_refused(imported: StudyFolder, fill: Backfill) -> None:
-    result = fill("--set", "analytics.source=executor")
+    imported.write_settings()
+    result = fill()
     assert (result.exit_code, result.stderr) == (
         2,
         "Error: the executor local only has the results of its own runs. Say where they are: "
@@ -245,13 +247,14 @@ def test_csv_files_are_written_where_they_are_wanted(imported: StudyFolder, fill
 
 def make_large(path: Path, jobs: int = 1376) -> None:
     """A run of before with many jobs, none with metrics."""
+    codes = [country.alpha_3 for country in pycountry.countries]
     make_original(path)
     insert_run(path)
     insert(
         path,
         "job_results",
         *(
-            (1, f"C{number // 8:03d}", f"s{number % 8}", job_name(number), "success", None, ENDED)
+            (1, codes[number // 8], f"s{number % 8}", job_name(number), "success", None, ENDED)
             for number in range(jobs)
         ),
     )
@@ -292,7 +295,18 @@ def test_killed_and_called_again_it_ends_as_an_undisturbed_one(
     assert digests == query(served.root / "undisturbed.db", DIGESTS)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_its_progress_names_no_run(
+    served: StudyFolder, ingest: Ingest, fill: Backfill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_large(served.root / "old.db", 30)
+    ingest("import", "old.db")
+    monkeypatch.setattr("ingest.commands.common.progress._PLAIN_INTERVAL_S", 0.0)
+    told = fill().stderr.splitlines()
+    assert all(line.startswith("Backfill: ") for line in told)
+    assert told[-1].startswith("Backfill: 30 of 30 done, 0 failed, 0 running")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_it_keeps_what_came_and_says_how_to_go_on(
     served: StudyFolder, ingest: Ingest, service: AnalyticsService, number: int
 ) -> None:

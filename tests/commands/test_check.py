@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -96,7 +97,8 @@ ERRORS: dict[str, tuple[Break, str]] = {
     ),
     "key twice": (
         text("countries.json", '{"countries": [], "countries": []}'),
-        "countries.json: the key 'countries' stands twice in one object",
+        "countries.json: the key 'countries' stands twice in one object: "
+        "line 1, column 2 and line 1, column 19",
     ),
     "not UTF-8": (
         lambda study: (study.root / "countries.json").write_bytes(b"{\xff}"),
@@ -206,6 +208,67 @@ def test_check_tells_a_warning(study: StudyFolder, ingest: Ingest, name: str) ->
     first, summary = result.stderr.splitlines()
     assert first == f"Warning: {message}"
     assert summary.endswith("x 2 scenarios: 0 errors, 1 warning")
+
+
+DEEP = '{"parameters": ' + '{"a": ' * 900 + "1" + "}" * 901
+IN_PLACE_OF_A_FILE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "dangling link": (lambda p: p.symlink_to("gone.json"), "it is a link to gone.json, which is"),
+    "loop": (lambda p: p.symlink_to(p.name), "it is a link that leads to itself"),
+    "folder": (Path.mkdir, "it is a folder, not a file"),
+    "pipe": (os.mkfifo, "it is a named pipe, not a file"),
+    "device": (lambda p: p.symlink_to("/dev/zero"), "it is a device, not a file"),
+    "too large": (lambda p: os.truncate(p.touch() or p, 10**10), "10,000 MB are too many"),
+}
+
+
+@pytest.mark.parametrize("kind", IN_PLACE_OF_A_FILE)
+@pytest.mark.parametrize(
+    "name", ["scenarios/odd.json", "model.json", "countries.json", "groups.csv", "facts.csv"]
+)
+def test_what_is_no_file_is_named_and_never_waited_for(
+    study: StudyFolder, ingest: Ingest, name: str, kind: str
+) -> None:
+    more = 'groups = "groups.csv"\ncountry_data = [{file = "facts.csv", key = "iso3"}]'
+    study.write_settings(study=f'name = "tiny"\n{more}')
+    for file in ("groups.csv", "facts.csv"):
+        rows = "".join(f"{iso3},1\n" for iso3 in ("KEN", "UGA", "TZA", "NAM"))
+        (study.root / file).write_text(f"iso3,income\n{rows}")
+    assert ingest("check").exit_code == 0
+    make, told = IN_PLACE_OF_A_FILE[kind]
+    (study.root / name).unlink(missing_ok=True)
+    make(study.root / name)
+    result = ingest("check")
+    assert result.exit_code == 2
+    lines = [line for line in result.stderr.splitlines() if line.startswith(f"Error: {name}: ")]
+    assert [told in line for line in lines] == [True]
+
+
+def test_what_is_no_file_among_data_is_no_input(study: StudyFolder, ingest: Ingest) -> None:
+    os.mkfifo(study.root / "numbers.csv")
+    (study.root / "more.csv").symlink_to("/dev/zero")
+    result = ingest("check")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == "Code: model.py"
+
+
+def test_a_pattern_of_code_that_finds_no_file_is_told(study: StudyFolder, ingest: Ingest) -> None:
+    study.write_settings(study='name = "tiny"\ncode = ["*.py", "data/*.csv"]')
+    (study.root / "data").mkdir()
+    os.mkfifo(study.root / "data/rates.csv")
+    (study.root / "data/facts.csv").symlink_to("gone.csv")
+    errors = [line for line in ingest("check").stderr.splitlines() if line.startswith("Error")]
+    assert errors == [
+        "Error: data/facts.csv: it is a link to gone.csv, which is not there",
+        "Error: data/rates.csv: it is a named pipe, not a file",
+    ]
+
+
+@pytest.mark.parametrize("name", ["scenarios/null.json", "model.json", "countries.json"])
+def test_json_of_hundreds_of_levels_is_told(study: StudyFolder, ingest: Ingest, name: str) -> None:
+    (study.root / name).write_text(DEEP)
+    result = ingest("check")
+    assert result.exit_code == 2
+    assert f"Error: {name}: nested too deeply: 100 levels at most\n" in result.stderr
 
 
 def test_path_that_matches_nothing_may_be_a_warning(study: StudyFolder, ingest: Ingest) -> None:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import zlib
 from contextlib import closing
 from typing import Any
 
@@ -383,6 +384,82 @@ def test_country_data_of_another_form_is_an_error(
 
 
 # --- contents ------------------------------------------------------------------------------------
+
+
+def write_lines(study: StudyFolder, name: str, text: str, line_end: str) -> None:
+    path = study.root / name
+    path.write_bytes(text.replace("\n", line_end).encode())
+
+
+@pytest.mark.parametrize("ends", [("\n", "\r\n"), ("\r\n", "\n")])
+def test_line_ends_are_no_input(
+    facts_study: StudyFolder, ingest: Ingest, ends: tuple[str, str]
+) -> None:
+    """As after a checkout with core.autocrlf: code, data, country groups, scenarios, model."""
+    names = ["model.py", "country_facts.csv", "model.json", "scenarios/null.json", "countries.json"]
+    texts = {name: (facts_study.root / name).read_text() for name in names}
+    for name, text in texts.items():
+        write_lines(facts_study, name, text, ends[0])
+    run(ingest)
+    for name, text in texts.items():
+        write_lines(facts_study, name, text, ends[1])
+    assert plan(ingest) == NOTHING
+    replace(facts_study, "country_facts.csv", "66.63", "67.0")
+    changed = "country_facts.csv, KEN, life_expectancy 66.63 -> 67.0"
+    assert plan(ingest) == [f"8  code changed ({changed}){EVERY}"]
+
+
+def test_line_ends_of_country_data_are_no_input(facts_study: StudyFolder, ingest: Ingest) -> None:
+    facts_study.write_settings(study=COUNTRY_DATA)
+    run(ingest)
+    write_lines(facts_study, "country_facts.csv", FACTS, "\r\n")
+    assert plan(ingest) == NOTHING
+
+
+def test_a_lone_cr_and_bytes_of_a_workbook_count(study: StudyFolder, ingest: Ingest) -> None:
+    (study.root / "rates.xlsx").write_bytes(b"PK\0\0one\r\ntwo")
+    (study.root / "notes.csv").write_bytes(b"a,b\n1,2\n")
+    run(ingest)
+    (study.root / "rates.xlsx").write_bytes(b"PK\0\0one\ntwo")
+    assert "code changed (rates.xlsx" in plan(ingest)[0]
+    (study.root / "rates.xlsx").write_bytes(b"PK\0\0one\r\ntwo")
+    (study.root / "notes.csv").write_bytes(b"a,b\r1,2\r")
+    assert "code changed (notes.csv" in plan(ingest)[0]
+
+
+def count_bytes(study: StudyFolder) -> None:
+    """Make the stored code version what it was when files counted by their bytes."""
+    with closing(sqlite3.connect(study.database)) as connection, connection:
+        digest, content = connection.execute(
+            "SELECT digest, content FROM inputs WHERE kind = 'code'"
+        ).fetchone()
+        parts = json.loads(content)
+        for name in {"model.py", "country_facts.csv"} & parts.keys():
+            raw = (study.root / name).read_bytes()
+            before, parts[name] = parts[name], hashlib.sha256(raw).hexdigest()
+            connection.execute(
+                "UPDATE file_contents SET digest = ?, content = ? WHERE digest = ?",
+                [parts[name], zlib.compress(raw), before],
+            )
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        new = hashlib.sha256(text.encode()).hexdigest()
+        connection.execute("UPDATE inputs SET digest = ?, content = ? WHERE digest = ?",
+                           [new, text, digest])  # fmt: skip
+        connection.execute("UPDATE input_sets SET code_digest = ?", [new])
+        connection.execute("UPDATE model_versions SET code_digest = ?", [new])
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_nothing_runs_again_because_line_ends_are_left_out(
+    facts_study: StudyFolder, ingest: Ingest, line_end: str
+) -> None:
+    for name, text in {"model.py": FACTS_MODEL, "country_facts.csv": FACTS}.items():
+        write_lines(facts_study, name, text, line_end)
+    run(ingest)
+    count_bytes(facts_study)
+    assert plan(ingest) == (NOTHING if line_end == "\n" else RESTORED)
+    run(ingest)
+    assert plan(ingest) == NOTHING
 
 
 def kept(study: StudyFolder) -> list[tuple[Any, ...]]:

@@ -62,7 +62,7 @@ def test_rows_without_comparable_times_stay_in_their_order(
 ) -> None:
     write(
         study.root / "list.csv",
-        [(ulid(3), "yesterday", "KEN", "null"), (ulid(1), MONDAY, "KEN", "null")],
+        [(ulid(3), "2025-08-20T10:00:00+02:00", "KEN", "null"), (ulid(1), MONDAY, "KEN", "null")],
     )
     ingest("import", "list.csv")
     assert query(study.database, "SELECT ulid FROM latest_results") == [(ulid(1),)]

@@ -101,7 +101,7 @@ def test_one_author_of_several_is_chosen(study: StudyFolder, ingest: Ingest) -> 
             ("--country", "KEN", "--scenario", "null"),
             "m.csv: 4 bad rows: line 3: 'Population' 2025 stands twice, with 1.0 and 2.0; line 4: "
             "timestamp_year '20x5' is no number ('Population' 20x5); line 5: element_label '' is "
-            "no text; line 6: 2 cells instead of 3; nothing was changed",
+            "blank; line 6: 2 cells instead of 3; nothing was changed",
         ),
         (
             "m.csv",
@@ -167,7 +167,12 @@ def test_one_author_of_several_is_chosen(study: StudyFolder, ingest: Ingest) -> 
             (),
             "m.csv is broken or cut-off CSV: unexpected end of data (line 2)",
         ),
-        ("m.csv", "\udcff", (), "m.csv is not UTF-8 text (byte 1)"),
+        (
+            "m.csv",
+            "\udcff",
+            (),
+            "m.csv is not UTF-8 text (byte 1). In Excel, save it as 'CSV UTF-8'",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_changes_nothing(
@@ -243,7 +248,7 @@ def test_two_jobs_that_nobody_knows_cannot_be_of_one_combination(
         (("a.zip", "b.zip"), "name one file; several files need --metrics"),
         (
             ("a.zip", "--country", "KEN"),
-            "--country, --scenario, --author and --column need --metrics",
+            "--country, --scenario, --author, --column, --sheet and --decimal need --metrics",
         ),
     ],
 )
@@ -371,7 +376,7 @@ def test_thousands_separators_are_read_as_reference_load_reads_them(
     for text, message in (
         (LONG + "KEN,null,Deaths,2025,9,319\n", "6 cells instead of 5 (numbers with thousands "
          "commas need quotes)"),
-        (LONG + 'KEN,null,Deaths,2025,"9,31"\n', "value '9,31' is no number"),
+        (LONG + 'KEN,null,Deaths,2025,"9,31 m"\n', "value '9,31 m' is no number"),
     ):  # fmt: skip
         (study.root / "long.csv").write_text(text)
         result = ingest("import", "--metrics", "long.csv")

@@ -9,7 +9,7 @@ from ingest.database import ValidationDatabase
 from tests.conftest import Ingest, StudyFolder
 from tests.questions.test_canned_queries import LABEL, store_run, store_two_runs
 
-FIGURES = 'ISO3,CR1,CR3\nKEN,"1,000",2\nTZA,6,0\nNAM,5,5\nUGA,,1\n'
+FIGURES = 'ISO3,CR1,CR3\nKEN,"1,000.0",2\nTZA,6,0\nNAM,5,5\nUGA,,1\n'
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def load(ingest: Ingest, *more: str) -> str:
 def test_load_tells_what_it_took_and_what_comes_next(stored: Path, ingest: Ingest) -> None:
     assert load(ingest) == (
         "a3: 3 figures from figures.csv: 3 countries, scenarios up\n"
+        "  read with thousands commas\n"
         "  1 zero or blank, so no figure: UGA / up\n"
         "  ingest compare null up --reference a3\n"
     )
@@ -129,7 +130,7 @@ def test_bad_rows_store_nothing_and_keep_what_was_there(stored: Path, ingest: In
     ("arguments", "message"),
     [
         (["none.csv", "--name", "a3"], "none.csv cannot be read: No such file or directory"),
-        (["figures.csv", "--name", " "], "--name is empty: give the reference a name"),
+        (["figures.csv", "--name", " "], "--name ' ' is blank; give another name"),
         (
             ["figures.csv", "--name", "a3"],
             "no scenario 'CR1' in this database; name the scenario of a column with "
@@ -204,9 +205,10 @@ def test_the_published_table_beside_results_of_its_scenarios(
     file = str(real_study / "data" / "asthma_impact_a3.csv")
     columns = ("--column", "CR1=asthma_cr1", "--column", "CR3=asthma_cr3")
     result = ingest("reference", "load", file, "--name", "appendix 3", *columns)
-    assert result.stderr.splitlines()[:2] == [
+    assert result.stderr.splitlines()[:3] == [
         "appendix 3: 136 figures from asthma_impact_a3.csv: 68 countries, "
         "scenarios asthma_cr1, asthma_cr3",
+        "  read with thousands commas",
         "  2 zero or blank, so no figure: PRK / asthma_cr1, PRK / asthma_cr3",
     ]
     answer = json.loads(

@@ -5,6 +5,7 @@ import os
 import re
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,56 @@ def test_a_success_without_metrics_runs_again(study: StudyFolder, ingest: Ingest
             "UPDATE job_results SET result_set_id = NULL WHERE country = 'KEN' AND scenario='null'"
         )
     assert "1 to run: success without metrics in run 1 · KEN under null" in ingest("run").stderr
+
+
+FORKING_CODE = failing_code("import os, sys; os.fork() or sys.exit(0)")
+
+
+def test_a_model_that_forks_fails_alone_and_no_country_gets_the_numbers_of_another(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_model(FORKING_CODE)
+    result = ingest("run")
+    assert result.exit_code == 1
+    assert "6 succeeded, 2 failed" in result.stdout
+    assert "2 x model error: the model forked, and the forked process came back" in result.stdout
+    sums = "SELECT country, sum(value) FROM metrics WHERE element_label = 'Population' GROUP BY 1"
+    factor = 2 * (25 + 26 + 27) / 7  # two scenarios, three years
+    found = dict(rows(study, sums))
+    assert found == {c: pytest.approx(sum(map(ord, c)) * factor) for c in ("KEN", "NAM", "TZA")}
+    study.write_model(MODEL_CODE)
+    assert ingest("run", "--only-failed").exit_code == 0
+
+
+def test_a_long_text_of_a_model_is_stored_without_its_middle(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_model(failing_code('raise ValueError("begin " + "x" * 5_000_000 + " end")'))
+    ingest("run")
+    ((error,),) = rows(study, "SELECT DISTINCT error FROM job_results WHERE error IS NOT NULL")
+    assert len(error) < 12_000
+    assert error.startswith("ValueError: begin xxx")
+    assert "[... 4,999,010 bytes left out ...]" in error
+
+
+@pytest.mark.parametrize("start", [["-m", "ingest"], ["-P", "-m", "ingest"]])
+def test_modules_of_the_folder_one_is_in_do_not_run(
+    study: StudyFolder, tmp_path: Path, start: list[str]
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    for name in ("csv", "statistics", "calendar", "model"):
+        (here / f"{name}.py").write_text(
+            "def mean(values): return 999\ndef simulate(d): return []\n"
+        )
+    study.write_model(
+        "import calendar, csv, statistics\n"
+        "def simulate(document): yield 'Mean', 2030, statistics.mean([1, calendar.MONDAY + 3])\n"
+    )
+    command = [sys.executable, *start, "run", "--study", str(study.root)]
+    result = subprocess.run(command, cwd=here, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert rows(study, "SELECT DISTINCT value FROM metrics") == [(2.0,)]
 
 
 def test_a_crashing_worker_fails_its_job_alone(study: StudyFolder, ingest: Ingest) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,6 +117,57 @@ def test_after_kill_9_at_any_time_a_run_ends_as_if_undisturbed(
     assert contents(study) == contents(undisturbed)
 
 
+# Ends itself at the start of one of the migrations, or when all are done but not committed.
+KILLED = """
+import os, signal, sys
+from ingest.database import schema
+def end(*_): os.kill(os.getpid(), signal.SIGKILL)
+moment = int(sys.argv.pop(1))
+if moment < 0:
+    schema.refresh_views = end
+else:
+    schema.migrations._migrations[schema.migrations.names[moment]] = end
+from ingest.cli import main
+main(["run", "--quiet"])
+"""
+
+
+@pytest.mark.parametrize("moment", [0, 1, 7, -1])
+def test_a_database_whose_creation_was_killed_is_no_old_one(
+    study: StudyFolder, ingest: Ingest, moment: int
+) -> None:
+    command = [sys.executable, "-c", KILLED, str(moment)]
+    assert subprocess.run(command, cwd=study.root).returncode == -signal.SIGKILL
+    result = ingest("run")
+    assert result.exit_code == 0
+    assert "brought up to date" not in result.output
+    assert list(study.root.glob("*.bak")) == []
+
+
+def test_no_folder_of_a_killed_run_outlives_the_next(
+    study: StudyFolder, ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    command = ["sh", "-c", "touch begun; test -e go || sleep 600; cp results.csv $0", "{result}"]
+    study.write_settings()
+    settings = (study.root / "ingest.toml").read_text()
+    entry_point = 'entry_point = "model:simulate"'
+    text = settings.replace(entry_point, f"command = {json.dumps(command)}")
+    (study.root / "ingest.toml").write_text(text)
+    (study.root / "results.csv").write_text("element_label,timestamp_year,value\nA,2030,1\n")
+    killed = start_run(study)
+    wait_until((study.root / "begun").exists)
+    assert list(scratch.iterdir()) != []
+    killed.kill()
+    killed.wait()
+    (study.root / "go").write_text("")
+    assert ingest("run", "--quiet").exit_code == 0
+    assert list(scratch.iterdir()) == []
+
+
 def test_a_run_cut_off_is_left_behind_when_the_study_has_changed(
     study: StudyFolder, ingest: Ingest
 ) -> None:
@@ -132,7 +187,7 @@ def test_a_run_cut_off_is_left_behind_when_the_study_has_changed(
     assert rows(study, "SELECT count(*) FROM job_results WHERE run_id = 2") == [(8,)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_keeps_what_has_finished_and_the_next_run_goes_on(
     study: StudyFolder, undisturbed: StudyFolder, number: int
 ) -> None:
@@ -148,6 +203,33 @@ def test_a_stop_keeps_what_has_finished_and_the_next_run_goes_on(
     assert finished(study) >= 1
     assert start_run(study).wait() == 0
     assert contents(study) == contents(undisturbed)
+
+
+def test_a_run_after_nohup_does_not_hear_that_its_terminal_is_gone(study: StudyFolder) -> None:
+    study.write_model(SLOW_CODE)
+    command = ["nohup", sys.executable, "-m", "ingest", "run"]
+    with subprocess.Popen(
+        command, cwd=study.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        wait_until(lambda: study.database.exists() and finished(study) >= 1)
+        process.send_signal(signal.SIGHUP)
+    assert process.returncode == 0
+    assert finished(study) == 8
+
+
+def test_a_terminal_that_is_closed_stops_a_run_in_order(study: StudyFolder) -> None:
+    study.write_model(SLOW_CODE)
+    terminal, its_end = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "ingest", "run"],
+        cwd=study.root, stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True,
+    ) as process:  # fmt: skip
+        os.close(its_end)
+        wait_until(lambda: study.database.exists() and finished(study) >= 1)
+        process.send_signal(signal.SIGHUP)
+        os.close(terminal)  # from now on it can write nothing
+    assert rows(study, "SELECT status FROM validation_runs") == [("interrupted",)]
+    assert finished(study) >= 1
 
 
 def test_a_run_that_is_taken_up_says_so(study: StudyFolder, ingest: Ingest) -> None:

@@ -64,11 +64,11 @@ def test_snapshot_is_a_copy_that_is_removed_at_the_end(
         connection.execute("DELETE FROM run_tags")
         connection.execute("DELETE FROM series_changes")
     assert "3 series of 3 combinations" in site.get("/results/-/run/2").text
-    (folder,) = scratch.glob("ingest-serve-*")
+    (folder,) = scratch.glob("ingest_serve_*")
     assert [file.name for file in folder.iterdir()] == ["results.db"]
     said = ended(site)
     assert said[0].startswith("Serving a copy of results.db at http://127.0.0.1:")
-    assert list(scratch.glob("ingest-serve-*")) == []
+    assert list(scratch.glob("ingest_serve_*")) == []
 
 
 def test_database_of_any_name_has_pages_and_descriptions(

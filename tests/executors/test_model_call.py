@@ -42,6 +42,18 @@ def test_an_entry_point_is_found_in_the_studys_folder_first(
     assert sys.path.count(str(tmp_path)) == 1
 
 
+def test_each_study_has_its_own_model_also_in_one_process(tmp_path: Path) -> None:
+    numbers = []
+    for value in (1.0, 2.0, 1.0):
+        root = tmp_path / f"study{value:.0f}"
+        root.mkdir(exist_ok=True)
+        (root / "model_of_a_study.py").write_text(
+            f"def simulate(document): return [('L', 2030, {value})]\n"
+        )
+        numbers += load_entry_point("model_of_a_study:simulate", root)({})
+    assert numbers == [("L", 2030, 1.0), ("L", 2030, 2.0), ("L", 2030, 1.0)]
+
+
 def test_an_entry_point_may_lie_in_a_package(tmp_path: Path) -> None:
     (tmp_path / "package_of_study").mkdir()
     (tmp_path / "package_of_study/inner.py").write_text("def simulate(document): return []\n")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import sqlite3
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -407,7 +409,8 @@ def test_ingest_check_metrics_fails_a_job_or_leaves_a_note(
             "TZA",
             "failed",
             "metric check",
-            "a metric check raised LookupError: the check itself is broken",
+            "plugin plugins/checks.py, ingest_check_metrics: "
+            "LookupError: the check itself is broken",
         ),
         ("UGA", "success", None, None),
     ]
@@ -426,6 +429,123 @@ def test_a_label_that_was_asked_for_and_is_missing_is_noted(
     ((notes,),) = rows(study, "SELECT notes FROM job_results")
     assert "no metric labelled 'Deaths'" in notes
     assert rows(study, "SELECT DISTINCT element_label FROM metrics") == [("Population",)]
+
+
+WRONG_HOOKS = [
+    ("ingest_discover_scenarios(settings)", "raise SystemExit(0)", "SystemExit: 0"),
+    ("ingest_discover_scenarios(settings)", "raise LookupError('none')", "LookupError: none"),
+    ("ingest_discover_scenarios(settings)", "return 'scenarios'", "'scenarios' is no Path"),
+    ("ingest_discover_scenarios(settings)", "return ['a.json']", "'a.json' is no Path"),
+    ("ingest_discover_scenarios(settings)", "yield 1 / 0", "ZeroDivisionError: division by zero"),
+    ("ingest_load_countries(settings)", "import sys; sys.exit(0)", "SystemExit: 0"),
+    ("ingest_load_countries(settings)", "return open('gone')", "FileNotFoundError: [Errno 2] No"),
+    ("ingest_register_executors()", "raise SystemExit(1)", "SystemExit: 1"),
+    ("ingest_register_executors()", "return [int]", "<class 'int'> is no subclass of Executor"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize(("hook", "code", "told"), WRONG_HOOKS)
+def test_a_hook_that_misbehaves_is_one_line_with_exit_code_2(
+    ingest: Ingest, add_plugin: AddPlugin, command: str, hook: str, code: str, told: str
+) -> None:
+    add_plugin("odd", f"@hookimpl\ndef {hook}:\n    {code}\n")
+    result = ingest(command)
+    assert result.exit_code == 2
+    name = hook.partition("(")[0]
+    (line,) = [text for text in result.output.splitlines() if "odd.py" in text]
+    assert f"plugin plugins/odd.py, {name}: {told}" in line
+
+
+@pytest.mark.parametrize("code", ["import sys; sys.exit(0)\n", "raise SystemExit\n", "exit(3)\n"])
+def test_a_plugin_that_exits_while_it_is_loaded_is_named(
+    ingest: Ingest, add_plugin: AddPlugin, code: str
+) -> None:
+    add_plugin("leaves", code)
+    result = ingest("check")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: plugin plugins/leaves.py: SystemExit: ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("raise SystemExit(0)", "SystemExit: 0"),
+        ("return 'all is well'", "'all is well' is no Finding"),
+        ("return [0.5]", "0.5 is no Finding"),
+        ("yield 1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_metric_check_that_misbehaves_fails_its_jobs(
+    study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest, code: str, told: str
+) -> None:
+    add_plugin("odd", f"@hookimpl\ndef ingest_check_metrics(result_set):\n    {code}\n")
+    assert ingest("run", "--countries", "KEN").exit_code == 1
+    found = rows(study, "SELECT DISTINCT error_kind, error FROM job_results")
+    assert found == [("metric check", f"plugin plugins/odd.py, ingest_check_metrics: {told}")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "method", ["start(self)", "submit(self, jobs)", "poll(self, ulids, wait_s)"]
+)
+def test_an_executor_that_exits_ends_the_run_with_one_line(
+    study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest, method: str
+) -> None:
+    add_plugin(
+        "leaves",
+        "import sys\nfrom ingest.plugin_api import LocalExecutor\n"
+        "class Leaves(LocalExecutor):\n    name = 'leaves'\n"
+        f"    def {method}: sys.exit(0)\n"
+        "@hookimpl\ndef ingest_register_executors(): return [Leaves]\n",
+    )
+    executor = '[executors.leaves]\nentry_point = "model:simulate"\n'
+    study.write_settings(executor, study=WITH_PLUGINS)
+    result = ingest("run", "--executor", "leaves")
+    assert result.exit_code == 2
+    told = "Error: leaves (ingest_plugin_leaves.Leaves) called sys.exit(0)"
+    assert result.stderr.splitlines()[-1] == told
+
+
+AROUND_EXAMPLES = """
+import csv
+from ingest.plugin_api import AnalyticsSource, LocalExecutor, warning
+HOOK_URL = "https://example.org/hook"
+class SlurmExecutor(LocalExecutor):
+    name = "slurm"
+class WarehouseSource(AnalyticsSource):
+    name = "warehouse"
+class requests:
+    @staticmethod
+    def post(url, json): print("posted", url, json)
+"""
+
+
+@pytest.mark.slow
+def test_the_examples_of_all_hooks_work_together(
+    study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest
+) -> None:
+    """As in the docstrings of hooks, copied into one file."""
+    texts = [inspect.getdoc(getattr(hookspecs, hook)) or "" for hook in HOOKS]
+    examples = [text[text.rindex("\n\n") :] for text in texts]
+    assert all("@hookimpl" in example for example in examples)
+    add_plugin("examples", AROUND_EXAMPLES + "".join(map(textwrap.dedent, examples)))
+    study.write_settings(
+        '[executors.slurm]\nentry_point = "model:simulate"\n',
+        study=WITH_PLUGINS + '\ncountries = "countries.csv"',
+    )
+    (study.root / "countries.csv").write_text("name,iso3\nKenya,KEN\nUganda,UGA\n")
+    (study.root / "scenarios").rename(study.root / "variants")
+    study.write_model("def simulate(document): yield 'Change', 2030, -1.5\n")
+    result = ingest("run", "--executor", "slurm")
+    assert result.exit_code == 0, result.stderr
+    assert "4 succeeded, 0 failed" in result.stdout
+    assert "warning" not in result.stderr.lower()
+    ((notes,),) = rows(study, "SELECT DISTINCT notes FROM job_results")
+    assert "Change: 2030: -1.5" in notes
+    assert "posted https://example.org/hook {'run': 1, 'failed': 0}\n" in result.stdout
 
 
 EVENTS = """
@@ -539,9 +659,11 @@ def register(tmp_path: Path, hook: str, answer: str) -> Path:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ("[int]", "<class 'int'> as executor: a subclass of Executor"),
-        ("['local']", "'local' as executor: a subclass of Executor"),
-        ("Nameless", "Nameless'> as executor: a subclass of Executor with a name is needed"),
+        ("[int]", "ingest_register_executors: <class 'int'> is no subclass of Executor"),
+        ("['local']", "'local' is no subclass of Executor with a name"),
+        ("'local'", "'local' is no subclass of Executor with a name"),
+        ("7", "7 is no subclass of Executor with a name"),
+        ("Nameless", "Nameless'> is no subclass of Executor with a name"),
         ("[Mine]", "two plugins offer an executor named 'local'"),
     ],
 )
@@ -554,7 +676,7 @@ def test_a_plugin_that_offers_no_executor_is_told(tmp_path: Path, answer: str, t
 
 def test_a_plugin_that_offers_no_source_is_told(tmp_path: Path) -> None:
     manager = load_plugins(register(tmp_path, "ingest_register_analytics_sources", "[Executor]"))
-    with pytest.raises(PluginError, match="as analytics source: a subclass of AnalyticsSource"):
+    with pytest.raises(PluginError, match="is no subclass of AnalyticsSource with a name"):
         find_analytics_source(manager, "anything")
 
 
@@ -657,3 +779,20 @@ def test_the_documented_executor_fails_a_job_whose_model_raises(
     run = subprocess.run(command, cwd=study.root, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "2 x model error: ValueError: no data (model.py:2)" in run.stdout
+
+
+@pytest.mark.slow
+def test_another_entry_point_of_the_documented_executor_means_a_re_run(
+    study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest
+) -> None:
+    (executor,) = [block for block in documented_blocks() if "class ThreadExecutor" in block]
+    add_plugin("threads", executor)
+    command = [sys.executable, "-m", "ingest", "run", "--quiet", "--executor", "threads"]
+    for function, to_run in (("simulate", True), ("simulate", False), ("other", True)):
+        settings = f'[executors.threads]\nentry_point = "model:{function}"\n'
+        study.write_settings(settings, study=WITH_PLUGINS)
+        plan = ingest("plan", "--set", "run.executor=threads").output
+        assert plan.startswith("8 of 8 combinations to run") is to_run, plan
+        if function == "simulate":
+            subprocess.run(command, cwd=study.root, check=True)
+    assert "code changed (executors.threads.entry_point" in plan

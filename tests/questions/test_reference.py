@@ -82,10 +82,10 @@ def test_namibia_is_a_country_and_not_a_missing_value() -> None:
         (
             "ISO3,CR1,CR3\nKEN,1,234,5\nKEM,1,2\nUGA,nan,1\nTZA,1,2\nTZA,1,2\nNAM,\"1,23\",2\n"
             "ZWE,inf,1\nZMB,x,1\n",
-            "t.csv: 7 bad rows: line 2: 4 cells where the header has 3 (numbers with thousands "
+            "t.csv: 6 bad rows: line 2: 4 cells where the header has 3 (numbers with thousands "
             "commas need quotes); line 3: 'KEM' is no ISO 3166 alpha-3 code; line 4: CR1 is 'nan', "
-            "not a number; line 6: TZA is in line 5 already; line 7: CR1 is '1,23', not a "
-            "number; and 2 more. Nothing was stored",
+            "not a number; line 6: TZA is in line 5 already; line 8: CR1 is 'inf', not a "
+            "number; and 1 more. Nothing was stored",
         ),
         (
             'ISO3,CR1,CR3\nKEN,"1,2\n',
@@ -130,7 +130,7 @@ def test_a_table_without_a_mapping_has_errors_of_its_own() -> None:
 def test_a_file_that_is_not_utf8_is_told() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_reference("ISO3,é\n".encode("latin-1"), "t.csv", {})
-    assert str(caught.value) == "t.csv is not UTF-8 text (byte 6)"
+    assert str(caught.value) == "t.csv is not UTF-8 text (byte 6). In Excel, save it as 'CSV UTF-8'"
 
 
 def test_column_mapping() -> None:

@@ -139,6 +139,32 @@ def test_retry_delays_double_up_to_their_limit(jitter: float) -> None:
     assert delays[5:] == pytest.approx([20.0] * 1_195)
 
 
+def test_jobs_that_fail_together_are_tried_again_together() -> None:
+    chance = random.Random(3)
+    scheduler = Scheduler(range(50), Limits(poll_interval_s=1.0), chance.random)
+    accepted(scheduler, 0.0)
+    for key in range(50):  # one answer after the other, as a poll gives them
+        scheduler.failed(key, 5.0 + key / 1000, can_pass=True)
+    assert scheduler.take_submissions(5.0 + scheduler.wait_s(5.0, 60.0)) == list(range(50))
+
+
+def test_the_time_out_is_that_of_one_execution() -> None:
+    scheduler = Scheduler("ab", Limits(job_timeout_s=10.0))
+    accepted(scheduler, 0.0)
+    scheduler.began("a", 0.0, "0")
+    scheduler.began("b", 0.0, "0")
+    scheduler.queued("a", 8.0)  # its machine was taken away
+    scheduler.began("b", 8.0, "1")  # likewise, but nobody saw it wait
+    assert scheduler.running == 1
+    assert scheduler.overdue(17.9) == []
+    assert scheduler.overdue(18.0) == ["b"]
+    scheduler.began("a", 100.0, "1")
+    scheduler.began("a", 105.0, "1")
+    assert scheduler.running_s("a", 105.0) == 5.0
+    assert scheduler.overdue(109.9) == ["b"]
+    assert scheduler.overdue(110.0) == ["a", "b"]
+
+
 def test_further_attempts_go_before_jobs_that_never_ran() -> None:
     scheduler = Scheduler("abc", Limits(max_in_flight=1, retry_delay_s=1.0))
     scheduler.take_submissions(0.0)
@@ -415,7 +441,7 @@ class Simulation:
         nominal = min(nominal, self.limits.retry_delay_max_s)
         assert waited >= 0.5 * nominal - EPSILON_S
         if self.limits.rate is None and self.limits.max_in_flight >= len(self.keys):
-            assert waited <= 1.5 * nominal + EPSILON_S
+            assert waited <= 1.5 * nominal + self.limits.poll_interval_s + EPSILON_S
 
     def stop_overdue(self) -> None:
         timeout = self.limits.job_timeout_s

@@ -61,7 +61,14 @@ def test_two_documents_in_one_text_are_refused() -> None:
 
 def test_duplicate_key_is_refused_at_any_depth() -> None:
     text = '{"parameters": {"Coverage": 1, "Country": 2, "Coverage": 3}}'
-    assert failure(text) == "model.json: the key 'Coverage' stands twice in one object"
+    assert failure(text) == (
+        "model.json: the key 'Coverage' stands twice in one object: "
+        "line 1, column 17 and line 1, column 46"
+    )
+    text = '{"a \\"{": {"b": 1},\n "c": [{"b": "b: {"}, {"b": 2,\n   "\\u0062" : 3}]}'
+    assert failure(text) == (
+        "model.json: the key 'b' stands twice in one object: line 2, column 24 and line 3, column 4"
+    )
 
 
 @pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
@@ -79,7 +86,11 @@ def test_a_whole_number_of_thousands_of_digits_is_refused() -> None:
 
 
 def test_nesting_without_end_is_refused() -> None:
-    assert failure("[" * 100_000) == "model.json: nested too deeply to read"
+    for levels in (101, 900, 100_000):
+        text = "[" * levels + "]" * levels
+        assert failure(text) == "model.json: nested too deeply: 100 levels at most"
+        assert failure('{"a":' * levels + "1" + "}" * levels).endswith("100 levels at most")
+    assert parse_json("[" * 100 + "]" * 100, "model.json")
 
 
 def test_file_that_is_missing_is_told(tmp_path: Path) -> None:
@@ -91,7 +102,7 @@ def test_file_that_is_missing_is_told(tmp_path: Path) -> None:
 def test_folder_in_place_of_a_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(JsonFileError) as caught:
         read_json(tmp_path, "model.json")
-    assert str(caught.value) == "model.json: cannot be read: Is a directory"
+    assert str(caught.value) == "model.json: cannot be read: it is a folder, not a file"
 
 
 def test_bytes_that_are_not_utf8_are_told_with_line_and_column(tmp_path: Path) -> None:

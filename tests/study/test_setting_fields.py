@@ -88,7 +88,7 @@ def test_a_class_that_is_no_dataclass_is_refused() -> None:
 
 # --- which settings decide numbers ---------------------------------------------------------------
 
-NO_INPUTS = {"source", "url", "concurrency", "pause_s", "lag_s"}
+NO_INPUTS = {"source", "url", "concurrency", "pause_s", "lag_s", "incomplete"}
 
 
 def test_every_setting_of_analytics_is_an_input_or_known_to_be_none() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from ingest.errors import ConfigError
+from ingest.text.csv_rows import spreadsheet_cells
 
 Values = Mapping[str, Any]
 BlobText = Callable[[sqlite3.Row, str, bytes], str]
@@ -50,11 +51,13 @@ def write_csv(
     given_up: threading.Event,
     *,
     heading: bool = True,
+    raw: bool = False,
 ) -> None:
     """Write every row that a statement gives, as RFC 4180 has it, in UTF-8.
 
-    connection: its rows are sqlite3.Row. given_up: once set, it ends soon. Raises ConfigError: the
-    SQL fails, midway too, or a limit is passed; what was written until then is of no use.
+    connection: its rows are sqlite3.Row. given_up: once set, it ends soon. raw: texts stay as they
+    are that a spreadsheet takes for formulas. Raises ConfigError: the SQL fails, midway too, or a
+    limit is passed; what was written until then is of no use.
     """
     deadline = time.thread_time() + limits.seconds
     connection.set_progress_handler(
@@ -65,9 +68,11 @@ def write_csv(
         lines = csv.writer(text)
         cursor = connection.execute(statement.sql, statement.values)
         if heading:
-            lines.writerow(column[0] for column in cursor.description or ())
+            names = [column[0] for column in cursor.description or ()]
+            lines.writerow(names if raw else spreadsheet_cells(names))
         while rows := cursor.fetchmany(_BATCH):
-            lines.writerows(_with_blob_texts(rows, statement.blob_text))
+            written = _with_blob_texts(rows, statement.blob_text)
+            lines.writerows(written if raw else map(spreadsheet_cells, written))
             text.flush()
             _check_size(target.tell(), limits)
         text.flush()

@@ -21,6 +21,7 @@ from ingest.charts.style import Spec
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import sql_values
 from ingest.questions.files import CannedQuery, Chart
+from ingest.text.json_text import json_text
 from ingest.text.suggest import did_you_mean
 
 Rows = Sequence[Sequence[Any]]
@@ -87,7 +88,7 @@ async def _render(
 
 async def _draw(kind: str, spec: Spec) -> bytes:
     if kind == "vl.json":
-        return (json.dumps(spec, indent=2, ensure_ascii=False) + "\n").encode()
+        return (json_text(spec, indent=2, ensure_ascii=False) + "\n").encode()
     return await draw_picture(kind, spec)
 
 

@@ -186,7 +186,7 @@ def _table_blobs(
 
     keys = data["primary_keys"]
 
-    def text(row: Any, column: str, value: bytes) -> str:
+    def text(row: Any, column: str, _value: bytes) -> str:
         place = path_from_row_pks(row, keys, not keys)
         path = datasette.urls.row_blob(database.name, data["table"], place, column)
         return str(datasette.absolute_url(request, path))
@@ -214,11 +214,11 @@ async def answer_csv(
     )
 
     def read() -> IO[bytes]:
-        heading = request.args.get("_header") != "off"
+        heading, raw = request.args.get("_header") != "off", bool(request.args.get("_raw"))
         file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the answer
         try:
             with own_connection(datasette, database) as connection:
-                write_csv(connection, statement, file, limits, given_up, heading=heading)
+                write_csv(connection, statement, file, limits, given_up, heading=heading, raw=raw)
         except BaseException:
             file.close()
             raise

@@ -197,6 +197,6 @@ def _shade(job: _Job, newest_run_id: int, now: datetime) -> str:
         return "fresh"
     try:
         days = (now - datetime.fromisoformat(job.completed_at or "").astimezone()).days
-    except ValueError:
+    except (ValueError, OverflowError):
         return "older"
     return "recent" if days < RECENT_DAYS else "older"

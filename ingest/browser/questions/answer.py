@@ -6,7 +6,6 @@ call its value, and the functions and filters below. What it gives is text, neve
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -25,6 +24,7 @@ from ingest.questions.wording import (
 from ingest.study.label import Label
 from ingest.text.numbers import (
     count_text,
+    exact_sum,
     percent_text,
     quantity_text,
     signed_quantity_text,
@@ -76,7 +76,7 @@ def _functions(rows: Sequence[Row]) -> dict[str, Callable[..., Any]]:
         return [row for row in rows if row[column] is not None]
 
     def total(column: str) -> float:
-        return math.fsum(row[column] for row in numbers(column))
+        return exact_sum([row[column] for row in numbers(column)])
 
     return {
         "total": total,

@@ -24,6 +24,8 @@ from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.errors import DatabaseError
 
 _LOCK_TIMEOUT_S = 5.0
+# In bytes: several times what a database holds in one place, and no burden for the machine.
+_LONGEST_VALUE = 64_000_000
 # What only reads. A temporary table or an open transaction would stay for the next visitor.
 _ALLOWED = {
     sqlite3.SQLITE_SELECT,
@@ -129,6 +131,7 @@ class ServedFile:
         path = Path(self.path)
         connection = connect_read_only(path, immutable=self._immutable, timeout_s=_LOCK_TIMEOUT_S)
         connection.set_authorizer(_only_reading)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
         return connection
 
     def _connect_once(self) -> sqlite3.Connection:

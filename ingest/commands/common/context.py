@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingest.database.files import database_files, open_for_reading
-from ingest.errors import ConfigError
+from ingest.errors import ConfigError, IngestError
 from ingest.findings import Finding, warning
 from ingest.study.settings import (
     STUDY_FILE,
@@ -40,6 +40,7 @@ STUDY_VARIABLE = "INGEST_STUDY"
 DATABASE_VARIABLE = "INGEST_DATABASE"
 _DEFAULT_DATABASE = Path("validation_results.db")
 _OVERRIDES = "ingest.overrides"
+_CHOICE = "ingest.choice"
 _EXECUTOR = "run.executor"
 _SECRET_KEY = re.compile(r"passw|secret|token|credential|api_?key", re.IGNORECASE)
 
@@ -271,8 +272,21 @@ def gathered(
 def _choose(
     study: str | None, overrides: tuple[str, ...], database: str | None = None
 ) -> StudyChoice:
-    more = click.get_current_context().meta.get(_OVERRIDES, ())
-    return StudyChoice(study, database, (*overrides, *more))
+    for option, given in (("--study", study), ("--database", database)):
+        if given == "":
+            raise ConfigError(f"{option} is empty: name one, or leave the option out")
+    meta = click.get_current_context().meta
+    meta[_CHOICE] = StudyChoice(study, database, (*overrides, *meta.get(_OVERRIDES, ())))
+    choice: StudyChoice = meta[_CHOICE]
+    return choice
+
+
+def database_in_use(context: click.Context) -> Path | None:
+    """The database of the command that a context is of; None where it has none."""
+    choice: StudyChoice | None = context.meta.get(_CHOICE)
+    with suppress(IngestError):
+        return choice.database_path() if choice else None
+    return None
 
 
 _KEYS = ("study", "overrides")
@@ -287,7 +301,7 @@ def setting_option(
 ) -> Callable[..., Any]:
     """An option that stands for a setting, such as --retries; it wins over --set."""
 
-    def keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    def keep(context: click.Context, _option: click.Parameter, value: str | None) -> None:
         if value is not None:
             context.meta.setdefault(_OVERRIDES, []).append(f"{setting}={value}")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -11,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingest.commands.common.options import wants_raw
 from ingest.findings import Finding, Severity
+from ingest.text.csv_rows import CsvWriter
+from ingest.text.json_text import json_text
 from ingest.text.numbers import at_most, count_text
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
-    click.echo(json.dumps(value, indent=2))
+    click.echo(json_text(value, indent=2))
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a header and rows as CSV."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = CsvWriter(sys.stdout, raw=wants_raw())
     writer.writerow(columns)
     writer.writerows(rows)
 
@@ -68,10 +69,11 @@ def warn(*messages: str) -> None:
 
 
 def local_time(timestamp: str | None) -> str:
-    """An ISO 8601 time of the database in this machine's time zone, to the second."""
-    if not timestamp:
-        return ""
-    return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """A time of the database in this machine's time zone, to the second; a text if it is none."""
+    try:
+        return datetime.fromisoformat(timestamp or "").astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError):
+        return timestamp or ""
 
 
 def code_words(commit: str, dirty_files: int) -> str:

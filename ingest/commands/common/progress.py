@@ -20,15 +20,15 @@ Show = Callable[[RunProgress], None]
 
 
 @contextmanager
-def progress_display(*, quiet: bool) -> Iterator[Show]:
-    """A function that shows the progress of a run on stderr."""
+def progress_display(*, quiet: bool, title: str = "Run {run_id}") -> Iterator[Show]:
+    """A function that shows the progress of a run on stderr; title: of what, as a format."""
     if quiet:
         yield lambda progress: None
     elif sys.stderr.isatty():
-        with _live_display() as show:
+        with _live_display(title) as show:
             yield show
     else:
-        yield _plain_display()
+        yield _plain_display(title)
 
 
 @contextmanager
@@ -64,12 +64,12 @@ def _show_elapsed(what: str, ended: threading.Event) -> None:
 
 
 @contextmanager
-def _live_display() -> Iterator[Show]:
+def _live_display(title: str) -> Iterator[Show]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
     bar = Progress(
-        TextColumn("Run {task.fields[run_id]}"),
+        TextColumn("{task.fields[title]}"),
         BarColumn(bar_width=40),
         TextColumn("{task.fields[counts]}"),
         console=Console(stderr=True),
@@ -77,14 +77,14 @@ def _live_display() -> Iterator[Show]:
         transient=True,
     )
     with bar:
-        task = bar.add_task("", total=None, run_id="", counts="starting")
+        task = bar.add_task("", total=None, title="", counts="starting")
 
         def show(progress: RunProgress) -> None:
             bar.update(
                 task,
                 total=progress.total,
                 completed=progress.done,
-                run_id=progress.run_id,
+                title=title.format(run_id=progress.run_id),
                 counts=_counts(progress, tracker.remaining_s(progress)),
             )
 
@@ -98,7 +98,7 @@ def _counts(progress: RunProgress, remaining_s: float | None) -> str:
     rate = f"  {progress.done / progress.elapsed_s:.1f}/s" if progress.elapsed_s > 0 else ""
     return (
         f"{progress.done:,}/{progress.total:,}  ok {progress.succeeded:,}{failed}"
-        f"  running {progress.running}{_waiting(progress)}{rate}{left}"
+        f"  running {progress.running}{_waiting(progress)}{rate}{left}{_waits(progress, '  ')}"
     )
 
 
@@ -107,6 +107,11 @@ def _waiting(progress: RunProgress) -> str:
     fetching = f"  fetching {progress.fetching:,}" if progress.fetching else ""
     doubt = f"  no answer {progress.in_doubt:,}" if progress.in_doubt else ""
     return fetching + doubt
+
+
+def _waits(progress: RunProgress, before: str) -> str:
+    """What is waited for and until when, each with something before it."""
+    return "".join(before + text for text in progress.waits)
 
 
 class _Tracker:
@@ -125,7 +130,7 @@ class _Tracker:
         return (progress.total - progress.done) * elapsed_s / done
 
 
-def _plain_display() -> Show:
+def _plain_display(title: str) -> Show:
     last = time.monotonic()
     tracker = _Tracker()
 
@@ -137,9 +142,9 @@ def _plain_display() -> Show:
         last = time.monotonic()
         left = f", about {duration_text(remaining_s)} left" if remaining_s is not None else ""
         click.echo(
-            f"Run {progress.run_id}: {progress.done:,} of {progress.total:,} done, "
-            f"{progress.failed:,} failed, {progress.running} running"
-            f"{_waiting(progress).replace('  ', ', ')}{left}",
+            f"{title.format(run_id=progress.run_id)}: {progress.done:,} of {progress.total:,} "
+            f"done, {progress.failed:,} failed, {progress.running} running"
+            f"{_waiting(progress).replace('  ', ', ')}{left}{_waits(progress, '; ')}",
             err=True,
         )
 

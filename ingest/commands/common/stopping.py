@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import click
@@ -17,22 +17,27 @@ STOPPING = "Stopping; finished jobs are kept."
 
 @contextmanager
 def stopping(request_stop: Callable[[], None], message: str = STOPPING) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) calls request_stop and prints message, the second ends at once.
+    """The first Ctrl-C (SIGTERM, SIGHUP) calls request_stop and prints message, the second ends at
+    once. A SIGHUP that is ignored, as after nohup, stays so.
 
     message: empty for none.
     """
     requested = False
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
         nonlocal requested
         if requested:
             os._exit(InterruptedRunError.exit_code)
         requested = True
         request_stop()
         if message:
-            click.echo(f"{message} Press Ctrl-C again to end at once.", err=True)
+            with suppress(OSError):  # after SIGHUP the terminal may be gone
+                click.echo(f"{message} Press Ctrl-C again to end at once.", err=True)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

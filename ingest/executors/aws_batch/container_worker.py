@@ -1,17 +1,22 @@
 """What runs in a container: one job's document through the study's model, the results to S3.
 
-Started as `python -m ingest.executors.aws_batch.container_worker` in the study's folder.
+Started as `python -P -m ingest.executors.aws_batch.container_worker` in the study's folder.
 Exit codes: 0 results are stored; 65 the input or the model is at fault; 75 a retry may help.
 """
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # without -P that is the study's folder, whose json.py is not for ingest
+
+import contextlib
 import faulthandler
 import os
 import signal
-import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -26,6 +31,7 @@ from ingest.executors.aws_batch.submit import ARRAY_NAME, CODE_DIGEST, JOB_ULID,
 from ingest.executors.model_call import (
     ModelCrashError,
     ModelError,
+    Stopped,
     call_entry_point,
     load_entry_point,
     run_command,
@@ -38,14 +44,6 @@ from ingest.study.local_settings import LocalSettings
 
 _ARRAY_INDEX, _JOB_ID = "AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ID"
 _ATTEMPT = "AWS_BATCH_JOB_ATTEMPT"
-
-
-class Stopped(BaseException):
-    """SIGTERM came: the job was terminated, ran out of time, or its machine is taken away.
-
-    Not an IngestError, nor an Exception, so that no model catches it: main() turns it into an
-    exit code.
-    """
 
 
 @dataclass(frozen=True)
@@ -172,15 +170,33 @@ def _say(text: str) -> None:
     sys.stderr.flush()
 
 
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM: the job was terminated, ran out of time, or its machine is taken away."""
     raise Stopped
 
 
-def _kill_children() -> None:
-    """End the model's command, also where SIGTERM came while it was being started."""
-    for file in Path("/proc/self/task").glob("*/children"):
-        for pid in file.read_text().split():
-            os.kill(int(pid), signal.SIGKILL)
+def _lead_a_group() -> None:
+    """What the model starts is in this process's own group, from its first moment on."""
+    with contextlib.suppress(PermissionError):  # it leads a session, so a group already
+        os.setpgid(0, 0)
+
+
+def _kill_group() -> None:
+    """End all that the model started, also where SIGTERM came while it was being started."""
+    own = os.getpid()
+    while os.getpgrp() == own and (others := [p for p in _group_of(own) if p != own]):
+        for pid in others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _group_of(leader: int) -> Iterator[int]:
+    """The processes of a group that have not ended."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, group = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(group) == leader and state not in "ZX":
+                yield int(stat.parent.name)
 
 
 def main() -> int:
@@ -188,6 +204,7 @@ def main() -> int:
     # stale bytecode is told by size and second: the model's own files must be what is run
     sys.dont_write_bytecode = True
     faulthandler.enable()  # tells the place of a segmentation fault in the log
+    _lead_a_group()
     signal.signal(signal.SIGTERM, _stop)
     try:
         return run_job(read_order(os.environ), Path.cwd())
@@ -196,7 +213,7 @@ def main() -> int:
         return EXIT_INPUT
     except Stopped:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        _kill_children()
+        _kill_group()
         _say("stopped by SIGTERM")
         return EXIT_AGAIN
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,8 +34,10 @@ from ingest.executors.base import (
     Submission,
 )
 from ingest.findings import Finding, error, has_errors
-from ingest.services.aws_clients import AwsClients
+from ingest.services.aws_clients import AwsClients, find_or_none
 from ingest.services.aws_errors import AwsError, AwsPlace
+
+log = logging.getLogger("ingest.aws_batch")
 
 
 class AwsBatchExecutor(Executor):
@@ -146,10 +149,25 @@ class AwsBatchExecutor(Executor):
             if parent not in known:
                 continue
             if colon and parent not in manifests:
-                manifests[parent] = self._store.read_manifest(parent)
-            if not colon or manifests[parent][int(index)] == job.ulid:
+                manifests[parent] = self._manifest(parent, known[parent])
+            if not colon or job.ulid in manifests[parent][int(index) :][:1]:
                 found[job.ulid] = known[parent] + colon + index
         return found
+
+    def _manifest(self, array: str, job_id: str) -> Sequence[str | None]:
+        """Which job each child of an array is.
+
+        Where that is gone, as a rule that deletes old objects makes it, nobody can tell any more:
+        the array is ended and its jobs count as not found.
+        """
+        try:
+            manifest = find_or_none(lambda: self._store.read_manifest(array))
+        except ValueError:
+            manifest = None
+        if manifest is None:
+            log.warning("array %s is ended: its list of jobs is gone from S3", array)
+            self._lookup.terminate(job_id, "its list of jobs is gone")
+        return manifest or ()
 
     def _with_results(self, ulids: Sequence[str]) -> list[str]:
         with ThreadPoolExecutor(CALL_THREADS) as pool:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import has_errors
-from ingest.study.code_version import file_digest, read_code_version
+from ingest.study.code_version import read_code_version
+from ingest.study.line_ends import file_digest
 from ingest.study.local_settings import LocalSettings
 from ingest.study.setting_fields import read_section
 from ingest.study.settings import STUDY_FILE, StudySettings, load_settings

@@ -7,7 +7,7 @@ from typing import Any
 
 from ingest.executors.aws_batch.store import ErrorDocument
 from ingest.executors.base import JobFault, JobState
-from ingest.executors.batch_words import BATCH_STATES, HOST_LOST
+from ingest.executors.batch_words import BATCH_STATES, HOST_LOST, NOT_STARTED
 
 # Exit codes of the worker, chosen as sysexits.h has them: bad input, and a failure that passes.
 EXIT_INPUT = 65
@@ -16,7 +16,6 @@ EXIT_AGAIN = 75
 # Why Batch stops a job that began: status reasons and container reasons start with these words.
 _TIMED_OUT = "Job attempt duration exceeded timeout"
 _OUT_OF_MEMORY = "OutOfMemory"
-_NOT_STARTED = ("CannotPull", "CannotCreateContainer", "CannotStartContainer", "ResourceInit")
 _SIGNAL_BASE = 128  # a shell's exit code for a process that a signal killed: this plus its number
 TERMINATED = "stopped by ingest"
 
@@ -53,8 +52,8 @@ def fault_of(described: Mapping[str, Any], error: ErrorDocument | None) -> JobFa
         return JobFault("host lost", words, can_pass=True)
     if reason.startswith(_OUT_OF_MEMORY):
         return JobFault("out of memory", f"{words}; give the job definition more memory")
-    if reason.startswith(_NOT_STARTED):
-        return JobFault("container not started", words)
+    if reason.startswith(NOT_STARTED) or (status_reason.startswith(NOT_STARTED) and not exit_code):
+        return JobFault("container not started", words, can_pass=True)
     if status_reason.startswith(TERMINATED) or exit_code is None:
         return JobFault("stopped", words)
     if exit_code == EXIT_AGAIN:

@@ -55,8 +55,10 @@ class JobStore:
         self._put(self._array_key(array), json.dumps(ulids).encode(), "application/json")
 
     def read_manifest(self, array: str) -> list[str | None]:
-        """The ULIDs of an array's children by their index."""
-        manifest: list[str | None] = json.loads(self._get(self._array_key(array)))
+        """The ULIDs of an array's children by their index. Raises ValueError: it is not whole."""
+        manifest = json.loads(self._get(self._array_key(array)))
+        if not isinstance(manifest, list):
+            raise ValueError(f"the manifest of {array} is no list")
         return manifest
 
     def put_results(self, ulid: str, results: bytes) -> None:

@@ -110,7 +110,8 @@ class JobWatch:
             word = described.get("status")
             message = f"AWS Batch gives the state {word!r}, which this version does not know"
             return JobUpdate(ulid, state, JobFault("unknown state", message))
-        return JobUpdate(ulid, state)
+        # each that ended is among the attempts, so the number changes as another one begins
+        return JobUpdate(ulid, state, execution=str(len(described.get("attempts") or ())))
 
     def _lost_job(self, ulid: str, job_id: str) -> JobUpdate:
         """What S3 tells of a job that Batch does not know; it is looked at once."""

@@ -26,12 +26,21 @@ from ingest.executors.local.worker_process import WorkerProcess
 from ingest.executors.local.worker_side import Answer
 from ingest.executors.model_call import describe_exit
 from ingest.executors.output_tail import with_output
-from ingest.findings import Finding, error
+from ingest.findings import Finding, error, warning
 from ingest.study.local_settings import LocalSettings
 
 # Jobs a worker holds: the one it works on, and the next, so that it never waits for the runner.
 _JOBS_A_WORKER = 2
 _START_TIMEOUT_S = 300.0
+_ENDS = (Answer.RESULT, Answer.MODEL_ERROR, Answer.MODEL_CRASH)
+_MIXED_UP = (
+    "the worker process answered for another job than its own, so no answer of it was taken: does "
+    "the model write to files that it did not open?"
+)
+_SAME_NAME = (
+    "Python or ingest has a module of this name; which of the two `import {}` gives depends on "
+    "what was imported before: rename the file"
+)
 _NOTHING_SET = (
     "executors.local needs entry_point (a Python function) or command (a program): write e.g.\n"
     '[executors.local]\nentry_point = "model:simulate"'
@@ -50,7 +59,7 @@ class LocalExecutor(Executor):
         super().__init__(settings, context)
         self._settings = settings
         self._root = context.root.resolve()
-        self._count = settings.workers or available_cores()
+        self._count = min(settings.workers or available_cores(), max(1, context.max_in_flight))
         self._waiting: deque[Job] = deque()
         self._documents: dict[str, Job] = {}
         self._workers: list[WorkerProcess] = []
@@ -153,17 +162,28 @@ class LocalExecutor(Executor):
             if answer is None:
                 yield from self._bury(worker)
                 return
-            kind, body = answer
-            if kind is Answer.READY:
+            if answer.kind == Answer.READY:
                 worker.ready = True
-            elif kind is Answer.CANNOT_START:
-                raise ConfigError(body.decode())
-            elif kind is Answer.RECALLED:
+            elif answer.kind == Answer.CANNOT_START:
+                raise ConfigError(answer.body.decode())
+            elif answer.kind == Answer.RECALLED and answer.ulid == worker.recalled:
                 self._taken_back(worker)
-            else:
-                yield from self._finished(worker, kind, body)
+            elif answer.kind in _ENDS and worker.ulids and answer.ulid == worker.ulids[0]:
+                yield from self._finished(worker, Answer(answer.kind), answer.body)
                 if worker not in self._workers:
                     return
+            else:
+                yield from self._distrust(worker)
+                return
+
+    def _distrust(self, worker: WorkerProcess) -> Iterator[JobUpdate]:
+        """A worker that answers for another job than its own: nothing it says counts any more."""
+        worker.kill()
+        failed = worker.ulids.popleft() if worker.ulids else None
+        self._replace(worker)
+        if failed is not None:
+            del self._documents[failed]
+            yield JobUpdate(failed, JobState.FAILED, JobFault("model error", _MIXED_UP))
 
     def _finished(self, worker: WorkerProcess, kind: Answer, body: bytes) -> Iterator[JobUpdate]:
         ulid = worker.ulids.popleft()
@@ -296,7 +316,11 @@ def _entry_point_findings(entry_point: str, root: Path) -> list[Finding]:
     if PathFinder.find_spec(package, [str(root), *sys.path]) is None:
         message = f"entry_point {entry_point!r}: no module {package} in the study's folder"
         return [error("no-module", "executors.local", message)]
-    return []
+    return [
+        warning("module-name", path.name, _SAME_NAME.format(path.stem))
+        for path in sorted(root.glob("*.py"))
+        if path.stem in sys.stdlib_module_names or path.stem == "ingest"
+    ]
 
 
 def _fault(kind: Answer, message: str) -> JobFault:

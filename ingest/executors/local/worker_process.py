@@ -13,8 +13,17 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.executors.local.worker_side import FRAME_HEADER, Answer, Request
+import ingest
+from ingest.executors.local.worker_side import Frame, Request, take_frames
 from ingest.executors.output_tail import output_tail
+from ingest.temporary import TemporaryFolder
+
+# -P and the place of ingest at the end: neither the folder that one is in nor the study's comes
+# before ingest and Python's own modules while these are loaded.
+_START = (
+    "import sys; place = sys.argv.pop(1); place in sys.path or sys.path.append(place); "
+    "from ingest.executors.local.worker_side import main; main(sys.argv[1:])"
+)
 
 
 class WorkerProcess:
@@ -31,17 +40,13 @@ class WorkerProcess:
         self._buffer = bytearray()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         # the files of a command's jobs; here, since a worker that is killed cannot clean up
-        self._folder = (
-            tempfile.TemporaryDirectory(prefix="ingest-", ignore_cleanup_errors=True)
-            if command
-            else None
-        )
+        self._folder = TemporaryFolder("job") if command else None
         jobs_read, self.jobs_fd = os.pipe()
         self.answers_fd, answers_write = os.pipe()
         os.set_blocking(self.jobs_fd, False)
         inherited = (jobs_read, answers_write, self._output.fileno())
-        module = "ingest.executors.local.worker_side"
-        arguments = [sys.executable, "-u", "-m", module, *map(str, inherited)]
+        place = str(Path(ingest.__file__).resolve().parent.parent)
+        arguments = [sys.executable, "-P", "-u", "-c", _START, place, *map(str, inherited)]
         try:
             self._process = subprocess.Popen(
                 arguments,
@@ -61,22 +66,22 @@ class WorkerProcess:
             "root": str(root),
             "entry_point": entry_point,
             "command": command,
-            "folder": self._folder.name if self._folder else None,
+            "folder": str(self._folder.path) if self._folder else None,
         }
-        self._queue(Request.JOB, json.dumps(model).encode())
+        self._queue(Frame(Request.JOB, body=json.dumps(model).encode()))
 
     def give(self, ulid: str, document: bytes) -> None:
         """Hand over one more job, as far as the worker takes it now; send() hands over the rest."""
         self.ulids.append(ulid)
-        self._queue(Request.JOB, document)
+        self._queue(Frame(Request.JOB, ulid, document))
 
     def recall(self) -> None:
         """Ask the newest job back; it comes back (Answer.RECALLED) unless it has begun."""
         self.recalled = self.ulids[-1]
-        self._queue(Request.RECALL, b"")
+        self._queue(Frame(Request.RECALL))
 
-    def _queue(self, request: Request, body: bytes) -> None:
-        self._unsent.append(memoryview(FRAME_HEADER.pack(request, len(body)) + body))
+    def _queue(self, frame: Frame) -> None:
+        self._unsent.append(memoryview(frame.encode()))
         self.send()
 
     @property
@@ -97,18 +102,11 @@ class WorkerProcess:
         except BrokenPipeError:
             self._unsent.clear()  # it has died: that shows on the other pipe, and is handled there
 
-    def read_answers(self) -> Iterator[tuple[Answer, bytes] | None]:
+    def read_answers(self) -> Iterator[Frame | None]:
         """Each whole answer that has arrived; None once the worker has ended."""
         chunk = os.read(self.answers_fd, 1 << 20)
         self._buffer += chunk
-        while len(self._buffer) >= FRAME_HEADER.size:
-            kind, size = FRAME_HEADER.unpack_from(self._buffer)
-            end = FRAME_HEADER.size + size
-            if len(self._buffer) < end:
-                break
-            body = bytes(self._buffer[FRAME_HEADER.size : end])
-            del self._buffer[:end]
-            yield Answer(kind), body
+        yield from take_frames(self._buffer)
         if not chunk:
             yield None
 
@@ -145,4 +143,4 @@ class WorkerProcess:
         os.close(self.answers_fd)
         self._output.close()
         if self._folder is not None:
-            self._folder.cleanup()
+            self._folder.close()

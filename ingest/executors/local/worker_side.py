@@ -1,8 +1,8 @@
 """The process in which the local executor runs jobs, one after the other, for a whole run.
 
-Started as `python -m ingest.executors.local.worker_side JOBS_FD ANSWERS_FD OUTPUT_FD` with a JSON
-description of the model on JOBS_FD's first frame. It ends when JOBS_FD does, in the middle of a
-job too, so no worker outlives the run that started it.
+worker_process.py calls main([JOBS_FD, ANSWERS_FD, OUTPUT_FD]) in a new Python; a JSON description
+of the model is on JOBS_FD's first frame. It ends when JOBS_FD does, in the middle of a job too, so
+no worker outlives the run that started it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import struct
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterator
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from ingest.executors.model_call import (
     EntryPoint,
@@ -30,7 +32,7 @@ from ingest.executors.model_call import (
 )
 from ingest.executors.output_tail import output_tail, with_output
 
-FRAME_HEADER = struct.Struct(">BQ")
+_HEADER = struct.Struct(">BHQ")
 
 
 class Request(IntEnum):
@@ -51,14 +53,37 @@ class Answer(IntEnum):
     RECALLED = 5
 
 
-def read_frame(pipe: BinaryIO) -> tuple[Request, bytes] | None:
-    """The next frame sent to a worker, None at the end."""
-    header = pipe.read(FRAME_HEADER.size)
-    if len(header) < FRAME_HEADER.size:
-        return None
-    kind, size = FRAME_HEADER.unpack(header)
-    body = pipe.read(size)
-    return (Request(kind), body) if len(body) == size else None
+class Frame(NamedTuple):
+    """One message: its kind, the ULID of the job that it is about, and a document or a result."""
+
+    kind: int
+    ulid: str = ""
+    body: bytes = b""
+
+    def encode(self) -> bytes:
+        """The message as it goes through a pipe."""
+        name = self.ulid.encode()
+        return _HEADER.pack(self.kind, len(name), len(self.body)) + name + self.body
+
+
+def take_frames(buffer: bytearray) -> Iterator[Frame]:
+    """The whole messages at the beginning of what has arrived; they are taken out of it."""
+    while len(buffer) >= _HEADER.size:
+        kind, name_size, size = _HEADER.unpack_from(buffer)
+        start = _HEADER.size + name_size
+        if len(buffer) < start + size:
+            return
+        ulid, body = buffer[_HEADER.size : start].decode(), bytes(buffer[start : start + size])
+        del buffer[: start + size]
+        yield Frame(kind, ulid, body)
+
+
+def read_frames(pipe: int) -> Iterator[Frame]:
+    """The messages that come through a pipe, until it ends."""
+    buffer = bytearray()
+    while chunk := os.read(pipe, 1 << 20):
+        buffer += chunk
+        yield from take_frames(buffer)
 
 
 class Worker:
@@ -68,8 +93,8 @@ class Worker:
         self._answers = answers
         self._output_fd = output_fd
         self._sending = threading.Lock()
-        self._documents: deque[bytes] = deque()
-        self._held = threading.Semaphore(0)  # how many documents there are
+        self._jobs: deque[Frame] = deque()
+        self._held = threading.Semaphore(0)  # how many jobs there are
         self._root = Path(str(model["root"]))
         self._command = [str(part) for part in model["command"]]  # type: ignore[attr-defined]
         self._entry_point = str(model["entry_point"] or "")
@@ -82,28 +107,27 @@ class Worker:
             if not self._command:
                 self._function = load_entry_point(self._entry_point, self._root)
         except ModelError as exc:
-            self._send(Answer.CANNOT_START, _encoded(str(exc)))
+            self._send(Answer.CANNOT_START, "", _encoded(str(exc)))
             return False
-        self._send(Answer.READY, b"")
+        self._send(Answer.READY, "")
         return True
 
-    def receive(self, jobs: BinaryIO) -> None:
+    def receive(self, frames: Iterator[Frame]) -> None:
         """Queue what arrives, until the pipe ends; runs in a thread of its own."""
-        while (frame := read_frame(jobs)) is not None:
-            request, document = frame
-            if request is Request.JOB:
-                self._documents.append(document)
+        for frame in frames:
+            if frame.kind == Request.JOB:
+                self._jobs.append(frame)
                 self._held.release()
             elif self._held.acquire(blocking=False):
-                self._documents.pop()
-                self._send(Answer.RECALLED, b"")
+                self._send(Answer.RECALLED, self._jobs.pop().ulid)
 
     def run_next(self) -> None:
         """Wait for a document, run it, and send the result or the error."""
         self._held.acquire()
-        self._run(self._documents.popleft())
+        job = self._jobs.popleft()
+        self._run(job.ulid, job.body)
 
-    def _run(self, document: bytes) -> None:
+    def _run(self, ulid: str, document: bytes) -> None:
         os.ftruncate(self._output_fd, 0)  # what is in there at an error belongs to this job
         try:
             if self._function is None:
@@ -114,13 +138,14 @@ class Worker:
             is_crash = isinstance(exc, ModelCrashError)
             # the output goes along: once the next job has begun, the file holds that one's
             message = with_output(str(exc), output_tail(self._output_fd))
-            self._send(Answer.MODEL_CRASH if is_crash else Answer.MODEL_ERROR, _encoded(message))
+            kind = Answer.MODEL_CRASH if is_crash else Answer.MODEL_ERROR
+            self._send(kind, ulid, _encoded(message))
         else:
-            self._send(Answer.RESULT, result)
+            self._send(Answer.RESULT, ulid, result)
 
-    def _send(self, kind: Answer, body: bytes) -> None:
+    def _send(self, kind: Answer, ulid: str, body: bytes = b"") -> None:
         with self._sending:
-            self._answers.write(FRAME_HEADER.pack(kind, len(body)) + body)
+            self._answers.write(Frame(kind, ulid, body).encode())
             self._answers.flush()
 
 
@@ -143,27 +168,26 @@ def main(arguments: list[str]) -> None:
         os.dup2(output_fd, stream)
     faulthandler.enable(all_threads=False)  # tells the place of a segmentation fault
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to handle
-    jobs, answers = os.fdopen(jobs_fd, "rb"), os.fdopen(answers_fd, "wb")
-    frame = read_frame(jobs)
-    if frame is None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in (jobs_fd, answers_fd):  # a process that the model forks takes and answers no job
+        os.register_at_fork(after_in_child=partial(os.dup2, nothing, fd, inheritable=False))
+    frames = read_frames(jobs_fd)
+    first = next(frames, None)
+    if first is None:
         return
-    model = json.loads(frame[1])
+    model = json.loads(first.body)
     os.chdir(model["root"])
-    worker = Worker(answers, output_fd, model)
-    threading.Thread(target=_receive_until_end, args=(worker, jobs), daemon=True).start()
+    worker = Worker(os.fdopen(answers_fd, "wb"), output_fd, model)
+    threading.Thread(target=_receive_until_end, args=(worker, frames), daemon=True).start()
     if not worker.start():
         os._exit(1)
     while True:
         worker.run_next()
 
 
-def _receive_until_end(worker: Worker, jobs: BinaryIO) -> None:
+def _receive_until_end(worker: Worker, frames: Iterator[Frame]) -> None:
     """When the pipe that jobs come from ends, end this process and all it started, at once."""
-    worker.receive(jobs)
+    worker.receive(frames)
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

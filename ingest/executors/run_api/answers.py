@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ingest.executors.base import JobFault, JobState
-from ingest.executors.batch_words import BATCH_STATES, HOST_LOST
+from ingest.executors.base import JOB_LOST, JobFault, JobState
+from ingest.executors.batch_words import BATCH_STATES, HOST_LOST, NOT_STARTED
 from ingest.services.http_answers import (
     DETAIL_CHARACTERS,
     HttpAnswer,
@@ -53,18 +53,19 @@ class SubmitAnswer:
 
 @dataclass(frozen=True)
 class StatusAnswer:
-    """What the API says of a job."""
+    """What the API says of a job; execution: when it was started, the last time."""
 
     state: JobState
     fault: JobFault | None = None
+    execution: str = ""
     retry_after_s: float | None = None
 
 
 # --- POST /run/{environment} ---------------------------------------------------------------------
 
 
-def parse_submit_answer(answer: HttpAnswer, environment: str) -> SubmitAnswer:
-    """What an answer to POST /run/{environment} says."""
+def parse_submit_answer(answer: HttpAnswer, environment: str, size: int) -> SubmitAnswer:
+    """What an answer to POST /run/{environment} says; size: of the document, in bytes."""
     status, asked = answer.status, f"POST /run/{environment}"
     barrier = find_barrier(answer)
     if barrier is not None:
@@ -79,7 +80,9 @@ def parse_submit_answer(answer: HttpAnswer, environment: str) -> SubmitAnswer:
     # 408 is told by proxies also after a request has been passed on
     if 400 <= status < 500 and status != 408:
         detail = read_detail(answer.body)
-        return SubmitAnswer(Outcome.REFUSED, f"answered {status}" + (f": {detail}" * bool(detail)))
+        what = f" to a document of {size / 1e6:,.3g} MB" if status == 413 else ""
+        why = f": {detail}" if detail else ""
+        return SubmitAnswer(Outcome.REFUSED, f"answered {status}{what}{why}")
     return SubmitAnswer(Outcome.LOST, f"answered {status}")
 
 
@@ -105,7 +108,7 @@ def parse_status_answer(answer: HttpAnswer, job_id: str) -> StatusAnswer:
     """What an answer to GET /status/{jobId} says, any that is the API's own."""
     if answer.status == 404:
         message = f"the run API knows no job {job_id} any more (404)"
-        return StatusAnswer(JobState.UNKNOWN, JobFault("job lost", message))
+        return StatusAnswer(JobState.UNKNOWN, JobFault(JOB_LOST, message))
     if answer.status != 200:
         return unreachable(f"answered {answer.status}", retry_after(answer))
     content = parse_json(answer.body)
@@ -121,7 +124,8 @@ def parse_status_answer(answer: HttpAnswer, job_id: str) -> StatusAnswer:
         said = f"{word!r:.100}" if "jobStatus" in content else "missing"
         return _unknown(f"of job {job_id} names no known state: jobStatus is {said}")
     fault = _read_fault(content) if state is JobState.FAILED else None
-    return StatusAnswer(state, fault)
+    started = content.get("startedAt")
+    return StatusAnswer(state, fault, str(started) if isinstance(started, int) else "")
 
 
 def unreachable(reason: str, retry_after_s: float | None = None) -> StatusAnswer:
@@ -146,4 +150,5 @@ def _read_fault(content: Mapping[str, Any]) -> JobFault:
         lines[0] += f" (exit code {exit_code})"
     if isinstance(stream, str) and stream:
         lines.append(f"log stream: {stream[:DETAIL_CHARACTERS]}")
-    return JobFault("job failed", "\n".join(lines), can_pass=reason.startswith(HOST_LOST))
+    can_pass = reason.startswith((HOST_LOST, *NOT_STARTED))
+    return JobFault("job failed", "\n".join(lines), can_pass)

@@ -70,12 +70,12 @@ class RunApiClient:
                 )
         except NoAnswerError as exc:
             if exc.part is not None:  # a whole jobId is an answer, however its connection ended
-                told = parse_submit_answer(exc.part, environment)
+                told = parse_submit_answer(exc.part, environment, len(document))
                 if told.outcome is Outcome.ACCEPTED:
                     return told
             outcome = Outcome.LOST if body.is_sent else Outcome.NOT_SENT
             return SubmitAnswer(outcome, str(exc))
-        return parse_submit_answer(answer, environment)
+        return parse_submit_answer(answer, environment, len(document))
 
     def status(self, job_id: str) -> StatusAnswer:
         """What the API says of a job. Raises BackendError when something stands in the way."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import ClassVar
 
 from ingest.errors import BackendError, ConfigError
@@ -17,6 +17,7 @@ from ingest.executors.base import (
     JobUpdate,
     Submission,
 )
+from ingest.executors.run_api.answers import StatusAnswer
 from ingest.executors.run_api.client import RunApiClient
 from ingest.executors.run_api.settings import (
     RunApiSettings,
@@ -30,6 +31,7 @@ from ingest.executors.run_api.submitter_process import SubmitterEvent
 from ingest.executors.run_api.submitter_protocol import Answered, Holding, Unusable
 from ingest.findings import Finding, has_errors
 from ingest.services.http_answers import without_credentials
+from ingest.text.times import clock_text
 
 log = logging.getLogger("ingest.run")
 
@@ -57,6 +59,7 @@ class RunApiExecutor(Executor):
         self._calls: StatusCalls | None = None
         self._job_ids: dict[str, str] = {}  # of jobs at the API that have not ended, by ULID
         self._failure: Exception | None = None
+        self._holds: dict[str, tuple[float, str]] = {}  # until when (monotonic), why; by what waits
 
     @staticmethod
     def check(settings: RunApiSettings, context: ExecutorContext) -> list[Finding]:
@@ -86,6 +89,10 @@ class RunApiExecutor(Executor):
         """
         return [self._follow(submission) for submission in self._submissions.adopt(jobs)]
 
+    def journal_id(self) -> str:
+        """The id of the submitter's journal. Raises BackendError: it cannot be written."""
+        return self._submissions.journal_id()
+
     def submit(self, jobs: Sequence[Job]) -> list[Submission]:
         """Hand jobs to the submitter; the answers come from poll()."""
         self._submissions.hand_in(jobs)
@@ -94,7 +101,6 @@ class RunApiExecutor(Executor):
     def poll(self, ulids: Sequence[str], wait_s: float) -> list[JobUpdate | Submission]:
         """Ask about jobs; answers to submissions and questions as soon as there are some."""
         assert self._calls is not None
-        self._submissions.all_told_is_stored()
         for ulid in ulids:
             if ulid in self._job_ids:
                 self._calls.request(ulid, self._job_ids[ulid])
@@ -121,10 +127,10 @@ class RunApiExecutor(Executor):
             yield from self._status_answered(event)
         elif isinstance(event, Answered):
             yield from map(self._follow, self._submissions.take(event))
-            if self._submissions.wrong_environment is not None:
-                self._fail(self._unusable(self._elsewhere(self._submissions.wrong_environment)))
+            if self._submissions.unusable is not None:
+                self._fail(self._unusable(Unusable(self._submissions.unusable)))
         elif isinstance(event, Holding):
-            log.info("submitting pauses for %.0f s: the run API %s", event.seconds, event.reason)
+            self._hold("submissions wait", event.seconds, f"the run API {event.reason}")
         elif isinstance(event, Unusable):
             self._fail(self._unusable(event))
         elif self._failure is None:
@@ -141,6 +147,9 @@ class RunApiExecutor(Executor):
     def _status_answered(self, event: StatusAnswered) -> Iterator[JobUpdate]:
         assert self._calls is not None
         self._calls.taken(event)
+        if isinstance(event.answer, StatusAnswer) and event.answer.retry_after_s:
+            why = event.answer.fault.first_line if event.answer.fault else ""
+            self._hold("questions wait", event.answer.retry_after_s, why)
         if isinstance(event.answer, Exception):
             self._fail(event.answer)
         elif event.ulid in self._job_ids:
@@ -148,14 +157,22 @@ class RunApiExecutor(Executor):
                 del self._job_ids[event.ulid]
             yield JobUpdate(event.ulid, event.answer.state, event.answer.fault)
 
+    def _hold(self, what: str, seconds: float, why: str) -> None:
+        until = time.monotonic() + seconds
+        if what not in self._holds or self._holds[what][0] < until:
+            self._holds[what] = (until, why)
+
+    def waits(self) -> list[str]:
+        """Which calls are held back, because the API asked for that, and until when."""
+        now = time.monotonic()
+        return [
+            f"{what} until {clock_text(until - now)}: {why}"
+            for what, (until, why) in self._holds.items()
+            if until > now
+        ]
+
     def _fail(self, failure: Exception) -> None:
         self._failure = self._failure or failure
-
-    def _elsewhere(self, environment: str) -> Unusable:
-        return Unusable(
-            f"runs jobs in the environment {environment}, not in {self.context.environment}: check "
-            "study.environment and executors.run-api.url"
-        )
 
     def _unusable(self, word: Unusable) -> BackendError:
         if word.is_local:
@@ -179,3 +196,7 @@ class RunApiExecutor(Executor):
             self._submissions.close()
         if self._client is not None:
             self._client.close()
+
+    def settle(self, unanswered: Collection[str], forget: Callable[[], None]) -> None:
+        """Remove from the journal what is stored by now, and the journal where that is all."""
+        self._submissions.settle(unanswered, forget)

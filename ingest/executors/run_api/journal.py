@@ -3,21 +3,28 @@
 One JSON line an event. "sending" is on the disk before a document leaves, its answer right after
 it came; so a job without a line was certainly never sent, and one whose last line is "sending"
 may have been accepted without anybody knowing. No document and no credential stands in it.
+
+A line of its own gives the journal an id, which the database keeps with each run: so jobs whose
+journal was left behind are not taken for jobs that were never sent.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from ingest.clock import SystemClock
 from ingest.errors import BackendError
+from ingest.executors.job_name import new_ulid
 from ingest.study.combination import Combination
+
+_ID = "journal"
 
 
 class JournalEvent(StrEnum):
@@ -104,9 +111,11 @@ class SubmissionJournal:
 
     def append(self, line: JournalLine) -> None:
         """Write an event and wait until it is on the disk. Raises OSError."""
+        self._write({name: value for name, value in asdict(line).items() if value is not None})
+
+    def _write(self, fields: Mapping[str, Any]) -> None:
         if self._fd is None:
             self._fd = self._open()
-        fields = {name: value for name, value in asdict(line).items() if value is not None}
         rest = json.dumps(fields).encode() + b"\n"
         while rest:
             rest = rest[os.write(self._fd, rest) :]
@@ -122,6 +131,19 @@ class SubmissionJournal:
             _sync_folder(self._path.parent)
         return fd
 
+    def find_id(self) -> str | None:
+        """The journal's id; None where there is no journal, or one that an older version wrote."""
+        ids = (_parse_id(raw) for raw in self._raw_lines())
+        return next((found for found in ids if found is not None), None)
+
+    def make_id(self) -> str:
+        """The journal's id, on the disk; a journal that has none is begun or gets one."""
+        found = self.find_id()
+        if found is None:
+            found = new_ulid()
+            self._write({_ID: found})
+        return found
+
     def read(self) -> dict[str, JournalLine]:
         """What became of each job, by the ULID it was handed in under."""
         last: dict[str, JournalLine] = {}
@@ -131,29 +153,36 @@ class SubmissionJournal:
                 last[line.ulid] = line
         return last
 
-    def keep(self, is_needed: Callable[[JournalLine], bool]) -> None:
-        """Forget all jobs whose last line is not needed; an empty journal is removed."""
+    def keep(
+        self, is_needed: Callable[[JournalLine], bool], before_removal: Callable[[], None]
+    ) -> None:
+        """Forget all jobs whose last line is not needed; a journal without any other is removed."""
         if not self._path.exists():
             return
         kept = [line for line in self.read().values() if is_needed(line)]
         if not kept:
+            before_removal()
             self._path.unlink()
             return
         fresh = self._path.with_name(self._path.name + ".new")
         fresh.unlink(missing_ok=True)
         copy = SubmissionJournal(fresh)
+        if own_id := self.find_id():
+            copy._write({_ID: own_id})
         for line in kept:
             copy.append(line)
         copy.close()
         os.replace(fresh, self._path)
         _sync_folder(self._path.parent)
 
-    def _lines(self) -> Iterator[JournalLine]:
+    def _raw_lines(self) -> list[bytes]:
         try:
-            content = self._path.read_bytes()
+            return self._path.read_bytes().split(b"\n")
         except FileNotFoundError:
-            return
-        for raw in content.split(b"\n"):
+            return []
+
+    def _lines(self) -> Iterator[JournalLine]:
+        for raw in self._raw_lines():
             line = _parse_line(raw)
             if line is not None:  # what a crash tore off was not acted on yet
                 yield line
@@ -163,6 +192,15 @@ class SubmissionJournal:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def _parse_id(raw: bytes) -> str | None:
+    if not raw.startswith(b'{"' + _ID.encode()):
+        return None
+    try:
+        return str(json.loads(raw)[_ID])
+    except ValueError:  # torn
+        return None
 
 
 def _parse_line(raw: bytes) -> JournalLine | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from ingest.errors import BackendError
 from ingest.executors.base import (
@@ -35,15 +34,17 @@ from ingest.executors.run_api.submitter_process import (
 )
 from ingest.executors.run_api.submitter_protocol import Answered, SubmitterConfig
 from ingest.study.combination import Combination
+from ingest.text.numbers import count_text
+from ingest.text.times import clock_text
 
 log = logging.getLogger("ingest.run")
 
 # How long close() waits for calls that have begun; the submitter ends them without us as well.
 _CLOSE_WAIT_S = 2.0
 # A submitter that ends by itself so many times without one answer will not do better.
+# Sources that ask for results by the ULID in a job's name.
+_BY_ULID = ("analytics-api", "s3")
 _MAX_CRASHES = 3
-# How long the journal of a run that was killed and never taken up is kept.
-_KEPT_DAYS = 30
 
 
 class Submissions:
@@ -67,43 +68,76 @@ class Submissions:
         self._crashes = 0
         self._open: dict[str, Job] = {}  # handed in, not answered
         self._lost: Counter[Combination] = Counter()
-        self.wrong_environment: str | None = None
-        """That of a job which ran elsewhere than asked: nothing more should be handed in."""
-        self._told: set[str] = set()  # answered in what the run was given last
-        self._stored: set[str] = set()  # answered, and certainly stored by the run
-        self._stored_ids: set[str] = set()  # external ids that the database had already
+        self.unusable: str | None = None
+        """What an answer shows of the API, so that nothing more should be handed in."""
 
     # --- jobs of an earlier process --------------------------------------------------------------
 
     def adopt(self, jobs: Sequence[EarlierJob]) -> list[Submission]:
         """What the journal knows of jobs whose answers never reached the database.
 
-        Raises BackendError when an earlier submitter does not end.
+        Raises BackendError when an earlier submitter does not end, or its journal is not there.
         """
-        self._settle()
+        self._wait_for_earlier()
         journal = self._journal.read()
         open_jobs = [job for job in jobs if job.external_id is None]
+        astray = self._astray([job for job in open_jobs if job.ulid not in journal])
         self._count_lost(jobs, journal.values(), {job.ulid for job in open_jobs})
         submissions = [
             Submission(job.ulid, job.external_id, job_name=job.job_name)
             for job in jobs
             if job.external_id is not None
         ]
-        self._stored_ids |= {job.external_id for job in jobs if job.external_id is not None}
         for job in open_jobs:
             if job.ulid in journal:
                 submissions += self._known(journal[job.ulid])
-        self.wrong_environment = None  # what an earlier run was answered stops no other
+        for job in astray:
+            answered = Answered(job.ulid, Outcome.LOST, "its journal is gone")
+            submissions.append(self._submission(answered, job.combination))
+        self.unusable = None  # what an earlier run was answered stops no other
         return submissions
 
-    def _settle(self) -> None:
+    def _astray(self, jobs: Sequence[EarlierJob]) -> list[EarlierJob]:
+        """The jobs that may stand in another journal than the one that is here.
+
+        Raises BackendError where they may not be submitted twice.
+        """
+        known = (None, self._journal.find_id())
+        astray = [job for job in jobs if job.journal_id not in known]
+        if astray and not self._settings.lost_answer_retries:
+            name, count = self._path.name, count_text(len(astray), "job")
+            what = "belongs to another database" if self._path.exists() else "is not there"
+            raise BackendError(
+                f"{count} may have been submitted already, which only their journal tells, and "
+                f"{self._path} {what}. Was the database renamed, moved or copied? Put its journal "
+                f"beside it as {name} and run again. If that is gone for good, let them be "
+                "submitted all the same, some of them perhaps twice: "
+                "--set executors.run-api.lost_answer_retries=1"
+            )
+        return astray
+
+    def journal_id(self) -> str:
+        """The id of the journal, which is begun here. Raises BackendError: it cannot be written."""
+        self._wait_for_earlier()
+        try:
+            return self._journal.make_id()
+        except OSError as exc:
+            raise BackendError(f"{self._path} cannot be written: {exc.strerror}") from exc
+        finally:
+            self._journal.close()
+
+    def _wait_for_earlier(self) -> None:
         """Wait until the submitter of an earlier run has finished what it had begun."""
         if self._is_settled:
             return
         if not self._journal.is_free():
-            who = f"process {self._journal.holder()}"
-            log.info("waiting for the submissions that an earlier run had begun (%s)", who)
-            with self._journal.lock(self._settings.submit_timeout_s + 2 * GRACE_S):
+            longest_s = self._settings.submit_timeout_s + 2 * GRACE_S
+            log.warning(
+                "process %s still sends what an earlier run had begun: waiting until %s at most",
+                self._journal.holder(),
+                clock_text(longest_s),
+            )
+            with self._journal.lock(longest_s):
                 pass
         self._is_settled = True
 
@@ -132,7 +166,7 @@ class Submissions:
 
     def hand_in(self, jobs: Sequence[Job]) -> None:
         """Give jobs to the submitter. Raises BackendError when there can be none."""
-        self._settle()
+        self._wait_for_earlier()
         if self._submitter is None:
             self._submitter = self._start()
         for job in jobs:
@@ -157,11 +191,6 @@ class Submissions:
 
     # --- answers ---------------------------------------------------------------------------------
 
-    def all_told_is_stored(self) -> None:
-        """The run has stored every submission that it was given so far."""
-        self._stored |= self._told
-        self._told.clear()
-
     def take(self, answered: Answered) -> Iterator[Submission]:
         """The submission that an answer makes."""
         self._crashes = 0
@@ -170,7 +199,6 @@ class Submissions:
             yield self._submission(answered, job.combination)
 
     def _submission(self, answered: Answered, combination: Combination) -> Submission:
-        self._told.add(answered.ulid)
         if answered.outcome is Outcome.ACCEPTED:
             return self._accepted(answered, combination)
         if answered.outcome is Outcome.LOST:
@@ -189,9 +217,18 @@ class Submissions:
         if name is None:
             what = f"its job name {answered.job_name!r} is of another form"
             log.info("%s: %s, so it keeps the ULID %s", combination, what, answered.ulid)
+            if answered.job_name and self._context.analytics.source in _BY_ULID:
+                self.unusable = (
+                    f"names a job {answered.job_name!r}, not botech-sim-ENVIRONMENT-ULID, and "
+                    f"{self._context.analytics.source} finds results by the ULID alone: check "
+                    "executors.run-api.url, or set analytics.source to a source that finds them"
+                )
         elif name.environment != self._context.environment:
             wanted = self._context.environment
-            self.wrong_environment = name.environment
+            self.unusable = (
+                f"runs jobs in the environment {name.environment}, not in {wanted}: check "
+                "study.environment and executors.run-api.url"
+            )
             message = (
                 f"the run API runs it in the environment {name.environment}, not in {wanted} "
                 f"(study.environment): its job name is {answered.job_name}"
@@ -227,21 +264,18 @@ class Submissions:
 
     def close(self) -> None:
         """Submit nothing more; calls that have begun are finished by the submitter."""
-        if self._submitter is None or self._submitter.close(_CLOSE_WAIT_S):
-            self._tidy()
+        if self._submitter is not None:
+            self._submitter.close(_CLOSE_WAIT_S)
 
-    def _tidy(self) -> None:
-        """Forget what is stored, was never accepted or is very old."""
-        oldest = (datetime.now(UTC) - timedelta(days=_KEPT_DAYS)).isoformat()
+    def settle(self, unanswered: Collection[str], forget: Callable[[], None]) -> None:
+        """Forget what is stored or was never accepted; see Executor.settle()."""
 
         def is_needed(line: JournalLine) -> bool:
-            is_stored = line.ulid in self._stored or line.job_id in self._stored_ids
-            is_open = line.event is not JournalEvent.NOT_ACCEPTED
-            return is_open and not is_stored and line.time > oldest
+            return line.event is not JournalEvent.NOT_ACCEPTED and line.ulid in unanswered
 
         try:
             with self._journal.lock():
-                self._journal.keep(is_needed)
+                self._journal.keep(is_needed, forget)
         except (BackendError, OSError) as exc:
             log.info("%s stays as it is: %s", self._path.name, exc)
 

@@ -197,7 +197,7 @@ def _serve_until_signalled(serve: Callable[[], None]) -> None:
     """Call serve(); SIGTERM and SIGHUP end it as the end of the pipe does, SIGINT is not for us."""
     is_serving = True
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
         if is_serving:
             raise _SignalledError
 

@@ -123,9 +123,19 @@ def test_its_length_is_told_so_that_a_part_is_never_taken_for_the_whole(own: Sit
 def test_csv_has_the_columns_and_numbers_of_json(site: Site, name: str) -> None:
     path = f"/validation_results/{name}"
     wanted = site.get(f"{path}.json").json()
-    header, *rows = csv.reader(io.StringIO(site.get(f"{path}.csv").text, newline=""))
+    header, *rows = csv.reader(io.StringIO(site.get(f"{path}.csv?_raw=on").text, newline=""))
     assert header == wanted["columns"]
     assert rows == [["" if cell is None else str(cell) for cell in row] for row in wanted["rows"]]
+
+
+def test_no_cell_is_a_formula_in_a_spreadsheet() -> None:
+    sql = "SELECT '=1+1' AS \"=a\", '-x' AS b, '@y' AS c, '+ z' AS d, '-1.5' AS e, -2 AS f, '' AS g"
+    assert written(sql, FileLimits(60, 1)).getvalue() == (
+        b"'=a,b,c,d,e,f,g\r\n'=1+1,'-x,'@y,'+ z,-1.5,-2,\r\n"
+    )
+    assert written(sql, FileLimits(60, 1), raw=True).getvalue() == (
+        b"=a,b,c,d,e,f,g\r\n=1+1,-x,@y,+ z,-1.5,-2,\r\n"
+    )
 
 
 def test_parameters_are_those_of_the_other_formats(site: Site) -> None:
@@ -275,11 +285,14 @@ def test_sql_of_visitors_is_whole_where_it_is_allowed(own: Site, site: Site) -> 
 ENDLESS = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c"
 
 
-def written(sql: str, limits: FileLimits, given_up: threading.Event | None = None) -> io.BytesIO:
+def written(
+    sql: str, limits: FileLimits, given_up: threading.Event | None = None, *, raw: bool = False
+) -> io.BytesIO:
     file = io.BytesIO()
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.row_factory = sqlite3.Row
-        write_csv(connection, Statement(sql, {}), file, limits, given_up or threading.Event())
+        event = given_up or threading.Event()
+        write_csv(connection, Statement(sql, {}), file, limits, event, raw=raw)
     return file
 
 

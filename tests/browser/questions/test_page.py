@@ -29,7 +29,7 @@ from ingest.planning.plan import Reason, ReasonKind
 from ingest.questions.asked import AskedQuestion
 from ingest.questions.catalogue import load_canned_queries
 from ingest.questions.files import parse_canned_query
-from ingest.running.closing import store_run_changes
+from ingest.running.closing import close_changes
 from ingest.study.combination import Combination
 from ingest.study.country import Country
 from ingest.study.settings import Settings
@@ -588,7 +588,7 @@ def test_years_that_came_or_went_are_told_on_the_page_of_changes(tmp_path: Path)
     with ValidationDatabase(path).writing() as database:
         for years, more in (((1.0, 1.0, 1.0), (1.0, 1.0)), ((1.0,), (3.0,))):
             run_id = store_run(database, {("KEN", "null"): years, ("UGA", "null"): more})
-        store_run_changes(database, run_id, Settings(tmp_path))
+        close_changes(database, run_id, Settings(tmp_path))
     text = Site(path).get(Links("results").changes(2)).text
     assert text.count('<td class="number">2026-2027 removed</td>') == 2
     assert text.count("+200 %<br>2026 removed</td>") == 2

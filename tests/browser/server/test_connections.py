@@ -25,6 +25,8 @@ OWN_SQL = {
     "holds": "BEGIN",
     "sets": "PRAGMA case_sensitive_like = 1",
     "deletes": "DELETE FROM run_tags",
+    "swells": "SELECT length(hex(zeroblob(450000000)))",
+    "grows": "SELECT length(group_concat(hex(zeroblob(20000000)))) FROM json_each('[1, 2, 3]')",
 }
 WORDED = "SELECT json('x'), \"file is not a database\".y"
 READING = "SELECT value, (SELECT count(*) FROM pragma_table_info('run_tags')) FROM json_each('[7]')"

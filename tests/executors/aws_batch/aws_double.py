@@ -41,7 +41,7 @@ from werkzeug.test import run_wsgi_app
 from tests.executors.aws_batch.aws_executor import BUCKET, DEFINITION, QUEUE
 
 REGION = "eu-west-1"
-WORKER = (sys.executable, "-m", "ingest.executors.aws_batch.container_worker")
+WORKER = (sys.executable, "-P", "-m", "ingest.executors.aws_batch.container_worker")
 FINAL = ("SUCCEEDED", "FAILED")
 _BATCH_CALLS = {
     "submitjob": "SubmitJob",
@@ -58,6 +58,7 @@ _S3_CALLS = {  # by method, and whether a key is named
     ("HEAD", True): "HeadObject",
     ("PUT", True): "PutObject",
     ("GET", True): "GetObject",
+    ("DELETE", True): "DeleteObject",
 }
 _S3_ACTIONS = {"HeadBucket": "ListBucket", "HeadObject": "GetObject"}
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
@@ -164,6 +165,7 @@ class AwsDouble:
         self.queues: dict[str, dict[str, str]] = {}
         self.hidden_looks = 0
         self.host_losses = 0
+        self.requeue_s = 0.0
         self.timeout_s: float | None = None
         self.describe_sizes: list[int] = []
         self.go = threading.Event()
@@ -455,6 +457,8 @@ class AwsDouble:
         while (job := self._waiting.get()) is not None:
             self.go.wait()
             for attempt in range(1, job.request["retryStrategy"]["attempts"] + 1):
+                if attempt > 1:  # another machine has to be found
+                    time.sleep(self.requeue_s)
                 with self._lock:
                     if job.own_status in FINAL:
                         break
@@ -478,7 +482,9 @@ class AwsDouble:
         if job.index is not None:
             environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.index)
         if not isinstance(definition.command, tuple):
-            return definition.command(environment)
+            code = definition.command(environment)
+            self._lose_host(job)
+            return code
         job.process = subprocess.Popen(
             definition.command,
             cwd=definition.folder,
@@ -490,10 +496,8 @@ class AwsDouble:
         return self._wait(job, job.process)
 
     def _wait(self, job: BatchJob, process: subprocess.Popen[bytes]) -> int:
-        if self.host_losses:
-            self.host_losses -= 1
+        if self._lose_host(job):
             process.kill()
-            job.status_reason = "Host EC2 (instance i-0abc) terminated."
         try:
             job.output, _ = process.communicate(timeout=self.timeout_s)
         except subprocess.TimeoutExpired:
@@ -503,6 +507,15 @@ class AwsDouble:
         job.process = None
         code = process.returncode
         return code if code >= 0 else 128 - code
+
+    def _lose_host(self, job: BatchJob) -> bool:
+        """Whether the machine of an attempt is taken away."""
+        with self._lock:
+            is_lost = self.host_losses > 0
+            if is_lost:
+                self.host_losses -= 1
+                job.status_reason = "Host EC2 (instance i-0abc) terminated."
+        return is_lost
 
     def _finish_attempt(self, job: BatchJob, code: int) -> bool:
         """Record an attempt; whether the job has ended with it."""

@@ -306,7 +306,7 @@ def test_an_error_document_of_an_earlier_attempt_is_not_believed(
             {"reason": "CannotPullContainerError: pull access denied"},
             "container not started",
             "Task failed; CannotPullContainerError: pull access denied",
-            False,
+            True,
         ),
         ({"exitCode": 75}, "worker stopped", "Task failed; exit code 75", True),
         ({}, "stopped", "Task failed", False),

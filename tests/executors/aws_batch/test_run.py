@@ -6,6 +6,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +15,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Ingest, StudyFolder
-from tests.executors.aws_batch.aws_double import AwsDouble, kill, running_double
+from tests.executors.aws_batch.aws_double import (
+    FINAL,
+    AwsDouble,
+    BatchJob,
+    Environment,
+    kill,
+    running_double,
+)
 from tests.executors.aws_batch.aws_drive import answer_at_once, use_double
 from tests.executors.aws_batch.aws_executor import BUCKET, DEFINITION, QUEUE
 
@@ -22,6 +31,7 @@ SECTION = (
     f'bucket = "{BUCKET}"\n[run]\npoll_interval_s = 0.05\nretry_delay_s = 0.01\n'
 )
 AWS = ("--executor", "aws-batch")
+ONE_JOB = ("--countries", "KEN", "--scenarios", "null")
 
 
 @pytest.fixture
@@ -80,6 +90,95 @@ def test_children_that_fail_and_can_pass_are_tried_again_alone(
     assert len(double.work()) == 8 + 2
     attempts = "SELECT attempts, count(*) FROM job_results GROUP BY attempts ORDER BY attempts"
     assert rows(study.database, attempts) == [(1, 6), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "requeue_s", "attempt_s"), [(1, 1.2, 0.3), (1, 0.0, 0.8), (2, 0.5, 0.5)]
+)
+def test_the_time_out_is_an_attempts_and_does_not_run_in_the_queue(
+    study: StudyFolder,
+    ingest: Ingest,
+    double: AwsDouble,
+    losses: int,
+    requeue_s: float,
+    attempt_s: float,
+) -> None:
+    write_results = answer_at_once(double)
+
+    def take_a_while(environment: Environment) -> int:
+        time.sleep(attempt_s)
+        return write_results(environment)
+
+    double.definitions[DEFINITION][0].command = take_a_while
+    double.host_losses, double.requeue_s = losses, requeue_s
+    result = ingest("run", "--quiet", *AWS, *ONE_JOB, "--job-timeout", "1.2")
+    assert (result.exit_code, len(digests(study.database))) == (0, 1), result.output
+    assert double.count("TerminateJob") == 0
+    assert [len(job.attempts) for job in double.work()] == [1 + losses]
+
+
+def test_an_attempt_that_runs_too_long_is_stopped_after_one_that_was_lost(
+    study: StudyFolder, ingest: Ingest, double: AwsDouble
+) -> None:
+    over = threading.Event()
+
+    def hang_at_last(environment: Environment) -> int:
+        if environment["AWS_BATCH_JOB_ATTEMPT"] == "2":
+            over.wait(60)
+        return 0
+
+    double.definitions[DEFINITION][0].command = hang_at_last
+    double.host_losses = 1
+    result = ingest("run", "--quiet", *AWS, *ONE_JOB, "--job-timeout", "0.5")
+    over.set()
+    assert result.exit_code == 1
+    assert rows(study.database, "SELECT job_status FROM job_results") == [("timeout",)]
+    assert double.count("TerminateJob") == 1
+
+
+def test_jobs_whose_machines_were_lost_are_tried_again_as_one_array(
+    study: StudyFolder, ingest: Ingest, double: AwsDouble
+) -> None:
+    double.definitions[DEFINITION][0].command = answer_at_once(double)
+    double.host_losses = 8
+    together = ("executors.aws-batch.attempts=1", "run.poll_interval_s=1")
+    result = ingest("run", "--quiet", *AWS, "--set", together[0], "--set", together[1])
+    assert (result.exit_code, len(digests(study.database))) == (0, 8)
+    assert [len(array.children) for array in double.arrays()] == [8, 8]
+    assert double.count("SubmitJob") == 2
+
+
+def go_once_ended(double: AwsDouble, array: BatchJob) -> None:
+    """Let containers start once no child of an array is left that could."""
+    deadline = time.monotonic() + 60
+    while array.status not in FINAL and time.monotonic() < deadline:
+        time.sleep(0.01)
+    double.go.set()
+
+
+@pytest.mark.parametrize("manifest", [None, b'["01ARZ3NDEKTSV4RRFFQ69G5FAV"', b"{}"])
+def test_an_array_whose_list_of_jobs_is_gone_is_ended_and_its_jobs_go_on(
+    study: StudyFolder, ingest: Ingest, double: AwsDouble, manifest: bytes | None
+) -> None:
+    double.definitions[DEFINITION][0].command = answer_at_once(double)
+    double.go.clear()
+    fault = double.break_next("SubmitJob", hold=True, after=True)
+    command = [sys.executable, "-m", "ingest", "run", "--quiet", *AWS]
+    victim = subprocess.Popen(command, cwd=study.root, env={**os.environ, **double.environ})
+    assert fault.reached.wait(60)
+    kill(victim)
+    fault.release.set()
+    (array,) = double.arrays()
+    key = f"ingest/arrays/{array.name}.json"
+    double.s3.delete_object(Bucket=BUCKET, Key=key)
+    if manifest is not None:
+        double.s3.put_object(Bucket=BUCKET, Key=key, Body=manifest)
+    threading.Thread(target=go_once_ended, args=(double, array)).start()
+    result = ingest("run", "--quiet", *AWS)
+    assert (result.exit_code, len(digests(study.database))) == (0, 8), result.output
+    assert f"array {array.name} is ended: its list of jobs is gone from S3" in result.stderr
+    assert {child.own_status for child in array.children} == {"FAILED"}
+    assert [len(array.children) for array in double.arrays()] == [8, 8]
 
 
 def test_model_errors_are_not_tried_again_and_leave_the_good_results(

@@ -39,7 +39,7 @@ from tests.executors.drive import (
 
 # One function for each thing a model may do; the document says which.
 ACTS = """
-import ctypes, os, signal, subprocess, sys, threading, time
+import ctypes, fcntl, multiprocessing, os, signal, stat, struct, subprocess, sys, threading, time
 from pathlib import Path
 
 def simulate(document):
@@ -54,6 +54,56 @@ def pid(document):
 def raises(document):
     print("what the model printed", file=sys.stderr)
     raise KeyError("coverage")
+
+def forks(document):
+    if os.fork() == 0:
+        sys.exit(0)
+    yield "Label", 2030, document["value"]
+
+def forks_and_both_yield(document):
+    os.fork()
+    yield "Label", 2030, document["value"]
+
+def forks_and_raises(document):
+    if os.fork() == 0:
+        raise RuntimeError("in the child")
+    raise RuntimeError("in the parent")
+
+def pools(document):
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        yield "Label", 2030, sum(pool.map(abs, range(document["value"])))
+
+def answers_twice(document):
+    frame = struct.pack(">BHQ", 1, 1, 2) + b"X" + b"[]"
+    for fd in range(3, 64):
+        try:
+            pipe = stat.S_ISFIFO(os.fstat(fd).st_mode)
+            if pipe and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
+                os.write(fd, frame)
+        except OSError:
+            pass
+    yield "Label", 2030, 1.0
+
+def interrupts(document):
+    raise KeyboardInterrupt
+
+class OfItsOwn(BaseException):
+    pass
+
+def bases(document):
+    raise OfItsOwn("of its own")
+
+def leaves_the_generator(document):
+    raise GeneratorExit
+
+def talks(document):
+    raise ValueError("first " + "x" * document["size"] + " last")
+
+class Unprintable(Exception):
+    def __str__(self): raise RuntimeError("no")
+
+def unprintable(document):
+    raise Unprintable
 
 def raises_midway(document):
     yield "Label", 2030, 1.0
@@ -405,6 +455,133 @@ def test_the_tail_of_the_output_is_that_of_the_failed_job(root: Path) -> None:
     assert "\0" not in "".join(fault.message for fault in faults.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("interrupts", "KeyboardInterrupt (acts.py:"),
+        ("bases", "OfItsOwn: of its own (acts.py:"),
+        ("leaves_the_generator", "GeneratorExit (acts.py:"),
+        ("unprintable", "Unprintable: (its text cannot be shown: RuntimeError) (acts.py:"),
+    ],
+)
+def test_whatever_a_model_raises_is_its_own_error_and_not_tried_again(
+    root: Path, name: str, told: str
+) -> None:
+    kind, message, can_pass = one_fault(root, act(name))
+    assert (kind, can_pass) == ("model error", False)
+    assert message.startswith(told)
+
+
+@pytest.mark.parametrize("size", [3_000, 5_000_000])
+def test_a_long_message_loses_its_middle_and_keeps_the_place(root: Path, size: int) -> None:
+    _, message, _ = one_fault(root, act("talks", size=size))
+    first = message.partition("\n")[0]
+    place = line_of('raise ValueError("first')
+    assert first.startswith("ValueError: first xxx")
+    assert first.endswith(f"xxx last (acts.py:{place})")
+    assert f"[... {size + 11 - 1_000:,} bytes left out ...]" in first
+    assert len(message) < 12_000
+
+
+# --- a model that forks --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["forks", "forks_and_both_yield", "forks_and_raises"])
+def test_a_model_that_forks_fails_its_job_and_answers_for_no_other(root: Path, name: str) -> None:
+    documents = {f"J{n:02}": act(name if n % 4 == 1 else "value", value=n) for n in range(12)}
+    with local_executor(root, entry_point=ENTRY_POINT, workers=2) as executor:
+        ended = run_jobs(executor, documents)
+        more = run_jobs(executor, {"A": act("value", value=50)})
+    forked = {ulid for ulid, document in documents.items() if document["act"] == name}
+    assert set(ended.faults) == forked
+    for fault in ended.faults.values():
+        assert (fault.kind, fault.can_pass) == ("model error", False)
+        assert fault.message.startswith("the model forked, and the forked process came back")
+    values = {ulid: ended.metrics(ulid)[0].value for ulid in set(documents) - forked}
+    assert values == {ulid: documents[ulid]["value"] for ulid in values}
+    assert more.metrics("A")[0].value == 50
+
+
+def test_a_model_that_uses_multiprocessing_as_it_should_is_left_alone(root: Path) -> None:
+    with local_executor(root, entry_point=ENTRY_POINT) as executor:
+        ended = run_jobs(executor, {f"J{n}": act("pools", value=n) for n in range(4)})
+    assert ended.faults == {}
+    assert [ended.metrics(f"J{n}")[0].value for n in range(4)] == [0, 0, 1, 3]
+
+
+def test_a_model_that_forks_while_it_is_imported_is_told(root: Path) -> None:
+    (root / "splits.py").write_text(
+        "import os\nos.fork()\ndef simulate(document): return [('Label', 2030, 1.0)]\n"
+    )
+    settings = LocalSettings(entry_point="splits:simulate", workers=1)
+    assert "the model forked" in str(start_error(root, settings))
+
+
+def test_an_answer_for_another_job_is_refused(root: Path) -> None:
+    kind, message, can_pass = one_fault(root, act("answers_twice"))
+    assert (kind, can_pass) == ("model error", False)
+    assert message.startswith("the worker process answered for another job than its own")
+
+
+# --- whose modules are loaded --------------------------------------------------------------------
+
+FOREIGN = "raise RuntimeError('a module of somebody else was loaded')\n"
+_NAMES = ("csv", "statistics", "calendar", "json", "struct", "signal", "ingest", "random", "enum")
+
+
+def test_no_module_of_the_folder_one_is_in_reaches_the_model(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path_factory.mktemp("here")
+    for name in (*_NAMES, "acts", "own_part"):
+        (here / f"{name}.py").write_text(FOREIGN)
+    (root / "own_part.py").write_text("import csv, statistics, calendar\nmean = statistics.mean\n")
+    (root / "means.py").write_text(
+        "import own_part\ndef simulate(document): yield 'Mean', 2030, own_part.mean([1, 3])\n"
+    )
+    monkeypatch.chdir(here)
+    with local_executor(root, entry_point="means:simulate") as executor:
+        assert run_jobs(executor, {"A": {}}).metrics("A") == [Metric("Mean", 2030, 2.0)]
+
+
+def test_the_studys_folder_comes_before_one_that_pythonpath_names(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "acts.py").write_text(FOREIGN)
+    monkeypatch.setenv("PYTHONPATH", f"{other}{os.pathsep}{root}")
+    with local_executor(root, entry_point=ENTRY_POINT) as executor:
+        assert run_jobs(executor, {"A": act("value", value=3)}).metrics("A")[0].value == 3
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_a_file_of_the_study_named_like_a_module_of_ours_stops_no_run(
+    root: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / f"{name}.py").write_text(FOREIGN)
+    (root / "simple.py").write_text("def simulate(document): yield 'Label', 2030, 1.0\n")
+    monkeypatch.chdir(root)
+    with local_executor(root, entry_point="simple:simulate") as executor:
+        assert run_jobs(executor, {"A": {}}).metrics("A") == [Metric("Label", 2030, 1.0)]
+
+
+def test_check_warns_of_files_named_like_modules_of_ours(root: Path) -> None:
+    for name in ("statistics", "ingest", "own_part"):
+        (root / f"{name}.py").write_text("")
+    findings = LocalExecutor.check(LocalSettings(ENTRY_POINT), make_context(root))
+    assert [(finding.where, finding.is_error) for finding in findings] == [
+        ("ingest.py", False),
+        ("statistics.py", False),
+    ]
+
+
+@pytest.mark.parametrize("name", ["ingest", "json", "signal"])
+def test_an_entry_point_in_a_module_of_that_name_is_told(root: Path, name: str) -> None:
+    (root / f"{name}.py").write_text("def simulate(document): yield 'Label', 2030, 1.0\n")
+    told = str(start_error(root, LocalSettings(entry_point=f"{name}:simulate", workers=1)))
+    assert f"has a module {name} of its own: rename the study's {name}.py" in told
+
+
 # --- crashes -------------------------------------------------------------------------------------
 
 
@@ -499,7 +676,8 @@ def test_a_prefetched_job_that_was_cancelled_never_ends(root: Path) -> None:
 
 def test_a_prefetched_job_that_had_ended_when_it_was_cancelled_is_not_told(root: Path) -> None:
     with local_executor(root, entry_point=ENTRY_POINT) as executor:
-        documents = {name: act("touches", path=str(root / name)) for name in ("A", "B", "C")}
+        documents = {name: act("touches", path=str(root / name)) for name in ("B", "C")}
+        documents = {"A": act("takes", seconds=0.2)} | documents  # so that this poll misses its end
         list(executor.submit([make_job(*document) for document in documents.items()]))
         executor.poll(["A", "B", "C"], 0.0)
         wait_for_text(root / "B")  # both have run, and nobody has heard of it yet,

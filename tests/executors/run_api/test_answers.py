@@ -32,7 +32,7 @@ def answer(status: int, content: Any = None, **headers: str) -> HttpAnswer:
 
 
 def submitted(status: int, content: Any = None, **headers: str) -> SubmitAnswer:
-    return parse_submit_answer(answer(status, content, **headers), "standard")
+    return parse_submit_answer(answer(status, content, **headers), "standard", 5_234_567)
 
 
 # --- submissions ---------------------------------------------------------------------------------
@@ -70,11 +70,19 @@ def test_too_busy_is_certainly_not_accepted(status: int) -> None:
     assert submitted(status, Retry_After="7") == expected
 
 
-@pytest.mark.parametrize("status", [400, 405, 409, 413, 422])
+@pytest.mark.parametrize("status", [400, 405, 409, 422])
 def test_a_refusal_holds_what_the_server_says(status: int) -> None:
     refused = submitted(status, {"detail": "nodes: field required"})
     assert refused == SubmitAnswer(Outcome.REFUSED, f"answered {status}: nodes: field required")
     assert submitted(status, b"").reason == f"answered {status}"
+
+
+def test_a_document_that_is_too_large_is_told_with_its_size() -> None:
+    reason = submitted(413, {"detail": "Request Entity Too Large"}).reason
+    assert reason == "answered 413 to a document of 5.23 MB: Request Entity Too Large"
+    assert submitted(413, b"").reason == "answered 413 to a document of 5.23 MB"
+    small = parse_submit_answer(answer(413, b""), "standard", 900)
+    assert small.reason == "answered 413 to a document of 0.0009 MB"
 
 
 def test_denied_access_is_unusable() -> None:
@@ -222,6 +230,13 @@ def test_a_body_that_is_no_json_means_it_could_not_be_asked(body: bytes) -> None
                   "the job failed, and the run API gives no reason (exit code 137)")),
         ({"statusReason": "Host EC2 (instance i-0) terminated."},
          JobFault("job failed", "Host EC2 (instance i-0) terminated.", can_pass=True)),
+        ({"statusReason": "Task failed to start"},
+         JobFault("job failed", "Task failed to start", can_pass=True)),
+        ({"statusReason": "CannotPullContainerError: pull access denied", "exitCode": None},
+         JobFault("job failed", "CannotPullContainerError: pull access denied", can_pass=True)),
+        ({"statusReason": "ResourceInitializationError: unable to pull secrets"},
+         JobFault("job failed", "ResourceInitializationError: unable to pull secrets",
+                  can_pass=True)),
     ],
 )  # fmt: skip
 def test_a_failed_job_has_its_reason(more: dict[str, Any], fault: JobFault) -> None:

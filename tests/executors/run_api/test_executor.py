@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +43,7 @@ from tests.executors.drive import assert_ends, is_running, make_context, make_jo
 from tests.executors.run_api.run_api_server import Act, RunApiServer, run_api_server
 
 BUSY_NOW = Act(429, headers={"Retry-After": "0"})
-MINUTES = {"Retry-After": "600"}
+MINUTES = {"Retry-After": "900"}
 
 
 @pytest.fixture
@@ -63,9 +66,12 @@ def start(api: RunApiServer, context: ExecutorContext) -> Iterator[Start]:
     """Starts executors with settings; all are closed in the end, and their submitters with them."""
     started: list[RunApiExecutor] = []
 
-    def start_executor(run: RunSettings | None = None, **settings: Any) -> RunApiExecutor:
+    def start_executor(
+        run: RunSettings | None = None, source: str = "analytics-api", **settings: Any
+    ) -> RunApiExecutor:
         settings = {"url": api.url, **settings}
-        own = replace(context, run=run or context.run)
+        analytics = replace(context.analytics, source=source)
+        own = replace(context, run=run or context.run, analytics=analytics)
         executor = RunApiExecutor(RunApiSettings(**settings), own)
         started.append(executor)
         executor.start()
@@ -205,12 +211,13 @@ def test_an_accepted_job_has_the_names_that_the_api_gave(api: RunApiServer, star
         assert submission.new_ulid == parsed.ulid
 
 
-def test_a_job_name_of_another_form_keeps_our_ulid(
-    api: RunApiServer, start: Start, caplog: pytest.LogCaptureFixture
+def test_a_job_name_of_another_form_keeps_our_ulid_where_the_source_needs_no_name(
+    api: RunApiServer, context: ExecutorContext, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "ingest.run")
     api.job_name = "sim/{environment}"
-    executor = start()
+    executor = start(source="ours")
+    executor.context = replace(context, analytics=replace(context.analytics, source="ours"))
     submission = submissions_of(executor, "A")["A"]
     assert (submission.new_ulid, submission.job_name) == (None, "sim/standard")
     assert (
@@ -218,6 +225,21 @@ def test_a_job_name_of_another_form_keeps_our_ulid(
         in caplog.messages
     )
     assert update_of(executor, "A") == JobUpdate("A", JobState.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    "name", ["sim/standard", "botech-sim-standard-01arz3ndektsv4rrffq69g5fav", "A"]
+)
+def test_a_job_name_under_which_no_results_are_found_ends_the_run(
+    api: RunApiServer, start: Start, name: str
+) -> None:
+    api.job_name = name
+    executor = start()
+    submission = submissions_of(executor, "A")["A"]
+    assert (submission.fault, submission.job_name) == (None, name)  # it goes on there
+    with pytest.raises(BackendError, match=rf"names a job '{name}', not botech-sim-") as caught:
+        collect(executor, 1)
+    assert caught.value.exit_code == 4
 
 
 def test_a_job_in_another_environment_is_a_bad_answer_and_ends_the_run(
@@ -267,16 +289,24 @@ def test_an_api_that_stays_busy_is_a_fault_that_can_pass(api: RunApiServer, star
     assert len(api.posts) == 3
 
 
-def test_retry_after_holds_back_all_documents(
-    api: RunApiServer, start: Start, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "ingest.run")
+def wait_told(executor: RunApiExecutor) -> list[str]:
+    """What it waits for, as soon as it says so."""
+    for _ in range(60):
+        assert executor.poll([], 1.0) == []
+        if told := list(executor.waits()):
+            return told
+    raise AssertionError("it never said that it waits")
+
+
+def test_retry_after_holds_back_all_documents(api: RunApiServer, start: Start) -> None:
     api.post_plan.append(Act(429, headers=MINUTES))
     executor = start()
+    assert list(executor.waits()) == []
     executor.submit([make_job("A", {"job": "A"})])
-    while not caplog.messages:
-        assert executor.poll([], 1.0) == []
-    assert caplog.messages == ["submitting pauses for 600 s: the run API answered 429"]
+    (told,) = wait_told(executor)
+    until = datetime.now() + timedelta(minutes=15)
+    times = [f"{until - timedelta(seconds=ago):%H:%M:%S}" for ago in range(60)]
+    assert told in [f"submissions wait until {t}: the run API answered 429" for t in times]
     executor.submit([make_job("B", {"job": "B"})])
     assert executor.poll([], 0.5) == []
     executor.close()
@@ -284,14 +314,19 @@ def test_retry_after_holds_back_all_documents(
 
 
 def test_busy_without_a_time_is_offered_again_after_a_while(
-    api: RunApiServer, start: Start, caplog: pytest.LogCaptureFixture
+    api: RunApiServer, start: Start
 ) -> None:
-    caplog.set_level(logging.INFO, "ingest.run")
     api.post_plan.append(Act(503))
-    assert submissions_of(start(), "A")["A"].fault is None
-    (message,) = caplog.messages
-    assert message.startswith("submitting pauses for ")
-    assert message.endswith(" s: the run API answered 503")
+    executor = start()
+    executor.submit([make_job("A", {"job": "A"})])
+    (told,) = wait_told(executor)
+    assert told.startswith("submissions wait until ")
+    assert told.endswith(": the run API answered 503")
+    (answer,) = collect(executor, 1)
+    assert isinstance(answer, Submission)
+    assert answer.fault is None
+    time.sleep(0.1)
+    assert list(executor.waits()) == []
 
 
 def test_a_refused_document_is_a_fault_that_cannot_pass(api: RunApiServer, start: Start) -> None:
@@ -524,8 +559,13 @@ def test_poll_waits_for_nothing_when_asked_not_to(start: Start) -> None:
 # --- jobs of an earlier process ------------------------------------------------------------------
 
 
-def earlier(ulid: str, external_id: str | None = None) -> EarlierJob:
-    return EarlierJob(Combination("KEN", ulid), ulid, f"ingest-tiny-{ulid}", external_id)
+def earlier(ulid: str, external_id: str | None = None, journal: str | None = None) -> EarlierJob:
+    name = f"ingest-tiny-{ulid}"
+    return EarlierJob(Combination("KEN", ulid), ulid, name, external_id, journal)
+
+
+def never() -> None:
+    raise AssertionError("the journal is needed")
 
 
 def journalled(context: ExecutorContext, *lines: JournalLine) -> None:
@@ -600,8 +640,9 @@ def test_the_journal_is_gone_when_everything_is_stored(
     executor = start()
     submissions_of(executor, "A", "B")
     assert journal_path(context.state_path).exists()
-    executor.poll([], 0.0)  # the run has stored what it was given before
     executor.close()
+    assert journal_path(context.state_path).exists()
+    executor.settle((), lambda: None)
     assert not journal_path(context.state_path).exists()
 
 
@@ -610,7 +651,8 @@ def test_an_answer_that_was_not_stored_stays_in_the_journal(
 ) -> None:
     executor = start()
     stored, not_stored = (submissions_of(executor, name)[name] for name in ("A", "B"))
-    executor.close()  # without another poll(): storing may have failed
+    executor.close()
+    executor.settle({"B"}, never)
     (found,) = start().adopt([earlier("A"), earlier("B")])
     assert found == not_stored != stored
 
@@ -620,19 +662,67 @@ def test_what_the_database_has_already_is_forgotten(context: ExecutorContext, st
     executor = start()
     executor.adopt([earlier("NAMED BY THE API", "job-1")])
     executor.close()
+    executor.settle((), lambda: None)
     assert not journal_path(context.state_path).exists()
 
 
-def test_an_old_journal_is_forgotten_a_young_one_is_not(
+def test_the_journal_stays_while_a_job_in_the_database_may_stand_in_it(
     context: ExecutorContext, start: Start
 ) -> None:
-    old = replace(line(JournalEvent.ACCEPTED, "OLD", job_id="1"), time="2020-01-01T00:00:00.000Z")
-    journalled(context, old, line(JournalEvent.ACCEPTED, "YOUNG", job_id="2"))
-    executor = start()
-    executor.adopt([])
-    executor.close()
+    journalled(context, line(JournalEvent.ACCEPTED, "A", job_id="1"))
     journal = SubmissionJournal(journal_path(context.state_path))
-    assert set(journal.read()) == {"YOUNG"}
+    executor = start()
+    executor.close()
+    executor.settle({"A"}, never)
+    assert set(journal.read()) == {"A"}
+    executor.settle({"B"}, lambda: None)
+    assert not journal_path(context.state_path).exists()
+
+
+# --- a journal that was left behind --------------------------------------------------------------
+
+
+def refused_adoption(executor: RunApiExecutor, *jobs: EarlierJob) -> str:
+    with pytest.raises(BackendError) as caught:
+        executor.adopt(jobs)
+    assert caught.value.exit_code == 4
+    return str(caught.value)
+
+
+def test_jobs_whose_journal_is_not_there_are_refused(
+    context: ExecutorContext, start: Start
+) -> None:
+    path = journal_path(context.state_path)
+    told = refused_adoption(start(), earlier("A", journal="J"), earlier("B"), earlier("C", "3"))
+    assert told == (
+        f"1 job may have been submitted already, which only their journal tells, and {path} is not "
+        "there. Was the database renamed, moved or copied? Put its journal beside it as "
+        f"{path.name} and run again. If that is gone for good, let them be submitted all the same, "
+        "some of them perhaps twice: --set executors.run-api.lost_answer_retries=1"
+    )
+
+
+def test_jobs_whose_journal_is_another_databases_are_refused(start: Start) -> None:
+    executor = start()
+    own_id = executor.journal_id()
+    told = refused_adoption(executor, earlier("A", journal="J"), earlier("B", journal="J"))
+    assert told.startswith("2 jobs may have been submitted already, ")
+    assert " belongs to another database. " in told
+    assert executor.adopt([earlier("A", journal=own_id)]) == []
+
+
+def test_a_setting_lets_jobs_be_submitted_again_whose_journal_is_gone(start: Start) -> None:
+    (answer,) = start(lost_answer_retries=1).adopt([earlier("A", journal="J")])
+    assert fault_of(answer).can_pass
+    assert "(its journal is gone)" in fault_of(answer).message
+
+
+def test_a_journal_that_names_a_job_is_believed_whatever_its_id(
+    context: ExecutorContext, start: Start
+) -> None:
+    journalled(context, line(JournalEvent.ACCEPTED, "A", job_id="1"))
+    (answer,) = start().adopt([earlier("A", journal="J")])
+    assert answer.external_id == "1"
 
 
 @contextmanager
@@ -663,8 +753,9 @@ def test_the_next_run_waits_for_what_was_begun(
         found = list(executor.adopt([earlier("A"), earlier("B")]))
         opener.join()
     assert [(s.ulid, s.external_id) for s in found] == [("A", next(iter(api.accepted)))]
-    message = f"waiting for the submissions that an earlier run had begun (process {pid})"
-    assert message in caplog.messages
+    told = f"process {pid} still sends what an earlier run had begun: waiting until "
+    (message,) = [m for m in caplog.messages if m.startswith(told)]
+    assert re.fullmatch(r"\d\d:\d\d:\d\d at most", message.removeprefix(told))
     assert_ends(pid)
     assert len(api.posts) == 1
 

@@ -32,6 +32,10 @@ def line(event: JournalEvent, ulid: str = "A", **more: str) -> JournalLine:
     return JournalLine(event, ulid, KEN, "standard", "2026-01-01T00:00:00.000Z", **more)
 
 
+def never() -> None:
+    raise AssertionError("it is not removed")
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return journal_path(tmp_path / "results.db")
@@ -115,7 +119,7 @@ def test_what_is_not_needed_is_forgotten(journal: SubmissionJournal, path: Path)
     for ulid in "ABC":
         journal.append(line(JournalEvent.SENDING, ulid))
         journal.append(line(JournalEvent.ACCEPTED, ulid, job_id=f"J{ulid}"))
-    journal.keep(lambda found: found.ulid == "B")
+    journal.keep(lambda found: found.ulid == "B", never)
     assert journal.read() == {"B": line(JournalEvent.ACCEPTED, "B", job_id="JB")}
     assert len(path.read_text().splitlines()) == 1
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -123,10 +127,37 @@ def test_what_is_not_needed_is_forgotten(journal: SubmissionJournal, path: Path)
 
 def test_an_empty_journal_is_removed(journal: SubmissionJournal, path: Path) -> None:
     journal.append(line(JournalEvent.SENDING))
-    journal.keep(lambda found: False)
+    there_before: list[bool] = []
+    journal.keep(lambda found: False, lambda: there_before.append(path.exists()))
+    assert there_before == [True]
     assert not path.exists()
-    journal.keep(lambda found: True)
+    journal.keep(lambda found: True, never)
     assert not path.exists()
+
+
+def test_its_id_stays_while_lines_come_and_go(journal: SubmissionJournal, path: Path) -> None:
+    assert journal.find_id() is None
+    own_id = journal.make_id()
+    assert json.loads(path.read_text()) == {"journal": own_id}
+    for ulid in "AB":
+        journal.append(line(JournalEvent.SENDING, ulid))
+    journal.keep(lambda found: found.ulid == "B", never)
+    assert (journal.find_id(), set(journal.read())) == (own_id, {"B"})
+    assert SubmissionJournal(path).make_id() == own_id
+
+
+def test_a_journal_of_an_older_version_gets_an_id(journal: SubmissionJournal, path: Path) -> None:
+    journal.append(line(JournalEvent.SENDING))
+    assert journal.find_id() is None
+    assert journal.make_id() == SubmissionJournal(path).find_id()
+    assert set(journal.read()) == {"A"}
+
+
+def test_an_id_that_a_crash_tore_is_made_anew(path: Path) -> None:
+    path.write_bytes(b'{"journal": "01')
+    with closing(SubmissionJournal(path)) as journal:
+        assert journal.find_id() is None
+        assert journal.make_id() == SubmissionJournal(path).find_id()
 
 
 def test_what_a_crash_left_of_forgetting_does_no_harm(
@@ -134,7 +165,7 @@ def test_what_a_crash_left_of_forgetting_does_no_harm(
 ) -> None:
     journal.append(line(JournalEvent.SENDING))
     path.with_name(path.name + ".new").write_text("half of ")
-    journal.keep(lambda found: True)
+    journal.keep(lambda found: True, never)
     assert set(journal.read()) == {"A"}
     assert not path.with_name(path.name + ".new").exists()
 

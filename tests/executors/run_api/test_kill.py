@@ -17,6 +17,7 @@ import pytest
 
 from ingest.executors.run_api.journal import SubmissionJournal, journal_path
 from tests.conftest import PROJECT
+from tests.effort import examples
 from tests.executors.drive import LIMIT_S
 from tests.executors.run_api.run_api_driver import Stored, read_store, store_path
 from tests.executors.run_api.run_api_server import Act, RunApiServer, run_api_server
@@ -71,7 +72,7 @@ def numbers(documents: Iterator[bytes]) -> set[int]:
     return {json.loads(document)["number"] for document in documents}
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(examples(2, 6)))
 def test_a_killed_run_loses_and_doubles_nothing(
     api: RunApiServer, tmp_path: Path, seed: int
 ) -> None:
@@ -96,7 +97,7 @@ def test_a_killed_run_loses_and_doubles_nothing(
         assert job.ulid in api.job_names[job.job_id or ""]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(examples(2, 6)))
 def test_run_and_submitter_killed_at_once_double_nothing_and_mark_what_is_open(
     api: RunApiServer, tmp_path: Path, seed: int
 ) -> None:
