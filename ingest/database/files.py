@@ -51,9 +51,9 @@ def connect_read_only(
     """
     if not path.exists():
         raise DatabaseMissingError(f"there is no database {path} yet. Make one with: ingest run")
+    if path.is_dir():
+        raise DatabaseError(f"{path} cannot be read as a database: it is a folder")
     immutable = immutable or _needs_no_lock(path)
-    if (kind := _other_kind(path)) is not None:
-        raise DatabaseError(f"{path} cannot be read as a database: it {kind}")
     uri = f"{path.resolve().as_uri()}?{'immutable=1' if immutable else 'mode=ro'}"
     try:
         # no implicit transactions: a temporary table would begin one and hold up the checkpoint
@@ -71,6 +71,8 @@ def connect_read_only(
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as exc:
         connection.close()
+        if is_damage(exc) and (kind := _other_kind(path)) is not None:
+            raise DatabaseError(f"{path} cannot be read as a database: it {kind}") from exc
         hint = _unread_log_hint(path)
         if not hint and is_damage(exc):
             hint = f". {where_copies_are(path)}"
@@ -99,12 +101,9 @@ def _unread_log_hint(path: Path) -> str:
 
 def _other_kind(path: Path) -> str | None:
     """What a file is that is no whole database, in words; None for a database and an empty file."""
-    if path.is_dir():
-        return "is a folder"
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
+        status = path.stat()
+        size, head = status.st_size, _read_head(path, (status.st_dev, status.st_ino))
     except OSError as exc:
         return f"cannot be opened: {exc.strerror}"
     if not head.startswith(_SQLITE_HEAD):
@@ -121,6 +120,18 @@ def _other_kind(path: Path) -> str | None:
     if size >= whole or has_log:
         return None
     return f"is cut off: {size:,} of {whole:,} bytes. {where_copies_are(path)}"
+
+
+# Kept open until the process ends: to close any descriptor of a file gives up the locks that SQLite
+# holds on it in this process (sqlite.org/howtocorrupt.html, 2.2), and then others may fold and
+# remove a log that is in use.
+_never_closed: dict[tuple[int, int], int] = {}
+
+
+def _read_head(path: Path, identity: tuple[int, int]) -> bytes:
+    if identity not in _never_closed:
+        _never_closed[identity] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return os.pread(_never_closed[identity], HEAD_BYTES, 0)
 
 
 def _deny_attaching(action: int, *_: str | None) -> int:

@@ -20,6 +20,7 @@ from ingest.database.files import (
     writer_lock,
 )
 from ingest.database.schema import migrations
+from ingest.database.validation_database import ValidationDatabase
 from ingest.errors import (
     DatabaseBusyError,
     DatabaseError,
@@ -224,3 +225,23 @@ def test_of_a_writer_elsewhere_or_unknown_nobody_can_tell(tmp_path: Path, text: 
         holder.kill()
     (tmp_path / "results.db.lock").write_text(text.format(pid=holder.pid))
     assert not is_writer_gone(path)
+
+
+@pytest.mark.slow
+def test_a_look_at_the_file_gives_up_no_lock_of_its_writer(tmp_path: Path) -> None:
+    """Another process that comes and goes must not fold and remove the log that is in use."""
+    path = tmp_path / "results.db"
+    visit = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
+        "c.execute('SELECT count(*) FROM run_tags').fetchone(); c.close()"
+    )
+    log = path.with_name("results.db-wal")
+    with ValidationDatabase(path).writing() as database:
+        database.db.conn.execute("CREATE TABLE written (a)")
+        connect_read_only(path).close()
+        (tmp_path / "none.db").write_bytes(b"not a database, but long enough to look like one" * 40)
+        with pytest.raises(DatabaseError, match="is not SQLite"):
+            connect_read_only(tmp_path / "none.db")
+        subprocess.run([sys.executable, "-c", visit, str(path)], check=True)
+        assert log.exists()
+        assert log.stat().st_size > 0
