@@ -384,7 +384,7 @@ def test_wrong_settings_are_told_with_everything_else_that_is_wrong(
         "Error: ingest.toml: unknown key run.retry. Did you mean retries?\n"
         "Error: ingest.toml: run.retries: must be at least 0, not -1\n"
         "Error: countries.json, country 2: 'KNE' (Land of KNE) is no ISO 3166 alpha-3 code. "
-        "Did you mean NER?\n"
+        "Did you mean KEN?\n"
         "tiny: 4 errors, 0 warnings\n"
     )
     assert len(json.loads(ingest("check", "--json").stdout)["findings"]) == 4

@@ -26,7 +26,7 @@ _OF_TABLES = ("_where", "_through", "_search", "_searchmode", "_fts_table", "_ft
 _OF_ALL = (
     *_COLUMNS, *_NUMBERS, *_SWITCHES, "_size", "_next", "_sort_by_desc", "_nofacet", "_nosuggest",
     "_nocount", "_shape", "_nl", "_trace", "_dl", "_header", "_stream", "_hide_sql", "_show_sql",
-    "_context", "_blob_column", "_blob_hash", "_chart", "_editor",
+    "_context", "_blob_column", "_blob_hash", "_raw", "_chart", "_editor",
 )  # fmt: skip
 _OF_FORMS = re.compile(r"_filter_(column|op|value)(_\d+)?|_search_.+")
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
