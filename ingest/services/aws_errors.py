@@ -92,7 +92,7 @@ class AwsCall:
             "bucket": self.thing.removeprefix("s3://").partition("/")[0],
             "bucket_setting": f"{place.where}.{bucket_key}",
             "option": option,
-            "login": f"log in again (aws sso login{option}), then run the same command",
+            "login": f"log in again (aws sso login{option})",
         }
 
 

@@ -121,6 +121,7 @@ def test_9_no_library_code_ends_the_process() -> None:
     processes = {
         "executors/aws_batch/container_worker.py",
         "executors/local/worker_side.py",
+        "executors/model_call.py",  # what a model forked
         "executors/run_api/submitter.py",
         "__main__.py",
         "cli.py",

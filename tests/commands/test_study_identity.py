@@ -200,7 +200,7 @@ def test_a_study_at_hand_gives_no_other_database_its_own(ran: StudyFolder, inges
 
 def test_a_job_list_has_nothing_to_keep_apart(ran: StudyFolder, ingest: Ingest) -> None:
     (ran.root / "list.csv").write_text(
-        f"ulid,timestamp,country,scenario\n{ulid(1)},2026,KEN,null\n"
+        f"ulid,timestamp,country,scenario\n{ulid(1)},2026-01-02T03:04:05,KEN,null\n"
     )
     result = ingest("import", "list.csv", "--as-study", "x")
     assert (result.exit_code, result.stderr) == (

@@ -144,8 +144,7 @@ def test_nobody_listens(study: Path, double: AwsDouble, monkeypatch: pytest.Monk
     [
         (
             "ExpiredToken",
-            "the AWS credentials have expired: log in again (aws sso login), then run the same "
-            "command",
+            "the AWS credentials have expired: log in again (aws sso login)",
         ),
         (
             "InvalidClientTokenId",
@@ -276,8 +275,7 @@ def test_a_prefix_that_cannot_be_written(study: Path, double: AwsDouble) -> None
         (
             403,
             "ExpiredTokenException",
-            "the AWS credentials have expired: log in again (aws sso login), then run the same "
-            "command",
+            "the AWS credentials have expired: log in again (aws sso login)",
         ),
         (
             400,

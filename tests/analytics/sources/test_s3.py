@@ -76,9 +76,7 @@ def test_expired_credentials_end_the_run(source: S3Source, double: AwsDouble) ->
     double.break_next("GetObject", status=400, code="ExpiredToken")
     with pytest.raises(BackendError) as caught:
         source.fetch("01A")
-    assert str(caught.value) == (
-        "the AWS credentials have expired: log in again (aws sso login), then run the same command"
-    )
+    assert str(caught.value) == ("the AWS credentials have expired: log in again (aws sso login)")
 
 
 def test_a_bucket_that_is_not_there_names_the_location(double: AwsDouble, tmp_path: Path) -> None:

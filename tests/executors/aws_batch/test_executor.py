@@ -575,11 +575,11 @@ def test_an_empty_section_says_what_to_write(study: Path) -> None:
     findings = AwsBatchExecutor.check(AwsBatchSettings(), make_context(study))
     assert [str(finding) for finding in findings] == [
         "executors.aws-batch: queue is not set, the job queue: "
-        'write queue = "my-queue" in [executors.aws-batch]',
+        "--set executors.aws-batch.queue=my-queue",
         "executors.aws-batch: job_definition is not set, the job definition: "
-        'write job_definition = "my-model" in [executors.aws-batch]',
+        "--set executors.aws-batch.job_definition=my-model",
         "executors.aws-batch: bucket is not set, the S3 bucket for documents and results: "
-        'write bucket = "my-bucket" in [executors.aws-batch]',
+        "--set executors.aws-batch.bucket=my-bucket",
     ]
 
 

@@ -234,8 +234,8 @@ def test_credentials_that_expire_end_the_run_with_one_line_and_it_goes_on(
     result = ingest("run", "--quiet", *AWS)
     assert result.exit_code == 4
     assert result.stderr == (
-        "Error: the AWS credentials have expired: log in again (aws sso login), then run the same "
-        "command\n"
+        "Error: the AWS credentials have expired: log in again (aws sso login). Go on with: "
+        "ingest run --executor aws-batch\n"
     )
     assert ingest("run", "--quiet", *AWS).exit_code == 0
     assert len(double.work()) == len(digests(study.database)) == 8
