@@ -115,8 +115,7 @@ def test_a_login_that_has_ended(
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     assert start_error(study, profile="sso") == (
-        "the AWS login cannot be used any more: log in again (aws sso login --profile sso), then "
-        "run the same command" + MORE
+        "the AWS login cannot be used any more: log in again (aws sso login --profile sso)" + MORE
     )
 
 
