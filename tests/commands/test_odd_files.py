@@ -28,7 +28,7 @@ def store_metrics(study: StudyFolder, ingest: Ingest, *values: float) -> None:
     ("content", "kind"),
     [
         (LFS, "is a Git LFS pointer, not the file itself: run `git lfs pull`"),
-        (gzip.compress(b"x" * 600), "is compressed with gzip: unpack it first, with gunzip"),
+        (gzip.compress(b"x" * 600, mtime=0), "is compressed with gzip: unpack it first, with gunzip"),
         (b"<html><body>Sign in</body></html>",
          "is a web page (HTML), such as a sign-in or error page: download the file again"),
         (bytes(range(256)) * 16, "is not SQLite: encrypted, overwritten, or of another program"),
