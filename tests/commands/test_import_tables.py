@@ -170,7 +170,7 @@ def test_a_text_that_looks_like_a_number_needs_a_decision_in_a_workbook_too(
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
          "is a Git LFS pointer, not the file itself: run `git lfs pull`"),
-        (gzip.compress(b"country"), "is compressed with gzip: unpack it first, with gunzip"),
+        (gzip.compress(b"country", mtime=0), "is compressed with gzip: unpack it first, with gunzip"),
         (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>",
          "is a web page (HTML), such as a sign-in or error page: download the file again"),
         (b"", "is empty"),
