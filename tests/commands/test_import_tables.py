@@ -9,6 +9,8 @@ from tests.conftest import Ingest, StudyFolder
 from tests.recorded import query
 from tests.workbooks import write_workbook
 
+GZIPPED = gzip.compress(b"country", mtime=0)
+
 HEADER = "country,scenario,element_label,timestamp_year,value"
 METRICS = "SELECT country, scenario, element_label, timestamp_year, value FROM metrics ORDER BY 3"
 DIGESTS = """SELECT country, scenario, digest FROM latest_results
@@ -170,7 +172,7 @@ def test_a_text_that_looks_like_a_number_needs_a_decision_in_a_workbook_too(
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
          "is a Git LFS pointer, not the file itself: run `git lfs pull`"),
-        (gzip.compress(b"country", mtime=0), "is compressed with gzip: unpack it first, with gunzip"),
+        (GZIPPED, "is compressed with gzip: unpack it first, with gunzip"),
         (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>",
          "is a web page (HTML), such as a sign-in or error page: download the file again"),
         (b"", "is empty"),

@@ -11,6 +11,8 @@ import pytest
 from tests.conftest import Ingest, StudyFolder
 from tests.recorded import insert, make_original, query, ulid, write_list
 
+GZIPPED = gzip.compress(b"x" * 600, mtime=0)
+
 HEADER = "country,scenario,element_label,timestamp_year,value\n"
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 1234\n"
 
@@ -28,7 +30,7 @@ def store_metrics(study: StudyFolder, ingest: Ingest, *values: float) -> None:
     ("content", "kind"),
     [
         (LFS, "is a Git LFS pointer, not the file itself: run `git lfs pull`"),
-        (gzip.compress(b"x" * 600, mtime=0), "is compressed with gzip: unpack it first, with gunzip"),
+        (GZIPPED, "is compressed with gzip: unpack it first, with gunzip"),
         (b"<html><body>Sign in</body></html>",
          "is a web page (HTML), such as a sign-in or error page: download the file again"),
         (bytes(range(256)) * 16, "is not SQLite: encrypted, overwritten, or of another program"),
