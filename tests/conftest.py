@@ -21,6 +21,8 @@ pytest_plugins = ["tests.browser.fixtures"]
 # Started in the background, a shell has this process ignore Ctrl-C, and with it all that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as after nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 PROJECT = Path(__file__).resolve().parent.parent
 BUNDLED_STUDY = PROJECT / "examples" / "asthma"

@@ -520,7 +520,9 @@ def test_a_model_that_forks_while_it_is_imported_is_told(root: Path) -> None:
 def test_an_answer_for_another_job_is_refused(root: Path) -> None:
     kind, message, can_pass = one_fault(root, act("answers_twice"))
     assert (kind, can_pass) == ("model error", False)
-    assert message.startswith("the worker process answered for another job than its own")
+    # the worker sees the false answer, or that what it forked came back, whichever is first
+    seen = ("the worker process answered for another job than its own", "the model forked")
+    assert message.startswith(seen)
 
 
 # --- whose modules are loaded --------------------------------------------------------------------
