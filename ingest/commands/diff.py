@@ -126,20 +126,23 @@ def diff(
     ]
     report = Report.of(found, study_countries=study_countries, mixed=mixed)
     _write_files(report, html, chart)
-    if form == "json":
-        print_json(_as_json(report))
-    elif form == "csv":
-        print_csv(
-            _COLUMNS, ([getattr(series, name) for name in _COLUMNS] for series in found.series)
-        )
-    elif form == "md":
-        click.echo(markdown_report(report, chart=chart_file), nl=False)
-    else:
-        _show(report, show_all)
+    _print(report, form, chart_file, show_all)
     for text in mixed:
         click.echo(f"Warning: {text}", err=True)
     if fail_on_change and found.has_changes:
         raise SystemExit(CHANGES_FOUND)
+
+
+def _print(report: Report, form: str | None, chart_file: str | None, show_all: bool) -> None:
+    if form == "json":
+        print_json(_as_json(report))
+    elif form == "csv":
+        series = report.diff.series
+        print_csv(_COLUMNS, ([getattr(one, name) for name in _COLUMNS] for one in series))
+    elif form == "md":
+        click.echo(markdown_report(report, chart=chart_file), nl=False)
+    else:
+        _show(report, show_all)
 
 
 _NOTHING_BEFORE = (

@@ -375,7 +375,7 @@ def test_a_login_page_is_no_answer(api: RunApiServer, client: RunApiClient, page
 
 def test_the_docs_of_a_service_are_no_login_page(api: RunApiServer, client: RunApiClient) -> None:
     api.health = Act(content=b"<!DOCTYPE html><title>Run API - Swagger UI</title>oauth2-redirect")
-    client.check_health()
+    assert client.check_health() is None
 
 
 def test_nothing_was_sent_without_a_connection(closed_port: int) -> None:
