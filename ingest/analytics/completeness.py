@@ -46,13 +46,14 @@ class _Group:
 
 
 class Completeness:
-    """Knows the answers of one run that were taken for whole, and tells what another one lacks."""
+    """Knows answers that were taken for whole, and tells what another one of the run lacks."""
 
     def __init__(self, analytics: AnalyticsSettings) -> None:
         self._is_on = analytics.incomplete != "accept" and analytics.source != "executor"
         by_labels_alone = all(text.strip().startswith(LABEL) for text in analytics.filters)
         self._has_all_years = by_labels_alone and analytics.event_type in ("ECHO", "*")
         self._kept: dict[Combination, _Extent] = {}
+        self._earlier: set[Combination] = set()
         self._countries: dict[str, _Group] = defaultdict(_Group)
         self._scenarios: dict[str, _Group] = defaultdict(_Group)
         self._reaches_end = False  # any answer does; else it may be the model that does not
@@ -80,12 +81,24 @@ class Completeness:
             return self._years_lack(extent)
         return self._labels_lack(combination, extent)
 
+    @property
+    def is_on(self) -> bool:
+        """Whether any answer is looked at."""
+        return self._is_on
+
     def keep(
-        self, combination: Combination, result_set: ResultSet, end_year: int | None = None
+        self,
+        combination: Combination,
+        result_set: ResultSet,
+        end_year: int | None = None,
+        *,
+        is_own: bool = True,
     ) -> None:
-        """Results that were taken for whole."""
+        """Results that were taken for whole; is_own: of this run, not of an earlier one."""
         if not self._is_on or combination in self._kept:
             return
+        if not is_own:
+            self._earlier.add(combination)
         extent = _extent_of(result_set, end_year if self._has_all_years else None)
         self._kept[combination] = extent
         for group in self._groups(combination):
@@ -101,9 +114,11 @@ class Completeness:
                 group.parts.subtract(extent.parts)
 
     def find_late(self) -> dict[Combination, str]:
-        """What results lack by what came after them."""
+        """What results of this run lack by what came after them."""
         found = {}
         for combination, extent in self._kept.items():
+            if combination in self._earlier:
+                continue
             short = extent.years_short and self._reaches_end
             lack = (short and self._years_lack(extent)) or self._labels_lack(combination, extent)
             if lack:

@@ -269,25 +269,40 @@ def read_job_names(connection: sqlite3.Connection) -> Iterator[tuple[str, int, C
             yield name, run_id, Combination(*combination)
 
 
-def read_labels_of_run(
+def read_labels_as_of(
     connection: sqlite3.Connection, run_id: int
-) -> Iterator[tuple[Combination, int | None, ResultSet]]:
-    """The whole results of a run with only the last value of each label: seeks, not a scan."""
-    found: dict[tuple[Combination, int | None], list[Metric]] = {}
-    for country, scenario, end_year, label, last_year in connection.execute(
-        """SELECT j.country, j.scenario, j.end_year, e.element_label,
+) -> Iterator[tuple[Combination, int | None, ResultSet, bool]]:
+    """The whole results of a run, and of earlier ones with its model, by their last values alone.
+
+    Gives combination, end year, the last value of each label (seeks, not a scan), and whether the
+    job is one of this run. Of earlier runs, combinations whose newest job is a success.
+    """
+    found: dict[tuple[Combination, int | None, bool], list[Metric]] = {}
+    for country, scenario, end_year, is_own, label, last_year in connection.execute(
+        """WITH newest AS MATERIALIZED (
+               SELECT country, scenario, max(run_id) AS run_id FROM job_results
+                WHERE run_id <= ?1 GROUP BY country, scenario
+           ),
+           versions AS MATERIALIZED (
+               SELECT DISTINCT model_version_id FROM input_sets WHERE input_set_id IN (
+                   SELECT input_set_id FROM job_results WHERE run_id = ?1)
+           )
+           SELECT j.country, j.scenario, j.end_year, j.run_id = ?1, e.element_label,
                   (SELECT max(timestamp_year) FROM metric_values AS m
                     WHERE m.result_set_id = j.result_set_id AND m.element_id = e.element_id) AS last
-             FROM job_results AS j CROSS JOIN elements AS e
-            WHERE j.run_id = ? AND j.job_status = 'success' AND j.error_kind IS NOT 'incomplete'
+             FROM newest CROSS JOIN job_results AS j USING (run_id, country, scenario)
+             LEFT JOIN input_sets AS s ON s.input_set_id = j.input_set_id
+            CROSS JOIN elements AS e
+            WHERE (j.run_id = ?1 OR s.model_version_id IN versions)
+              AND j.job_status = 'success' AND j.error_kind IS NOT 'incomplete'
               AND j.result_set_id IS NOT NULL AND last IS NOT NULL
-            ORDER BY 1, 2, 4""",
+            ORDER BY 1, 2, 5""",
         [run_id],
     ):
-        job = (Combination(country, scenario), end_year)
+        job = (Combination(country, scenario), end_year, bool(is_own))
         found.setdefault(job, []).append(Metric(label, last_year, 0.0))
-    for (combination, end_year), metrics in found.items():
-        yield combination, end_year, ResultSet(metrics)
+    for (combination, end_year, is_own), metrics in found.items():
+        yield combination, end_year, ResultSet(metrics), is_own
 
 
 def read_runs(

@@ -13,7 +13,7 @@ from ingest.analytics.sources.base import AnalyticsSource
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase
 from ingest.database.late_results import NOT_FETCHED, KnownJob, attach_results
-from ingest.database.read import read_labels_of_run
+from ingest.database.read import read_labels_as_of
 from ingest.database.records import INCOMPLETE
 from ingest.errors import ConfigError
 from ingest.executors.base import JobFault
@@ -205,8 +205,8 @@ class Backfill:
         if run_id not in self._known:
             known = self._known[run_id] = Completeness(self._settings.analytics)
             with self._database.reading() as connection:
-                for combination, end_year, labels in read_labels_of_run(connection, run_id):
-                    known.keep(combination, labels, end_year)
+                for combination, end_year, labels, is_own in read_labels_as_of(connection, run_id):
+                    known.keep(combination, labels, end_year, is_own=is_own)
         return self._known[run_id]
 
     def _store(

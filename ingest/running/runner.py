@@ -22,7 +22,7 @@ from ingest.database.late_results import (
 )
 from ingest.database.read import (
     read_job_names,
-    read_labels_of_run,
+    read_labels_as_of,
     read_open_run,
     read_unanswered,
 )
@@ -256,9 +256,11 @@ class ValidationRunner(RunPlanner):
         if start.is_resumed:
             session.failed = len(self._database.get_failed_jobs(start.run_id))
             session.succeeded = len(start.finished) - session.failed
+        if session.completeness.is_on:
             with self._database.reading() as connection:
-                for combination, end_year, labels in read_labels_of_run(connection, start.run_id):
-                    session.completeness.keep(combination, labels, end_year)
+                known = read_labels_as_of(connection, start.run_id)
+                for combination, end_year, labels, is_own in known:
+                    session.completeness.keep(combination, labels, end_year, is_own=is_own)
         log.info(
             "run %d: %d jobs to do, executor %s", start.run_id, len(start.names), executor.name
         )

@@ -177,6 +177,22 @@ def test_labels_that_the_first_answers_lack_are_asked_for_when_the_others_have_c
     assert set(select(study.database, lengths)) == {(None, 12)}
 
 
+def test_labels_that_earlier_runs_of_the_model_have_are_missed(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    kinds = "SELECT DISTINCT run_id, job_status, error_kind FROM job_results ORDER BY 1"
+    with DevServer() as server:
+        assert ingest("run", *given(server), "--countries", "KEN,UGA,TZA").exit_code == 0
+        one = ("--countries", "NAM", "--scenarios", "null")
+        assert ingest("run", *given(server), *one).exit_code == 0
+        server.change_faults(rates={"analytics-few-labels": 1.0})
+        other = ("--countries", "NAM", "--scenarios", "scale_up")
+        assert ingest("run", *given(server), *other).exit_code == 0
+    assert select(study.database, kinds) == [
+        (1, "success", None), (2, "success", None), (3, "success", "incomplete"),
+    ]  # fmt: skip
+
+
 # --- names of other jobs -------------------------------------------------------------------------
 
 
