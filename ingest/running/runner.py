@@ -230,6 +230,7 @@ class ValidationRunner(RunPlanner):
             why = "the run was cut off before this job ended, and was not taken up again"
             write.close_open_run(self._database.db, open_run.run_id, now, why)
         elif open_run.status is RunStatus.RUNNING:
+            self._mark_late(open_run.run_id, self._known_results(open_run.run_id))
             self._end_run(open_run.run_id, now)
 
     def _begin(self, plan: Plan, executor: Executor, source: AnalyticsSource) -> RunSession:
@@ -243,7 +244,7 @@ class ValidationRunner(RunPlanner):
             fetcher=ResultFetcher(source, settings.analytics, self._clock),
             processor=processor,
             scheduler=start.scheduler,
-            completeness=Completeness(settings.analytics),
+            completeness=self._known_results(start.run_id),
             claims=self._known_claims(executor),
             total=len(start.names) + len(start.finished) + start.restored,
             started=self._clock.now(),
@@ -256,17 +257,28 @@ class ValidationRunner(RunPlanner):
         if start.is_resumed:
             session.failed = len(self._database.get_failed_jobs(start.run_id))
             session.succeeded = len(start.finished) - session.failed
-        if session.completeness.is_on:
-            with self._database.reading() as connection:
-                known = read_labels_as_of(connection, start.run_id)
-                for combination, end_year, labels, is_own in known:
-                    session.completeness.keep(combination, labels, end_year, is_own=is_own)
         log.info(
             "run %d: %d jobs to do, executor %s", start.run_id, len(start.names), executor.name
         )
         self._session = session
         self._follow(start)
         return session
+
+    def _known_results(self, run_id: int) -> Completeness:
+        """What is stored of a run's results, and of earlier ones of its model."""
+        completeness = Completeness(self.study.settings.analytics)
+        if completeness.is_on:
+            with self._database.reading() as connection:
+                for combination, end_year, labels, is_own in read_labels_as_of(connection, run_id):
+                    completeness.keep(combination, labels, end_year, is_own=is_own)
+        return completeness
+
+    def _mark_late(self, run_id: int, completeness: Completeness) -> dict[Combination, str]:
+        """Mark and give the results of a run that lack something by what came after them."""
+        lacks = completeness.find_late()
+        is_failure = self.study.settings.analytics.incomplete == "fail"
+        mark_incomplete(self._database.db, run_id, lacks, is_failure=is_failure)
+        return lacks
 
     def _known_claims(self, executor: Executor) -> Claims:
         """The names of all stored jobs, where a backend of its own gives names."""
@@ -530,13 +542,10 @@ class ValidationRunner(RunPlanner):
 
     def _ask_for_late(self, backend: Backend) -> None:
         """Ask again for results that lack something by what came after them."""
-        session, db = self._session, self._database.db
-        lacks = session.completeness.find_late()
+        session, settings = self._session, self.study.settings
+        lacks = self._mark_late(session.run_id, session.completeness)
         if not lacks:
             return
-        settings = self.study.settings
-        is_failure = settings.analytics.incomplete == "fail"
-        mark_incomplete(db, session.run_id, lacks, is_failure=is_failure)
         with self._database.reading() as connection:
             jobs = read_jobs_without_results(connection, session.run_id)
         self._filler = Backfill(self._database, backend, settings, self._plugins, self._clock)

@@ -21,7 +21,7 @@ from ingest.plugins.manager import load_plugins
 from ingest.study.compose import compose_scenarios
 from ingest.study.settings import STUDY_FILE, load_settings
 from ingest.study.study import load_study
-from tests.cloud.driving import LIMIT_S, digests, options, run, select, served
+from tests.cloud.driving import LIMIT_S, digests, ingest_output, options, run, select, served
 from tests.conftest import StudyFolder, scenario
 from tests.effort import examples
 
@@ -58,6 +58,8 @@ def test_a_campaign_of_kills_and_faults_ends_as_an_undisturbed_run(
         server.change_faults(rates={})
         told = [run(study, *given) for _ in range(3)]
         documents = Counter(server.counts()["documents"])
+        _differences_are_told(study)
+        ingest_output(study, "backfill", *given[2:])
     assert told[-1][0] == 0, [text[-2000:] for _, text in told]
     assert digests(study.database) == digests(study.root / "alone.db")
     assert len(documents) == JOBS
@@ -98,6 +100,16 @@ def _kill_amid(study: StudyFolder, given: list[str], dice: random.Random) -> Non
                 os.kill(submitter, signal.SIGKILL)
     process.send_signal(signal.SIGTERM if how == "terminate" else signal.SIGKILL)
     process.wait(timeout=LIMIT_S)
+
+
+def _differences_are_told(study: StudyFolder) -> None:
+    """Whatever differs from the undisturbed run is marked as incomplete."""
+    other = set(digests(study.database)) - set(digests(study.root / "alone.db"))
+    marked = select(
+        study.database,
+        "SELECT country, scenario FROM latest_results WHERE error_kind = 'incomplete'",
+    )
+    assert {row[:2] for row in other} <= set(marked)
 
 
 def _all_is_told(study: StudyFolder, documents: Counter[str]) -> None:

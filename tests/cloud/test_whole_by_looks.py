@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +193,21 @@ def test_labels_that_earlier_runs_of_the_model_have_are_missed(
     assert select(study.database, kinds) == [
         (1, "success", None), (2, "success", None), (3, "success", "incomplete"),
     ]  # fmt: skip
+
+
+def test_a_run_killed_before_its_end_is_looked_at_when_it_is_closed(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    lengths = """SELECT error_kind, count(DISTINCT element_label) FROM job_results
+                   JOIN metrics USING (run_id, country, scenario) GROUP BY country, scenario"""
+    unseen = ("--set", "analytics.incomplete=accept")
+    with DevServer(faults={"analytics-few-labels": 0.25}) as server:
+        assert ingest("run", *given(server), *unseen).exit_code == 0
+        assert set(select(study.database, lengths)) == {(None, 6), (None, 12)}
+        with closing(sqlite3.connect(study.database)) as connection, connection:
+            connection.execute("UPDATE validation_runs SET status = 'running', finished_at = NULL")
+        assert ingest("run", *given(server)).exit_code == 0
+    assert set(select(study.database, lengths)) == {("incomplete", 6), (None, 12)}
 
 
 # --- names of other jobs -------------------------------------------------------------------------
