@@ -291,7 +291,8 @@ class ValidationRunner(RunPlanner):
         """Take the jobs that an earlier process submitted as in flight."""
         accepted = []
         for job, submission in start.adopted:
-            self._session.scheduler.adopt(job.combination, self._clock.now(), job.attempts)
+            attempts = job.attempts + (job.external_id is None)  # no id: handed in, answer unread
+            self._session.scheduler.adopt(job.combination, self._clock.now(), attempts)
             accepted += self._answered(submission, job)
         write.mark_submitted(self._database.db, self._session.run_id, accepted)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from ingest.errors import ConfigError
@@ -87,12 +88,19 @@ class Scheduler(Generic[Key]):
     """The life of every job of a run, and what is due at a given time."""
 
     def __init__(
-        self, keys: Iterable[Key], limits: Limits, jitter: Callable[[], float] = lambda: 0.5
+        self,
+        keys: Iterable[Key],
+        limits: Limits,
+        jitter: Callable[[], float] = lambda: 0.5,
+        attempts: Mapping[Key, int] = MappingProxyType({}),
     ) -> None:
-        """jitter gives numbers from 0 to 1 that spread further attempts out in time."""
+        """jitter gives numbers from 0 to 1 that spread further attempts out in time.
+
+        attempts: how often jobs were submitted before, by an earlier process.
+        """
         self._limits = limits
         self._jitter = jitter
-        self._jobs = {key: _Job() for key in keys}
+        self._jobs = {key: _Job(attempts=attempts.get(key, 0)) for key in keys}
         self._waiting = deque(self._jobs)
         self._delayed: list[Key] = []
         self._in_flight: dict[Key, None] = {}
@@ -158,10 +166,10 @@ class Scheduler(Generic[Key]):
         job.unknown_since = job.unreachable_since = None
         self._in_flight[key] = None
 
-    def adopt(self, key: Key, now: float, attempts: int = 1) -> None:
+    def adopt(self, key: Key, now: float, attempts: int) -> None:
         """A job was submitted by an earlier process; it is asked about at once."""
         self._waiting.remove(key)
-        self._jobs[key].attempts = max(1, attempts)
+        self._jobs[key].attempts = attempts
         self._take(key, Phase.HANDED_IN)
         self.accepted(key, now)
         self._jobs[key].ask_at = now

@@ -116,12 +116,13 @@ class RunStarter:
             self._database.db.fold_log()  # a file that is moved without its log knows it too
         for job, _ in adopted:
             names[job.combination] = (job.ulid, job.job_name)
+        attempts = {c: job.attempts for c, job in cut_off.items() if job.run_id == run_id}
         return RunStart(
             run_id=run_id,
             names=names,
             finished=open_run.finished if open_run else frozenset(),
             is_resumed=open_run is not None,
-            scheduler=Scheduler(names, self._limits(executor), self._jitter),
+            scheduler=Scheduler(names, self._limits(executor), self._jitter, attempts),
             adopted=tuple(adopted),
             restored=0 if open_run else len(plan.restored),
         )

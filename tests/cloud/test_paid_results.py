@@ -41,6 +41,27 @@ def kill_with_answers_in_the_journal_alone(study: StudyFolder, server: DevServer
         assert server.counts()["accepted"] == 8
 
 
+def test_an_attempt_whose_answer_a_killed_run_never_read_is_counted(
+    study: StudyFolder, server: DevServer, ingest: Ingest
+) -> None:
+    server.change_faults(rates={"job-not-started": 1.0})
+    process = start(study, options(server, "run.retry_delay_s=0.5"))
+    wait_for(server, 8)
+    server.change_faults(rates={}, latency_s={"submit": 1.0})
+    deadline = time.monotonic() + 60
+    while server.counts()["calls"]["submit"] < 16:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    finish(process)
+    server.change_faults(latency_s={})
+    with SubmissionJournal(journal_path(study.database)).lock(60):
+        assert server.counts()["accepted"] == 16
+    assert ingest("run", *options(server)).exit_code == 0
+    ends = "SELECT job_status, attempts, count(*) FROM job_results GROUP BY 1, 2"
+    assert select(study.database, ends) == [("success", 2, 8)]
+
+
 # --- a journal that was left behind --------------------------------------------------------------
 
 
