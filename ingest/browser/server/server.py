@@ -18,7 +18,9 @@ from ingest.browser.protocols import Datasette
 from ingest.browser.server.base_path import base_path
 from ingest.browser.server.datasette_internals import hide_local_variables, serve_command
 from ingest.browser.server.hosts import only_known_hosts
+from ingest.browser.server.log_lines import limit_log_lines
 from ingest.browser.server.metadata import browser_metadata, merge_metadata, parse_metadata
+from ingest.browser.server.visitors import limiting_protocol, limits_here
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.errors import BackendError, ConfigError, DatabaseError
 from ingest.resources import resource_path
@@ -180,9 +182,15 @@ def serve(
     """
     import uvicorn
 
+    limits = limits_here()
+    limit_log_lines()
     config = uvicorn.Config(
         only_known_hosts(site.datasette.app(), host, allowed_hosts),
-        log_level="warning",
+        http=limiting_protocol(limits),
+        ws="none",
+        backlog=limits.backlog,
+        log_config=None,
+        access_log=False,
         lifespan="on",
         server_header=False,
         timeout_graceful_shutdown=_LAST_REQUESTS_S,
