@@ -20,7 +20,11 @@ from ingest.browser.questions.catalogue import question_problems, questions_of
 from ingest.browser.questions.page import EDITOR, QuestionPage, build_question_page
 from ingest.browser.server.datasette_internals import database_view, table_view
 from ingest.browser.server.errors import error_answer
-from ingest.browser.tables.arguments import check_own_arguments, check_table_arguments
+from ingest.browser.tables.arguments import (
+    check_own_arguments,
+    check_table_arguments,
+    once_each,
+)
 from ingest.charts.world_map import SHAPES_FILE, shapes_at
 from ingest.errors import ConfigError
 from ingest.questions.asked import AskedQuestion, describe_question, resolve_values
@@ -87,6 +91,7 @@ async def answer_question(datasette: Datasette, request: Request) -> Any:
         if database is None or query is None:
             if database is not None:
                 await check_table_arguments(datasette, request, database, decode(name))
+                request = changed_request(request, once_each(request))
             return await answer_view(datasette, request, database, view, name)
         check_own_arguments(request)
         given, others = _split(request, query)
