@@ -17,7 +17,7 @@ from ingest.browser.memo import memo_of
 from ingest.browser.own_database import find_database, has_results, own_tables
 from ingest.browser.protocols import Database, Datasette, Request
 from ingest.browser.questions.catalogue import question_problems, questions_of
-from ingest.browser.questions.page import EDITOR, QuestionPage, build_question_page
+from ingest.browser.questions.page import QuestionPage, build_question_page
 from ingest.browser.server.datasette_internals import database_view, table_view
 from ingest.browser.server.errors import error_answer
 from ingest.browser.tables.arguments import (
@@ -186,6 +186,5 @@ async def question_page(
         [tuple(row) for row in rows or ()],
         shapes=shapes_at(links.static(SHAPES_FILE, static_version(SHAPES_FILE))),
         truncated=bool(truncated),
-        has_editor=EDITOR in request.args,
         questions=questions_of(database.path).values() if database else (),
     )
