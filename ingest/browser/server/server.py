@@ -31,6 +31,7 @@ SETTINGS: dict[str, int] = {
     "suggest_facets": 0,
     "allow_csv_stream": 0,
     "allow_download": 0,
+    "default_cache_ttl": 0,
     "default_page_size": 50,
     "max_returned_rows": 10_000,
     "max_csv_mb": 1_000,
