@@ -53,7 +53,7 @@ class Reading:
     """What one request reads: which file of each path, and which databases cannot be read, why.
 
     is_outdated: a file was another one, or could not be read, so the answer must not be sent.
-    sql_s: what its SQL has taken so far, all statements together.
+    sql_s: processor time of its statements so far that have a time limit; they take turns.
     """
 
     files: dict[str, Identity] = field(default_factory=dict)
@@ -154,13 +154,13 @@ class ServedFile:
         request = reading.get()
 
         def read() -> T:
-            begin = time.monotonic()
+            begin = time.thread_time()
             try:
                 with self._connection(request) as connection:
                     return fn(connection)
             finally:
-                if request:
-                    request.sql_s += time.monotonic() - begin
+                if request and request.turn.locked():
+                    request.sql_s += time.thread_time() - begin
 
         threads = sql_threads(self._datasette)
         return read() if threads is None else await _in(threads, read)
