@@ -40,6 +40,10 @@ _COMMANDS = {
         "Serve a run API and an analytics API on this machine, to try cloud runs.",
     ),
     "diff": ("diff:diff", "Show what changed between two states, and which input caused it."),
+    "economics": (
+        "economics:economics",
+        "Show what scenarios cost for what they achieve, and which are worth it.",
+    ),
     "explain": (
         "explain:explain",
         "Show the history of one combination: runs, reasons, inputs, results.",

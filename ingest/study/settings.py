@@ -14,6 +14,7 @@ from typing import Any
 
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors, warning
+from ingest.study.economics import NO_ECONOMICS, EconomicsSettings, read_economics
 from ingest.study.label import LabelSettings, read_label_settings
 from ingest.study.quality_rules import Rule, read_rules
 from ingest.study.regular_files import read_regular
@@ -58,6 +59,11 @@ class StudySettings:
     )
     country_data: tuple[CountryDataFile, ...] = setting(
         (), "CSV files with a row for each country; a row is an input of its country alone"
+    )
+    country_values: str | None = setting(
+        None,
+        "a CSV file with a column iso3 and numbers of countries that are no input of the model, "
+        "such as GDP per person; [economics] has multiples of them",
     )
     code_version: str | None = setting(
         None, "the model code's version or image as a text, instead of the files of `code`"
@@ -235,6 +241,7 @@ class Settings:
     tolerance: ToleranceSettings = ToleranceSettings()
     quality: QualitySettings = QualitySettings()
     results: ResultsSettings = ResultsSettings()
+    economics: EconomicsSettings = NO_ECONOMICS
     rules: tuple[Rule, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     """[units]: the unit of each element label."""
@@ -263,6 +270,7 @@ SECTIONS: dict[str, type[Any]] = {
     "tolerance": ToleranceSettings,
     "quality": QualitySettings,
     "results": ResultsSettings,
+    "economics": EconomicsSettings,
 }
 
 
@@ -325,9 +333,13 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
         return Settings(study_file.parent), findings + not_tables
     tolerated = _take_tables(raw, "tolerance", lambda key: key == "labels").get("labels", {})
     sources = _take_tables(raw, "analytics", lambda key: key not in _keys("analytics"))
-    sections = {}
+    sections: dict[str, Any] = {}
     for name, section in SECTIONS.items():
-        sections[name], more = read_section(section, raw.get(name, {}), name, where)
+        values = raw.get(name, {})
+        if section is EconomicsSettings:
+            sections[name], more = read_economics(values, where)
+        else:
+            sections[name], more = read_section(section, values, name, where)
         findings += more
     tolerances, more = _read_label_tolerances(tolerated, sections["tolerance"], where)
     findings += more
