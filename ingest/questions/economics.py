@@ -14,7 +14,7 @@ from ingest.questions.measures import Combination, Measure, Series, find_measure
 from ingest.study.country_values import Values
 from ingest.study.economics import Amount, EconomicsSettings
 from ingest.text.numbers import at_most, exact_sum, years_text
-from ingest.text.suggest import did_you_mean
+from ingest.text.suggest import did_you_mean, did_you_mean_or_list
 
 COUNTRY, TOTAL = "country", "total"
 
@@ -171,6 +171,11 @@ def read_economics_of(
     part = StatePart(consistent=request.consistent)
     chosen = choose_results(connection, request.run, NameChoice(request.countries, names), part)
     run_id = request.run.run_id
+    if settings.baseline not in chosen.names[0]:
+        hint = did_you_mean_or_list(settings.baseline, chosen.names[0])
+        raise ConfigError(
+            f"economics.baseline: no results of {settings.baseline!r} as of run {run_id}{hint}"
+        )
     cost = find_measure(connection, settings.cost, run_id, "economics.cost")
     effect = find_measure(connection, settings.effect, run_id, "economics.effect")
     if not effect.gain:
