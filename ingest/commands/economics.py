@@ -33,6 +33,7 @@ from ingest.commands.economics_tables import (
     years_table,
 )
 from ingest.database.consistency import read_consistency
+from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
 from ingest.questions.economics import (
     COUNTRY,
@@ -123,7 +124,11 @@ def economics(
             consistent=consistent or only_consistent(choice),
         )
         found = read_economics_of(
-            connection, settings.economics, read_country_values(settings), request
+            connection,
+            settings.economics,
+            read_definitions(connection, settings),
+            read_country_values(settings),
+            request,
         )
         consistency = read_consistency(
             connection, run.run_id, (found.baseline, *found.scenarios), tuple(found.complete)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ingest.database.choice import Chosen, NameChoice, StatePart, choose_results
+from ingest.database.country_facts import NO_GROUP, group_of, read_country_facts
+from ingest.database.labels import read_labels_of_results
 from ingest.database.states import RunRef
+from ingest.database.study_settings import Definitions
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import group_columns
 from ingest.questions.measures import Combination, Measure, Series, find_measure, read_series
 from ingest.study.country_values import Values
 from ingest.study.economics import Amount, EconomicsSettings
+from ingest.study.indicators import Indicator
+from ingest.study.label import Label
+from ingest.study.scenario_order import order_scenarios
 from ingest.text.numbers import at_most, exact_sum, years_text
 from ingest.text.suggest import did_you_mean, did_you_mean_or_list
 
@@ -157,6 +163,7 @@ def worth(economics: Economics, amount: Amount, group: Group) -> Worth:
 def read_economics_of(
     connection: sqlite3.Connection,
     settings: EconomicsSettings,
+    definitions: Definitions,
     values: Values,
     request: EconomicsRequest,
 ) -> Economics:
@@ -167,55 +174,83 @@ def read_economics_of(
     """
     if not settings.is_set:
         raise ConfigError(_NOT_SET)
-    names = (*request.scenarios, settings.baseline) if request.scenarios else ()
+    baseline = settings.baseline or definitions.baseline
+    names = (*request.scenarios, baseline) if request.scenarios else ()
     part = StatePart(consistent=request.consistent)
     chosen = choose_results(connection, request.run, NameChoice(request.countries, names), part)
-    run_id = request.run.run_id
-    if settings.baseline not in chosen.names[0]:
-        hint = did_you_mean_or_list(settings.baseline, chosen.names[0])
+    scenarios = chosen.names[0]
+    if baseline not in scenarios:
+        hint = did_you_mean_or_list(baseline, scenarios)
+        run_id = request.run.run_id
         raise ConfigError(
-            f"economics.baseline: no results of {settings.baseline!r} as of run {run_id}{hint}"
+            f"economics.baseline: no results of {baseline!r} as of run {run_id}{hint}"
         )
-    cost = find_measure(connection, settings.cost, run_id, "economics.cost")
-    effect = find_measure(connection, settings.effect, run_id, "economics.effect")
-    if not effect.gain:
-        raise ConfigError(
-            f"economics.effect: nobody says whether more or less of {effect.name!r} is better. Say "
-            f'it in ingest.toml: [labels."{effect.name}"] better = "higher" or "lower"'
-        )
-    others = [
-        find_measure(connection, each.effect, run_id, f"economics.benefits {each.name}")
-        for each in settings.benefits
-    ]
-    people = (
-        [Measure(settings.population, ((settings.population, 1),))] if settings.population else []
-    )
-    series = read_series(connection, chosen.jobs, [cost, effect, *others, *people])
+    cost, effect, *benefits = _measures(connection, settings, definitions, request.run.run_id)
+    people = [Measure(settings.population, {settings.population: 1})] if settings.population else []
+    measures = [cost, effect, *benefits, *people]
+    series = read_series(connection, chosen.jobs, measures)
     years, notes = _years(settings, series)
-    complete, left_out = _complete(chosen, settings.baseline, series, years)
-    scenarios = [name for name in chosen.names[0] if name != settings.baseline]
+    complete, left_out = _complete(chosen, baseline, series, years)
     return Economics(
         settings=settings,
         request=request,
-        baseline=settings.baseline,
-        scenarios=tuple(scenarios),
+        baseline=baseline,
+        scenarios=tuple(name for name in order_scenarios(scenarios) if name != baseline),
         years=years,
         cost=cost,
         effect=effect,
-        benefits=tuple(others),
+        benefits=tuple(benefits),
         series=series,
         complete=complete,
         left_out=left_out,
-        groups=tuple(_groups(connection, request.by, complete, left_out)),
+        groups=tuple(_groups(connection, request, complete, left_out)),
         values=values,
         notes=notes,
     )
 
 
 _NOT_SET = (
-    "ingest.toml has no [economics] with cost, effect and baseline; such as:\n"
-    '[economics]\ncost = "Cost"\neffect = "Healthy Years Lived"\nbaseline = "baseline"'
+    "ingest.toml has no [economics] with cost and effect; such as:\n"
+    '[economics]\ncost = "Cost"\neffect = "Healthy Years Lived"'
 )
+
+
+def _measures(
+    connection: sqlite3.Connection,
+    settings: EconomicsSettings,
+    definitions: Definitions,
+    run_id: int,
+) -> list[Measure]:
+    """Cost, effect, and what each stream of benefits values. Raises ConfigError."""
+    labels = {label.element_label: label for label in read_labels_of_results(connection, run_id)}
+    return find_measures(settings, labels, definitions.indicators)
+
+
+def find_measures(
+    settings: EconomicsSettings, labels: Mapping[str, Label], indicators: Iterable[Indicator]
+) -> list[Measure]:
+    """Cost, effect, and what each stream of benefits values.
+
+    Raises ConfigError: a name that is no label and no indicator, or something that is no sum, has
+    no good direction, or is counted in people and does not exist.
+    """
+    known = {indicator.name: indicator for indicator in indicators}
+    named = [("cost", settings.cost), ("effect", settings.effect)]
+    named += [(f"benefits {each.name}", each.effect) for each in settings.benefits]
+    found = [find_measure(name, labels, known, f"economics.{place}") for place, name in named]
+    for (place, name), measure in [*zip(named, found, strict=True)][1:]:
+        if not measure.gain:
+            way = 'sense = "gained" or "averted"'
+            if name not in known:
+                way = f'[labels."{name}"] better = "higher" or "lower"'
+            raise ConfigError(
+                f"economics.{place}: nobody says whether more or less of {name!r} is better. Say "
+                f"it in ingest.toml: {way}"
+            )
+    if settings.population and settings.population not in labels:
+        hint = did_you_mean_or_list(settings.population, sorted(labels))
+        raise ConfigError(f"economics.population: no label {settings.population!r}{hint}")
+    return found
 
 
 def _years(
@@ -282,37 +317,30 @@ def _problem(series: Mapping[str, Series], country: str, scenario: str, years: r
 
 def _groups(
     connection: sqlite3.Connection,
-    by: Sequence[str],
+    request: EconomicsRequest,
     complete: Mapping[str, frozenset[str]],
     left_out: Collection[str],
 ) -> Iterator[Group]:
-    """The groups of each table; in groups only countries that have all."""
-    for each in by:
-        if each == COUNTRY:
-            names = dict(connection.execute("SELECT iso3, name FROM countries"))
-            for country in complete:
-                title = f"{names[country]} ({country})" if country in names else country
-                yield Group(COUNTRY, country, title, (country,), 1)
-            continue
-        of_country = (
-            _groups_of(connection, each) if each != TOTAL else dict.fromkeys(complete, TOTAL)
-        )
+    """The groups of each table; in groups only countries that have all.
+
+    Raises ConfigError: a column that the countries do not have, or that none has a value in.
+    """
+    facts = read_country_facts(connection, request.run.run_id)
+    known = [COUNTRY, TOTAL, *group_columns(connection)]
+    for each in request.by:
+        if each not in known:
+            hint = did_you_mean(each, known)
+            raise ConfigError(f"--by {each}: groups are {', '.join(known)}.{hint}")
         members: dict[str, list[str]] = {}
         for country in complete:
-            members.setdefault(of_country.get(country) or "(none)", []).append(country)
+            own = facts.get(country, {})
+            (name,) = (TOTAL,) if each == TOTAL else group_of(country, own, (each,))
+            members.setdefault(name, []).append(country)
+        if each not in (COUNTRY, TOTAL) and set(members) == {NO_GROUP}:
+            raise ConfigError(f"--by {each}: no country of these has one")
         for name, countries in sorted(members.items()):
-            whole = tuple(country for country in countries if country not in left_out)
-            title = TOTAL if each == TOTAL else f"{each}: {name}"
-            yield Group(each, name, title, whole, len(countries))
-
-
-def _groups_of(connection: sqlite3.Connection, by: str) -> dict[str, str]:
-    """The group of each country. Raises ConfigError: no such column, or none has a value."""
-    known = group_columns(connection)
-    if by not in known:
-        hint = did_you_mean(by, [COUNTRY, TOTAL, *known])
-        raise ConfigError(f"--by {by}: groups are {', '.join([COUNTRY, TOTAL, *known])}.{hint}")
-    found = dict(connection.execute(f'SELECT iso3, "{by}" FROM countries'))
-    if not any(found.values()):
-        raise ConfigError(f"--by {by}: no country of this study has one")
-    return found
+            whole = [c for c in countries if each == COUNTRY or c not in left_out]
+            title = name if each == TOTAL else f"{each}: {name}"
+            if each == COUNTRY:
+                title = f"{facts.get(name, {}).get('name', name)} ({name})"
+            yield Group(each, name, title, tuple(whole), len(countries))

@@ -1,15 +1,16 @@
-"""What counts as cost or effect: signed sums of labels, read year by year from a state."""
+"""What counts as cost or effect: a label or an indicator, read year by year from a state."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.database.choice import ExportJob
-from ingest.database.labels import read_label
+from ingest.database.indicator_levels import Window, read_yearly_levels
 from ingest.errors import ConfigError
+from ingest.study.indicators import Indicator, label_problems, unit_of
+from ingest.study.label import Label
 from ingest.text.suggest import did_you_mean_or_list
 
 Combination = tuple[str, str]
@@ -18,91 +19,106 @@ Combination = tuple[str, str]
 Series = Mapping[Combination, Mapping[int, float]]
 """The values of a measure by country and scenario, and by year."""
 
+_ALL_YEARS = (1900, 2300)
+
 
 @dataclass(frozen=True)
 class Measure:
-    """A sum of labels, each with its sign; unit is of a sum over years.
+    """A sum of labels, each with how often it counts; unit is of a sum over years.
 
     gain: 1 where more of it is better, -1 where less is, 0 where nobody says.
     """
 
     name: str
-    labels: tuple[tuple[str, int], ...]
+    labels: Mapping[str, int]
     unit: str = ""
     gain: int = 0
+    scale: float = 1.0
 
     @property
     def gained(self) -> str:
-        """What a gain of it is called: healthy years lived gained, DALYs averted."""
-        return f"{self.name} {'averted' if self.gain < 0 else 'gained'}"
+        """What a gain of it is called: Healthy Years Lived gained, DALYs averted."""
+        end = "averted" if self.gain < 0 else "gained"
+        return self.name if self.name.endswith(end) else f"{self.name} {end}"
 
 
-_GAINS = {"higher": 1, "lower": -1, "none": 0}
+_GAINS = {"higher": 1, "lower": -1, "gained": 1, "averted": -1}
 
 
-def find_measure(connection: sqlite3.Connection, name: str, run_id: int, where: str) -> Measure:
-    """The measure that a setting names, of labels that are summed over years and countries.
+def find_measure(
+    name: str, labels: Mapping[str, Label], indicators: Mapping[str, Indicator], where: str
+) -> Measure:
+    """The measure that a setting names: a sum over years and countries.
 
-    where: the setting, for messages. Raises ConfigError: nothing is called so, or it is no sum.
+    Of an indicator, its labels, scale and sense count; years, rates and the baseline are those of
+    [economics]. where: the setting, for messages. Raises ConfigError: nothing is called so, or it
+    is no sum.
     """
-    labels = [row[0] for row in connection.execute("SELECT element_label FROM elements")]
-    if name not in labels:
-        hint = did_you_mean_or_list(name, sorted(labels))
-        raise ConfigError(f"{where}: no label or indicator {name!r} in the results{hint}")
-    label = read_label(connection, name, run_id)
-    for over in ("over_years", "over_countries"):
-        how = getattr(label, over)
-        if how != "sum":
-            raise ConfigError(
-                f"{where}: {name!r} ({label.kind}) is not summed {over.replace('_', ' ')} "
-                f"({how}), so it is no cost or effect. Name another label, or say in ingest.toml: "
-                f'[labels."{name}"] {over} = "sum"'
-            )
-    return Measure(name, ((name, 1),), label.unit_of_years, _GAINS[label.better])
+    indicator = indicators.get(name)
+    if indicator is None and name in labels:
+        indicator = Indicator(name, labels=(name,))
+    if indicator is None:
+        hint = did_you_mean_or_list(name, sorted([*labels, *indicators]))
+        raise ConfigError(f"{where}: no label or indicator {name!r}{hint}")
+    if indicator.ratio or indicator.per or indicator.aggregate != "sum":
+        raise ConfigError(f"{where}: indicator {name!r} is no sum of labels over years")
+    try:
+        problems = label_problems(indicator, labels)
+        counts = indicator.select(sorted(labels))
+    except ConfigError as exc:
+        raise ConfigError(f"{where}: {exc}") from exc
+    problems += [
+        f"{label!r} ({labels[label].kind}) does not add up over countries"
+        for label in counts
+        if labels[label].over_countries != "sum"
+    ]
+    if problems:
+        raise ConfigError(f"{where}: {'; '.join(problems)}")
+    unit = unit_of(indicator, labels, indicators)
+    return Measure(name, counts, unit, _gain(indicator, counts, labels), indicator.scale)
+
+
+def _gain(indicator: Indicator, counts: Mapping[str, int], labels: Mapping[str, Label]) -> int:
+    """As the indicator says it, else as all of its labels do."""
+    if indicator.sense in _GAINS:
+        return _GAINS[indicator.sense]
+    found = {
+        _GAINS.get(labels[label].better, 0) * (1 if count > 0 else -1)
+        for label, count in counts.items()
+    }
+    return found.pop() if len(found) == 1 else 0
 
 
 def read_series(
     connection: sqlite3.Connection, jobs: Sequence[ExportJob], measures: Iterable[Measure]
 ) -> dict[str, Series]:
     """The values of each measure, by its name; a year that lacks one of its labels is left out."""
-    signs = {m.name: dict(m.labels) for m in measures}
-    labels = {label for each in signs.values() for label in each}
-    values = _read_values(connection, jobs, labels)
+    chosen = {measure.name: measure for measure in measures}
+    labels = {label for measure in chosen.values() for label in measure.labels}
+    windows = [Window(job.result_set_id, *_ALL_YEARS) for job in jobs]
+    ids = dict(connection.execute("SELECT element_label, element_id FROM elements").fetchall())
+    levels = {
+        label: read_yearly_levels(connection, ((ids[label], 1),), windows) for label in labels
+    }
     return {
-        name: {(job.country, job.scenario): _sum(values[job.result_set_id], each) for job in jobs}
-        for name, each in signs.items()
+        name: {
+            (job.country, job.scenario): _sum(
+                measure, {label: levels[label].get(window, {}) for label in measure.labels}
+            )
+            for job, window in zip(jobs, windows, strict=True)
+        }
+        for name, measure in chosen.items()
     }
 
 
-def _sum(values: Mapping[str, Mapping[int, float]], signs: Mapping[str, int]) -> dict[int, float]:
-    """The signed sum of each year that all labels have."""
-    if len(signs) == 1:
-        ((label, sign),) = signs.items()
-        found = values.get(label, {})
-        return dict(found) if sign > 0 else {year: -value for year, value in found.items()}
-    years = set.intersection(*(set(values.get(label, ())) for label in signs))
+def _sum(measure: Measure, values: Mapping[str, Mapping[int, float]]) -> Mapping[int, float]:
+    """The sum of each year that all labels have."""
+    counts = measure.labels
+    if measure.scale == 1 and [*counts.values()] == [1]:
+        (only,) = values.values()
+        return only
+    years = set.intersection(*(set(of_label) for of_label in values.values()))
     return {
-        year: sum(sign * values[label][year] for label, sign in signs.items())
+        year: measure.scale * sum(count * values[label][year] for label, count in counts.items())
         for year in sorted(years)
     }
-
-
-def _read_values(
-    connection: sqlite3.Connection, jobs: Sequence[ExportJob], labels: Iterable[str]
-) -> dict[int, dict[str, dict[int, float]]]:
-    """By result set, label and year; read at the key of metric_values."""
-    sets = sorted({job.result_set_id for job in jobs})
-    values: dict[int, dict[str, dict[int, float]]] = {each: {} for each in sets}
-    for label in labels:
-        for of_label in values.values():
-            of_label[label] = {}
-        rows = connection.execute(
-            """SELECT result_set_id, timestamp_year, metric_values.value
-                 FROM json_each(?1) AS chosen
-                CROSS JOIN metric_values ON result_set_id = chosen.value
-                  AND element_id = (SELECT element_id FROM elements WHERE element_label = ?2)""",
-            [json.dumps(sets), label],
-        )
-        for result_set, year, value in rows:
-            values[result_set][label][year] = value
-    return values

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ingest.findings import Finding, error
+from ingest.study.indicators import LARGEST_RATE
 from ingest.study.setting_fields import FromText, read_section, setting
-from ingest.text.suggest import did_you_mean
 
-_LARGEST_RATE = 0.3
 _NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 _AMOUNT = re.compile(rf"({_NUMBER})(?:\s*[x×*]\s*([A-Za-z_]\w*))?")
 _YEARS = range(1900, 2301)
@@ -62,14 +61,16 @@ class EconomicsSettings:
     effect: str = setting(
         "", "what it achieves: a label or an indicator; of a label, `better` says which way is good"
     )
-    baseline: str = setting("", "the scenario that all others are compared with")
+    baseline: str = setting(
+        "", "the scenario that all others are compared with; that of [study] if empty"
+    )
     discount_cost: float = setting(0.03, "discount rate of costs and benefits in money", minimum=0)
     discount_effect: float = setting(0.03, "discount rate of effects", minimum=0)
     base_year: int | None = setting(
         None, "the year that is discounted to; the first one counted if unset"
     )
     start_year: int | None = setting(None, "the first year counted; the results' first if unset")
-    horizon: tuple[str, ...] = setting(
+    horizon: tuple[int, ...] = setting(
         (), "the last year counted, or several; the results' last if empty"
     )
     allow_partial: bool = setting(
@@ -89,12 +90,12 @@ class EconomicsSettings:
     @property
     def is_set(self) -> bool:
         """Whether the study has such a section."""
-        return bool(self.cost and self.effect and self.baseline)
+        return bool(self.cost and self.effect)
 
     @property
     def horizons(self) -> tuple[int, ...]:
         """The last years counted, in order."""
-        return tuple(sorted({int(year) for year in self.horizon}))
+        return tuple(sorted(set(self.horizon)))
 
     @property
     def amounts(self) -> tuple[Amount, ...]:
@@ -137,7 +138,7 @@ def _as_texts(key: str, value: Any) -> Any:
             else table
             for table in value
         ]
-    if key in ("thresholds", "horizon"):
+    if key == "thresholds":
         items = value if isinstance(value, list) else [value]
         return [*map(_text, items)] if not isinstance(value, FromText) else value
     return _text(value) if key == "value" else value
@@ -149,7 +150,7 @@ def _text(value: Any) -> Any:
 
 
 def _problems(settings: EconomicsSettings) -> Iterator[str]:
-    for key in ("cost", "effect", "baseline"):
+    for key in ("cost", "effect"):
         if not getattr(settings, key):
             yield f"{key}: it is needed"
     for key in ("discount_cost", "discount_effect"):
@@ -170,18 +171,14 @@ def _problems(settings: EconomicsSettings) -> Iterator[str]:
 
 
 def _rate_problems(key: str, rate: float) -> Iterator[str]:
-    if rate > _LARGEST_RATE:
-        meant = f" For {rate:g} %, write {rate / 100:g}" if rate <= 100 * _LARGEST_RATE else ""
-        yield f"{key}: {rate:g} a year is {rate:.0%}; a rate is 0 to {_LARGEST_RATE:g}.{meant}"
+    if rate > LARGEST_RATE:
+        meant = f" For {rate:g} %, write {rate / 100:g}" if rate <= 100 * LARGEST_RATE else ""
+        yield f"{key}: {rate:g} a year is {rate:.0%}; a rate is 0 to {LARGEST_RATE:g}.{meant}"
 
 
 def _year_problems(settings: EconomicsSettings) -> Iterator[str]:
     years = [("start_year", settings.start_year), ("base_year", settings.base_year)]
-    for text in settings.horizon:
-        if not text.isdecimal():
-            yield f"horizon: a year is needed, not {text!r}"
-            return
-        years.append(("horizon", int(text)))
+    years += [("horizon", year) for year in settings.horizon]
     for key, year in years:
         if year is not None and year not in _YEARS:
             yield f"{key}: {year} is no year from {_YEARS[0]} to {_YEARS[-1]}"
@@ -197,14 +194,3 @@ def _amount_problems(key: str, text: str) -> Iterator[str]:
         return
     if amount.factor <= 0:
         yield f"{key}: {text} must be more than 0"
-
-
-def unknown_scenario(
-    settings: EconomicsSettings, scenarios: Collection[str], where: str
-) -> list[Finding]:
-    """An error where the study has no scenario that is named as the baseline."""
-    if not settings.is_set or settings.baseline in scenarios:
-        return []
-    hint = did_you_mean(settings.baseline, scenarios)
-    message = f"economics.baseline: no scenario {settings.baseline!r}.{hint}"
-    return [error("unknown-scenario", where, message)]

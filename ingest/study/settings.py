@@ -15,6 +15,7 @@ from typing import Any
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors, warning
 from ingest.study.economics import NO_ECONOMICS, EconomicsSettings, read_economics
+from ingest.study.indicators import Indicator, read_indicators_section
 from ingest.study.label import LabelSettings, read_label_settings
 from ingest.study.quality_rules import Rule, read_rules
 from ingest.study.regular_files import read_regular
@@ -45,6 +46,9 @@ class StudySettings:
         ("scenarios",), "folders or glob patterns of scenario files; a name is a file's stem"
     )
     countries: str = setting("countries.json", "the countries file")
+    baseline: str = setting(
+        "", "scenario that indicators compare with; null, else baseline, else the first, if empty"
+    )
     groups: str | None = setting(
         None,
         "a CSV file of groups of countries: a column iso3, and one for each grouping",
@@ -243,6 +247,7 @@ class Settings:
     results: ResultsSettings = ResultsSettings()
     economics: EconomicsSettings = NO_ECONOMICS
     rules: tuple[Rule, ...] = ()
+    indicators: tuple[Indicator, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     """[units]: the unit of each element label."""
     labels: Mapping[str, LabelSettings] = field(default_factory=dict)
@@ -324,7 +329,7 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
     tables = (*SECTIONS, "executors", "units", "labels")
     findings = [
         error("unknown-key", where, f"unknown section [{key}].{did_you_mean(key, known)}")
-        for known in [(*tables, "rules")]
+        for known in [(*tables, "rules", "indicators")]
         for key in raw
         if key not in known
     ]
@@ -345,6 +350,8 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
     findings += more
     rules, more = read_rules(raw.get("rules", []), where)
     findings += more
+    indicators, more = read_indicators_section(raw.get("indicators", []), where)
+    findings += more
     units, more = _read_units(raw.get("units", {}), where)
     findings += more
     labels, more = read_label_settings(raw.get("labels", {}), where)
@@ -353,6 +360,7 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
         study_file.parent,
         **sections,
         rules=rules,
+        indicators=indicators,
         units=units,
         labels=labels,
         tolerance_labels=tolerances,

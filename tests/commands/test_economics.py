@@ -355,8 +355,8 @@ def test_countries_without_gdp_are_left_out_of_costs_and_benefits(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["economics.cost=Costs"], "economics.cost: no label or indicator 'Costs' in the results."),
-        (["economics.effect=Coverage"], "'Coverage' (share) is not summed over years (last)"),
+        (["economics.cost=Costs"], "economics.cost: no label or indicator 'Costs'. Did you mean"),
+        (["economics.effect=Coverage"], "economics.effect: 'Coverage' (share) is not summed over years."),
         (["economics.baseline=nul"], "economics.baseline: no results of 'nul' as of run 1"),
         (["economics.horizon=2060"], "[economics] counts 2025-2060, but the results have "
                                      "2025-2027. Change start_year or horizon, or cut it"),
