@@ -18,6 +18,7 @@ from ingest.database.labels import read_labels_of_results
 from ingest.errors import BackendError, ConfigError, DatabaseError, StudyError
 from ingest.findings import Finding, error, has_errors, warning
 from ingest.questions.catalogue import OWN_QUERIES, load_canned_queries, load_own_queries
+from ingest.questions.economics_check import economics_findings
 from ingest.running.backend import Backend, choose_backend, with_source
 from ingest.study.compose import (
     UNMATCHED,
@@ -116,7 +117,7 @@ def check(
 
 
 def _indicator_findings(study: Study, years: range | None) -> list[Finding]:
-    """What is wrong with the indicators, by the labels of the model document and of results."""
+    """What is wrong with indicators and economics, by labels of model and results."""
     settings = study.settings
     labels = {label.element_label: label for label in study.labels}
     names = [scenario.name for scenario in study.scenarios]
@@ -126,11 +127,13 @@ def _indicator_findings(study: Study, years: range | None) -> list[Finding]:
             choose_baseline(settings.study.baseline, names)
         except ConfigError as exc:
             findings.append(error("bad-value", STUDY_FILE, str(exc)))
-    if settings.indicators and settings.database_path.is_file():
+    is_used = settings.indicators or settings.economics.is_set
+    if is_used and settings.database_path.is_file():
         with suppress(DatabaseError), closing(open_for_reading(settings.database_path)) as opened:
             stored = read_labels_of_results(opened)
             labels = {label.element_label: label for label in stored} | labels
-    return findings + indicator_findings(settings.indicators, labels.values(), years, STUDY_FILE)
+    findings += indicator_findings(settings.indicators, labels.values(), years, STUDY_FILE)
+    return findings + economics_findings(study, labels, years)
 
 
 def _files(study: Study) -> dict[str, list[str]]:

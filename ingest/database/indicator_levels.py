@@ -53,8 +53,8 @@ terms AS MATERIALIZED (
       FROM json_each(:terms)
 ),
 windows AS MATERIALIZED (
-    SELECT json_extract(value, '$[0]') AS result_set_id, json_extract(value, '$[1]') AS first,
-           json_extract(value, '$[2]') AS last
+    SELECT key AS place, json_extract(value, '$[0]') AS result_set_id,
+           json_extract(value, '$[1]') AS first, json_extract(value, '$[2]') AS last
       FROM json_each(:windows)
 ),
 -- growth to the power of (year - base year), as the canned queries discount
@@ -119,13 +119,14 @@ def read_yearly_levels(
     """The same year by year."""
     value, numbers = _number(discount)
     sql = f"""{_CHOSEN}
-        SELECT windows.result_set_id, first, last, m.timestamp_year, sum({value})
-        {numbers.replace("FROM terms", "FROM windows CROSS JOIN terms")}
-         GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
-    found: dict[Window, dict[int, float]] = {}
-    for *window, year, level in connection.execute(sql, _values(terms, windows, discount)):
-        found.setdefault(Window(*window), {})[year] = level
-    return found
+        SELECT place, m.timestamp_year, {value}
+        {numbers.replace("FROM terms", "FROM windows CROSS JOIN terms")}"""
+    chosen = list(dict.fromkeys(windows))
+    levels: list[dict[int, float]] = [{} for _ in chosen]
+    for place, year, level in connection.execute(sql, _values(terms, chosen, discount)):
+        years = levels[place]
+        years[year] = years[year] + level if year in years else level
+    return {window: years for window, years in zip(chosen, levels, strict=True) if years}
 
 
 def _narrowed(window: Window, aggregate: str) -> Window:

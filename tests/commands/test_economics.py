@@ -5,20 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from ingest.cli import main
 from ingest.database import ValidationDatabase
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunStatus
 from ingest.database.write import keep_study
 from ingest.metrics import Metric, ResultSet
 from ingest.study.combination import Combination
 from ingest.study.label import Label
-from tests.conftest import Ingest, StudyFolder
+from tests.conftest import BUNDLED_STUDY, Ingest, StudyFolder
 from tests.questions.test_canned_queries import COUNTRIES, INPUTS, NOW, REASON, RECORD
 
 SETTINGS = """
@@ -356,7 +360,7 @@ def test_countries_without_gdp_are_left_out_of_costs_and_benefits(
     ("options", "words"),
     [
         (["economics.cost=Costs"], "economics.cost: no label or indicator 'Costs'. Did you mean"),
-        (["economics.effect=Coverage"], "economics.effect: 'Coverage' (share) is not summed over years."),
+        (["economics.effect=Coverage"], "'Coverage' (share) is not summed over years."),
         (["economics.baseline=nul"], "economics.baseline: no results of 'nul' as of run 1"),
         (["economics.horizon=2060"], "[economics] counts 2025-2060, but the results have "
                                      "2025-2027. Change start_year or horizon, or cut it"),
@@ -431,3 +435,142 @@ def test_options_that_do_not_fit_are_told(
     result = ingest("economics", *arguments)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+# --- indicators as cost and effect ---------------------------------------------------------------
+
+INDICATORS = """
+[[indicators]]
+name = "Burden averted"
+labels = ["DALYs", "-Healthy Years Lived"]
+sense = "averted"
+scale = 2
+unit = "years"
+until = 2026
+discount = 0.05
+[[indicators]]
+name = "Cost per DALY"
+ratio = ["Burden averted", "Burden averted"]
+[[indicators]]
+name = "Peak"
+labels = ["DALYs"]
+aggregate = "max"
+[[indicators]]
+name = "Mixed"
+labels = ["Cost", "DALYs"]
+"""
+
+
+def with_indicators(stored: StudyFolder) -> None:
+    stored.write_settings(
+        SETTINGS + INDICATORS.replace('unit = "years"\n', ""),
+        'name = "tiny"\ncountry_values = "gdp.csv"',
+    )
+
+
+def test_an_indicator_is_an_effect_over_the_years_of_economics(
+    stored: StudyFolder, ingest: Ingest
+) -> None:
+    with_indicators(stored)
+    arguments = ("--set", "economics.effect=Burden averted", "--undiscounted", "-c", "KEN")
+    rows = rows_of(answer(ingest, *arguments), "scenario")
+    # DALYs 15 -> 12, healthy years 300 -> 306, twice
+    assert rows["cheap",]["effect_gained"] == 2 * (3 + 6)
+    assert rows["cheap",]["icer"] == pytest.approx(200 / 18)
+    assert ingest("economics", *arguments).stdout.startswith("Cost of Burden averted against null")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Cost per DALY", "indicator 'Cost per DALY' is no sum of labels over years"),
+        ("Peak", "indicator 'Peak' is no sum of labels over years"),
+        ("Mixed", "its labels have different units: Cost is in US$; DALYs is in years"),
+        ("Burden", "no label or indicator 'Burden'"),
+    ],
+)
+def test_an_indicator_that_is_no_sum_is_refused(
+    stored: StudyFolder, ingest: Ingest, name: str, words: str
+) -> None:
+    with_indicators(stored)
+    for key in ("cost", "effect"):
+        result = ingest("economics", "--set", f"economics.{key}={name}")
+        assert result.exit_code == 2
+        assert words in result.stderr
+
+
+def test_the_baseline_of_the_study_is_taken_where_economics_names_none(
+    stored: StudyFolder, ingest: Ingest
+) -> None:
+    arguments = ("--set", "economics.baseline=", "-c", "KEN")
+    assert answer(ingest, *arguments)["baseline"] == "null"
+    assert answer(ingest, *arguments, "--set", "study.baseline=dear")["baseline"] == "dear"
+
+
+# --- ingest check --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("cost=Csot", "economics.cost: no label or indicator 'Csot'. Did you mean Cost?"),
+        ("baseline=nul", "economics.baseline: no scenario 'nul'. Did you mean null?"),
+        ("horizon=2060", "economics.horizon: 2060 is outside the years of the model (2025-2027)"),
+        ("start_year=2020", "economics.start_year: 2020 is outside the years of the model"),
+        ("population=Poeple", "economics.population: no label 'Poeple'"),
+        ("thresholds=1 x gpd", "economics: no column 'gpd' in gdp.csv. Did you mean gdp?"),
+    ],
+)
+def test_check_tells_what_does_not_fit(
+    stored: StudyFolder, ingest: Ingest, option: str, words: str
+) -> None:
+    result = ingest("check", "--set", f"economics.{option}")
+    assert result.exit_code == 2
+    assert f"Error: ingest.toml: {words}" in result.stderr
+
+
+def test_check_names_countries_without_a_value(stored: StudyFolder, ingest: Ingest) -> None:
+    result = ingest("check")
+    assert result.exit_code == 0
+    assert "Warning: ingest.toml: economics: 2 countries without gdp: TZA, NAM" in result.stderr
+
+
+# --- the bundled study ---------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_bundled_study_equals_plain_sql(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(BUNDLED_STUDY, tmp_path / "asthma")
+    study = StudyFolder.at(tmp_path / "asthma")
+    monkeypatch.chdir(study.root)
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+    assert call("run", "--quiet", "--countries", "KEN,UGA,IND").exit_code == 0
+    facts = list(csv.DictReader(io.StringIO((study.root / "country_facts.csv").read_text())))
+    income = {row["iso3"]: float(row["income_per_person"]) for row in facts}
+    rows = rows_of(answer(call, "--by", "country,region,total"), "by", "group", "scenario")
+    groups = {
+        ("country", "KEN"): ["KEN"],
+        ("region", "Sub-Saharan Africa"): ["KEN", "UGA"],
+        ("total", "total"): ["IND", "KEN", "UGA"],
+    }
+    for group, countries in groups.items():
+        cost, null_cost, healthy, null_healthy = (
+            sql_sum(study, label, scenario, countries, 0.03)
+            for label in ("Cost", "Healthy Years Lived")
+            for scenario in ("all_treatments", "null")
+        )
+        row = rows[(*group, "all_treatments")]
+        ratio = (cost - null_cost) / (healthy - null_healthy)
+        assert row["icer"] == pytest.approx(ratio, rel=1e-9)
+        # at such a rate nothing but the first year counts
+        people = {c: sql_sum(study, "Population", "null", [c], 1e9) for c in countries}
+        mean = sum(people[c] * income[c] for c in countries) / sum(people.values())
+        assert row["thresholds"][1]["value"] == pytest.approx(mean, rel=1e-9)
+        assert row["thresholds"][1]["net_benefit"] == pytest.approx(
+            mean * (healthy - null_healthy) - (cost - null_cost), rel=1e-9
+        )
