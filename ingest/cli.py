@@ -57,6 +57,10 @@ _COMMANDS = {
         "import_:import_",
         "Add runs, jobs or metrics recorded elsewhere to a results database.",
     ),
+    "indicators": (
+        "indicators:indicators",
+        "Show the study's indicators by country and scenario, or by group.",
+    ),
     "init": ("init:init", "Write a complete, runnable study into a folder."),
     "plan": ("plan:plan", "Show what would run, and why. Changes nothing."),
     "plugins": ("plugins:plugins", "List loaded plugins and their hooks."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from ingest.commands.common.options import (
     consistent_option,
     countries_option,
     csv_option,
+    force_option,
     json_option,
     raw_option,
     require_consistent_option,
@@ -73,6 +75,8 @@ from ingest.text.numbers import at_most
 @csv_option
 @raw_option
 @json_option
+@click.option("--xlsx", metavar="FILE", help="Write an Excel workbook")
+@force_option
 def economics(
     run_name: str,
     choice: StudyChoice,
@@ -86,6 +90,8 @@ def economics(
     require_consistent: bool,
     as_csv: bool,
     as_json: bool,
+    xlsx: str | None,
+    force: bool,
 ) -> None:
     """Show what scenarios cost for what they achieve, and which are worth it.
 
@@ -101,7 +107,7 @@ def economics(
     Examples:
       ingest economics
       ingest economics --countries KEN,UGA
-      ingest economics --by region,income_group,total --csv
+      ingest economics --by region,income_group,total --xlsx economics.xlsx
       ingest economics --set economics.discount_effect=0
       ingest economics --investment-case --by income_group
       ingest economics --investment-case --countries KEN --scenarios clean_air --years
@@ -110,6 +116,7 @@ def economics(
         raise ConfigError("--years goes with --investment-case")
     if undiscounted and investment_case:
         raise ConfigError("--investment-case shows both, discounted and not: no --undiscounted")
+    file = None if xlsx is None else choice.output(xlsx, ".xlsx", force=force)
     settings, _ = choice.settings()
     if investment_case and not settings.economics.benefits:
         raise ConfigError(_NO_BENEFITS)
@@ -136,7 +143,11 @@ def economics(
     _tell(found)
     show_consistency(consistency, request.consistent)
     head = {**run_as_json(run), **_head(found), **consistency.as_json()}
-    if investment_case:
+    if file is not None:
+        with file.whole() as temporary:
+            _write_workbook(temporary, found, consistency.warning, investment_case)
+        click.echo(f"Run {run.run_id} in {file.path}", err=True)
+    elif investment_case:
         _print_cases(found, investment_cases(found), head, show_years, as_csv, as_json)
     else:
         _print_evaluations(found, evaluate(found), head, as_csv, as_json)
@@ -230,9 +241,9 @@ def _print_cases(
         columns = ", ".join(found.settings.columns)
         click.echo(f"(left out, because they have no {columns}: {at_most(lacking, 5)})", err=True)
     if as_csv:
-        rows = [row for case in cases for row in year_rows(found, case)] if show_years else [
-            row | {"without": " ".join(row["without"])} for row in summaries
-        ]  # fmt: skip
+        rows = [_plain(row) for row in summaries]
+        if show_years:
+            rows = [row for case in cases for row in year_rows(found, case)]
         _print_rows(rows, title(found, is_case=True))
     else:
         texts = _case_texts(found, cases, show_years)
@@ -250,6 +261,43 @@ def _case_texts(
             yield from (years_table(found, case) for case in of_group)
         else:
             yield investment_text(found, of_group)
+
+
+def _write_workbook(
+    path: Path, found: Economics, consistency_warning: str, investment_case: bool
+) -> None:
+    from ingest.exchange.workbook import Sheet, write_workbook
+
+    if investment_case:
+        cases = investment_cases(found)
+        tables = {
+            "Investment case": [_plain(row) for case in cases for row in summary_rows(found, case)],
+            "Years": [row for case in cases for row in year_rows(found, case)],
+        }
+        notes = []
+    else:
+        evaluations = evaluate(found)
+        rows = [flat_row(row) for each in evaluations for row in evaluation_rows(found, each)]
+        tables, notes = {"Cost-effectiveness": rows}, list(worth_notes(evaluations))
+    sheets = [
+        Sheet(name, list(rows[0]), [list(row.values()) for row in rows])
+        for name, rows in tables.items()
+        if rows
+    ]
+    notes = [title(found, is_case=investment_case), *found.notes, *notes]
+    notes += [f"{country} is in no group: {why}" for country, why in found.left_out.items()]
+    notes += [f"thresholds: {found.settings.source}"] if found.settings.source else []
+    notes += [
+        f"benefit {each.name}: {each.effect}, each worth {each.value}. {each.source}".strip()
+        for each in found.settings.benefits
+    ]
+    notes += [consistency_warning] if consistency_warning else []
+    write_workbook(path, [*sheets, Sheet("Notes", ("note",), [(note,) for note in notes])])
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a summary as CSV has it."""
+    return row | {"without": " ".join(row["without"])}
 
 
 def _print_rows(rows: Sequence[dict[str, Any]], heading: str) -> None:

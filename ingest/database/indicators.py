@@ -33,6 +33,7 @@ from ingest.text.numbers import at_most, count_text, exact_sum, years_text
 from ingest.text.suggest import did_you_mean_or_list
 
 TOTAL, COUNTRY = "total", "country"
+_NO_RESULTS = "no results of "
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,18 @@ class IndicatorRow:
 class IndicatorTable:
     """The answer: rows by indicator, horizon, group and scenario; totals over all countries.
 
-    A ratio of a group is the ratio of its sums. notes: what a reader has to know of the numbers.
+    A ratio of a group is the ratio of its sums. definitions: all that there are; indicators: those
+    that were asked for. base_year: to which is discounted where an indicator says none.
+    notes: which countries have no number, or one of part of the years.
     """
 
     request: IndicatorRequest
     indicators: tuple[Indicator, ...]
+    definitions: tuple[Indicator, ...]
     rows: tuple[IndicatorRow, ...]
     totals: tuple[IndicatorRow, ...]
     consistency: Consistency
+    base_year: int
     notes: tuple[str, ...] = ()
 
 
@@ -182,7 +187,16 @@ def read_indicators(
     asked = tuple(dict.fromkeys((request.baseline, *state.scenarios)))
     consistency = read_consistency(connection, request.run_id, asked, request.countries)
     notes = tuple(_notes(state, chosen))
-    return IndicatorTable(request, chosen, tuple(rows), tuple(totals), consistency, notes)
+    return IndicatorTable(
+        request,
+        chosen,
+        tuple(indicators),
+        tuple(rows),
+        tuple(totals),
+        consistency,
+        state.first_year,
+        notes,
+    )
 
 
 def read_yearly(
@@ -363,7 +377,7 @@ def _windows(state: _State, indicator: Indicator, until: int | None) -> tuple[_L
             low = own if indicator.sense == "level" else state.sets.get((country, baseline))
             if own is None or low is None:
                 lacking = scenario if own is None else f"the baseline {baseline}"
-                windows[country, scenario] = _Part(note=f"no results of {lacking}")
+                windows[country, scenario] = _Part(note=_NO_RESULTS + lacking)
                 continue
             found = years(sides[low], sides[own], (*per.get(low, ()), *per.get(own, ())))
             windows[country, scenario] = (
@@ -528,18 +542,29 @@ def _why_alone(state: _State, indicator: Indicator) -> str:
 
 
 def _notes(state: _State, indicators: Sequence[Indicator]) -> Iterator[str]:
-    """Which countries have no number and why, once for those alike."""
-    found = defaultdict[tuple[str, tuple[str, ...]], list[str]](list)
-    for indicator in indicators:
-        for until in _horizons(indicator, state):
-            lacking = defaultdict[str, dict[str, None]](dict)
-            for leaf in _leaves(state, indicator):
-                for (country, _), part in _parts(state, leaf, until).items():
-                    if part.note:
-                        lacking[part.note][country] = None
-            what = indicator.name if until is None else f"{indicator.name} until {until}"
-            for note, names in lacking.items():
-                found[note, tuple(names)].append(what)
-    for (note, countries), concerned in found.items():
+    """Which countries have no number and why, once for all that are alike."""
+    measures = [(one, until) for one in indicators for until in _horizons(one, state)]
+    concerned = defaultdict[tuple[str, tuple[str, ...]], list[str]](list)
+    for indicator, until in measures:
+        lacking = defaultdict[str, dict[str, None]](dict)
+        for leaf in _leaves(state, indicator):
+            for (country, _), part in _parts(state, leaf, until).items():
+                if part.note:
+                    lacking[part.note][country] = None
+        what = indicator.name if until is None else f"{indicator.name} until {until}"
+        for note, found in lacking.items():
+            concerned[note, tuple(found)].append(what)
+    alike = defaultdict[tuple[str, tuple[str, ...]], list[str]](list)
+    for (note, countries), names in concerned.items():
+        is_all = len(names) == len(measures) > 1
+        alike["every indicator" if is_all else at_most(names), countries].append(note)
+    for (what, countries), notes in alike.items():
         of = f"{len(countries):,} of {count_text(len(state.countries), 'country|countries')}"
-        yield f"{at_most(concerned)}: {note} in {of}: {at_most(countries, 5)}"
+        yield f"{what}: {_together(notes)} in {of}: {at_most(countries, 5)}"
+
+
+def _together(notes: Sequence[str]) -> str:
+    """Notes as one, in which scenarios without results are listed."""
+    scenarios = [note.removeprefix(_NO_RESULTS) for note in notes if note.startswith(_NO_RESULTS)]
+    others = [note for note in notes if not note.startswith(_NO_RESULTS)]
+    return "; ".join([*([_NO_RESULTS + at_most(scenarios)] if scenarios else []), *others])

@@ -337,21 +337,28 @@ def countries_where(connection: sqlite3.Connection, conditions: Sequence[str]) -
     return tuple(sorted(chosen or ()))
 
 
-def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> None:
+def check_group_names(
+    connection: sqlite3.Connection, by: Sequence[str], others: Sequence[str]
+) -> None:
+    """Raises ConfigError: a group that is none of others and no column with values, or twice."""
     columns = group_columns(connection)
-    known = [TOTAL, YEAR, COUNTRY, *columns]
-    for group in request.by:
+    known = [*others, *columns]
+    for group in by:
         if group not in known:
             hint = did_you_mean(group, known) or f" {_GROUPS_SOURCE}"
             raise ConfigError(f"--by {group}: groups are {', '.join(known)}.{hint}")
         if group in columns and not _has_values(connection, group):
             raise ConfigError(f"--by {group}: no country of this study has one. {_GROUPS_SOURCE}")
+    if len(set(by)) < len(by):
+        raise ConfigError("--by: a group is given twice")
+
+
+def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> None:
+    check_group_names(connection, request.by, (TOTAL, YEAR, COUNTRY))
     if TOTAL in request.by and len(request.by) > 1:
         raise ConfigError(
             f"--by {TOTAL} goes with no other group: the total is the last row of every table"
         )
-    if len(set(request.by)) < len(request.by):
-        raise ConfigError("--by: a group is given twice")
     if len(request.by) > DEEPEST_GROUPS:
         raise ConfigError(f"--by: at most {DEEPEST_GROUPS} groups can be nested")
     if request.reference is not None and request.by != (COUNTRY,):

@@ -285,6 +285,13 @@ def unit_of(
     return f"{unit or indicator.name} per {scale}{labels[indicator.per].unit or indicator.per}"
 
 
+def compares(indicator: Indicator, known: Mapping[str, Indicator]) -> bool:
+    """Whether it is of differences to the baseline alone, which itself has no number of its own."""
+    if indicator.ratio:
+        return all(compares(known[name], known) for name in indicator.ratio)
+    return indicator.sense != "level"
+
+
 def said_of(indicator: Indicator) -> dict[str, Any]:
     """What a definition says beside the defaults, by the keys of the file."""
     values = ((key_of(field), getattr(indicator, field.name), field) for field in fields(indicator))

@@ -199,7 +199,7 @@ def test_the_baseline_is_chosen_by_its_name(names: list[str], baseline: str) -> 
 
 
 def test_a_baseline_that_is_no_scenario_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no scenario 'nul'. Did you mean null?"):
+    with pytest.raises(ConfigError, match=r"no scenario 'nul'\. Did you mean null\?"):
         choose_baseline("nul", ["null", "up"])
     with pytest.raises(ConfigError, match="there are no scenarios"):
         choose_baseline("", [])
