@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from python_calamine import CalamineWorkbook
 
 from ingest.cli import main
 from ingest.database import ValidationDatabase
@@ -22,7 +23,7 @@ from ingest.database.write import keep_study
 from ingest.metrics import Metric, ResultSet
 from ingest.study.combination import Combination
 from ingest.study.label import Label
-from tests.conftest import BUNDLED_STUDY, Ingest, StudyFolder
+from tests.conftest import BUNDLED_STUDY, PROJECT, Ingest, StudyFolder
 from tests.questions.test_canned_queries import COUNTRIES, INPUTS, NOW, REASON, RECORD
 
 SETTINGS = """
@@ -353,6 +354,54 @@ def test_countries_without_gdp_are_left_out_of_costs_and_benefits(
     assert "because they have no gdp: TZA" in ingest("economics", *arguments).stderr
 
 
+def test_money_is_discounted_at_the_rate_of_costs(stored: StudyFolder, ingest: Ingest) -> None:
+    options = ("--set", "economics.discount_cost=0.1", "--set", "economics.discount_effect=0")
+    arguments = ("--investment-case", "-c", "KEN", "-s", "cheap")
+    (row,) = answer(ingest, *arguments, *options)["rows"]
+    assert row["discounted_extra_cost"] == pytest.approx(100 + 50 / 1.1 + 50 / 1.21)
+    assert row["discounted_benefit"] == pytest.approx(30 + 50 / 1.1 + 70 / 1.21)
+
+
+def test_break_even_is_the_year_from_which_costs_are_covered(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    text = SETTINGS.replace('"2 x gdp"', "60").replace('"1 x gdp"', "20")
+    study.write_settings(text.partition('[[economics.benefits]]\nname = "productivity"')[0])
+    store(study, {
+        ("KEN", "null"): NULL,
+        # nothing is paid in the first year; it pays off, fails again, pays off for good
+        ("KEN", "late"): numbers((0, 20, 30), (100, 101, 102)),
+        ("KEN", "never"): numbers((100, 0, 0), (101, 101, 101)),
+        ("KEN", "third"): numbers((30, 10, 0), (101, 101, 101)),
+        ("KEN", "less"): numbers((0, -10, 0), (100, 99, 99)),
+    })  # fmt: skip
+    rows = rows_of(answer(ingest, "--investment-case", "-c", "KEN"), "scenario")
+    assert {name: row["break_even_year"] for (name,), row in rows.items()} == {
+        "late": 2026, "never": None, "third": 2026, "less": None,
+    }  # fmt: skip
+    assert rows["less",]["mark"] == "saves, brings less"
+    stdout = ingest("economics", "--investment-case", "-c", "KEN", "-s", "never").stdout
+    assert stdout.splitlines()[-1].split()[-2:] == ["not", "reached"]
+
+
+def test_a_workbook_has_the_numbers_of_the_json(
+    stored: StudyFolder, ingest: Ingest, tmp_path: Path
+) -> None:
+    rows = answer(ingest, "--by", "country,total")["rows"]
+    path = str(tmp_path / "a.xlsx")
+    assert ingest("economics", "--by", "country,total", "--xlsx", path).exit_code == 0
+    book = CalamineWorkbook.from_path(path)
+    assert book.sheet_names == ["Cost-effectiveness", "Notes"]
+    head, *cells = book.get_sheet_by_name("Cost-effectiveness").to_python()
+    place = head.index("icer")
+    assert [cell[place] or None for cell in cells] == pytest.approx([row["icer"] for row in rows])
+    assert ingest("economics", "--xlsx", path).exit_code == 2
+    again = ingest("economics", "--investment-case", "--xlsx", path, "--force")
+    assert again.exit_code == 0
+    names = CalamineWorkbook.from_path(path).sheet_names
+    assert names == ["Investment case", "Years", "Notes"]
+
+
 # --- what is wrong -------------------------------------------------------------------------------
 
 
@@ -574,3 +623,10 @@ def test_the_bundled_study_equals_plain_sql(
         assert row["thresholds"][1]["net_benefit"] == pytest.approx(
             mean * (healthy - null_healthy) - (cost - null_cost), rel=1e-9
         )
+    # what docs/economics.md works through by hand
+    page = (PROJECT / "docs" / "economics.md").read_text()
+    printed = call("economics", "--countries", "KEN", "--scenarios", "inhaled*").stdout
+    assert printed.partition("\n\n")[2].rpartition("\n\n")[0] in page
+    (row,) = answer(call, "-c", "KEN", "-s", "inhaled*", "--investment-case")["rows"][-1:]
+    assert f"{row['discounted_extra_cost']:,.0f}" in page
+    assert f"{row['discounted_benefit']:,.0f} / 857,972,873 = 1.96" in page
