@@ -8,12 +8,11 @@ from ingest.commands.common.output import table
 from ingest.questions.caption import RunFacts
 from ingest.questions.cost_effectiveness import Position, Status
 from ingest.questions.discount import rate_words
-from ingest.questions.economics import Economics, Worth
+from ingest.questions.economics import Economics, threshold_text
 from ingest.questions.evaluation import Evaluation
 from ingest.questions.investment import Case, InvestmentCase, year_rows
 from ingest.text.numbers import (
     MINUS,
-    NOT_AVAILABLE,
     at_most,
     count_text,
     in_full,
@@ -35,16 +34,8 @@ def title(economics: Economics, *, is_case: bool = False) -> str:
         rate = f"money discounted at {rate_words(settings.discount_cost)}"
         parts.append(f"{rate} a year to {economics.base_year}")
     else:
-        parts.append(_discounted(economics))
+        parts.append(economics.rate_words)
     return " · ".join([*parts, f"as of {run}"])
-
-
-def _discounted(economics: Economics) -> str:
-    cost, effect = map(rate_words, economics.rates)
-    if not any(economics.rates):
-        return "not discounted"
-    rates = cost if cost == effect else f"{cost} (costs) and {effect} (effects)"
-    return f"discounted at {rates} a year to {economics.base_year}"
 
 
 def worth_notes(evaluations: Sequence[Evaluation]) -> Iterator[str]:
@@ -73,7 +64,7 @@ def _group_title(evaluation: Evaluation) -> str:
 
 def evaluation_text(economics: Economics, evaluation: Evaluation) -> str:
     """One group's table, from the cheapest scenario to the dearest, and what is best."""
-    gained = "averted" if economics.effect.gain < 0 else "gained"
+    gained = economics.effect.verb
     headers = [
         "scenario",
         "cost",
@@ -82,12 +73,12 @@ def evaluation_text(economics: Economics, evaluation: Evaluation) -> str:
         gained,
     ]
     headers += [f"cost per unit\n{gained}", "on the\nfrontier"]
-    headers += [f"net benefit\nat {_worth_text(each)}" for each in evaluation.thresholds]
+    headers += [f"net benefit\nat {threshold_text(each)}" for each in evaluation.thresholds]
     rows = [_evaluation_row(economics, evaluation, each) for each in evaluation.positions]
     lines = [_group_title(evaluation), "", table(rows, headers, right=headers[1:])]
     for threshold, best in zip(evaluation.thresholds, evaluation.best, strict=True):
         if best is not None:
-            lines.append(f"Best at {threshold.amount} ({_worth_text(threshold)}): {best}")
+            lines.append(f"Best at {threshold.amount} ({threshold_text(threshold)}): {best}")
     return "\n".join(lines)
 
 
@@ -95,10 +86,6 @@ LEGEND = (
     "A net benefit above 0 is worth its cost at that threshold; the best has the largest. On the "
     "frontier, the ratio is against the one before."
 )
-
-
-def _worth_text(threshold: Worth) -> str:
-    return NOT_AVAILABLE if threshold.value is None else table_number(threshold.value)
 
 
 def _evaluation_row(economics: Economics, evaluation: Evaluation, position: Position) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.database.connection import Database
+from ingest.database.kept_economics import economics_content
 from ingest.database.rows import first_value, insert_rows
 from ingest.study.indicators import Indicator, said_of
 from ingest.study.scenario_order import choose_baseline
@@ -45,7 +46,8 @@ class Definitions:
 def keep_definitions(db: Database, settings: Settings) -> None:
     """Keep the definitions of a study as its files say them now."""
     listed = [said_of(indicator) for indicator in settings.indicators]
-    keep_settings(db, {"baseline": settings.study.baseline, "indicators": listed})
+    sections = {"baseline": settings.study.baseline, "indicators": listed}
+    keep_settings(db, {**sections, "economics": economics_content(settings)})
 
 
 def read_definitions(connection: sqlite3.Connection, settings: Settings | None) -> Definitions:

@@ -13,13 +13,14 @@ from ingest.database.states import RunRef
 from ingest.database.study_settings import Definitions
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import group_columns
+from ingest.questions.discount import rate_words
 from ingest.questions.measures import Combination, Measure, Series, find_measure, read_series
 from ingest.study.country_values import Values
 from ingest.study.economics import Amount, EconomicsSettings
 from ingest.study.indicators import Indicator
 from ingest.study.label import Label
 from ingest.study.scenario_order import order_scenarios
-from ingest.text.numbers import at_most, exact_sum, years_text
+from ingest.text.numbers import NOT_AVAILABLE, at_most, exact_sum, table_number, years_text
 from ingest.text.suggest import did_you_mean, did_you_mean_or_list
 
 COUNTRY, TOTAL = "country", "total"
@@ -96,6 +97,21 @@ class Economics:
             return 0.0, 0.0
         return self.settings.discount_cost, self.settings.discount_effect
 
+    @property
+    def words(self) -> str:
+        """What all numbers depend on: US$ 2015; 2025-2050; discounted at 3 % a year to 2025."""
+        parts = [self.settings.money] if self.settings.money else []
+        return "; ".join([*parts, years_text(self.years), self.rate_words])
+
+    @property
+    def rate_words(self) -> str:
+        """The rates of costs and effects, and the year discounted to."""
+        cost, effect = map(rate_words, self.rates)
+        if not any(self.rates):
+            return "not discounted"
+        rates = cost if cost == effect else f"{cost} (costs) and {effect} (effects)"
+        return f"discounted at {rates} a year to {self.base_year}"
+
     def factors(self, rate: float) -> dict[int, float]:
         """What a year's value is multiplied by: 1 / (1 + rate) ** (year - base year)."""
         return {year: (1 + rate) ** (self.base_year - year) for year in self.years}
@@ -142,7 +158,7 @@ def worth(economics: Economics, amount: Amount, group: Group) -> Worth:
     """
     if not amount.column:
         return Worth(amount, amount.factor)
-    values = economics.values[amount.column]
+    values = economics.values.get(amount.column, {})
     known = [country for country in group.countries if country in values]
     lacking = tuple(country for country in group.countries if country not in values)
     if not known:
@@ -158,6 +174,11 @@ def worth(economics: Economics, amount: Amount, group: Group) -> Worth:
         return Worth(amount, None, lacking, f"no people in {first} to weigh by")
     products = [values[c] * n for c, n in zip(known, people, strict=True)]
     return Worth(amount, amount.factor * exact_sum(products) / exact_sum(people), lacking)
+
+
+def threshold_text(threshold: Worth) -> str:
+    """A threshold in a group as a number, n/a where it is not known."""
+    return NOT_AVAILABLE if threshold.value is None else table_number(threshold.value)
 
 
 def read_economics_of(

@@ -9,12 +9,13 @@ from typing import Any
 from ingest.questions.cost_effectiveness import (
     Increment,
     Position,
+    Status,
     Strategy,
     best_at,
     compare_strategies,
 )
-from ingest.questions.economics import Economics, Group, Worth, worth
-from ingest.text.numbers import exact_sum
+from ingest.questions.economics import TOTAL, Economics, Group, Worth, worth
+from ingest.text.numbers import exact_sum, table_number, years_text
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,32 @@ def _evaluation(economics: Economics, group: Group, strategies: Sequence[Strateg
         None if each.value is None else best_at(positions, each.value) for each in thresholds
     )
     return Evaluation(group, positions, thresholds, best)
+
+
+def evaluation_answer(economics: Economics, evaluation: Evaluation) -> str:
+    """What the evaluation says, in a sentence for the last threshold that is known."""
+    place = "In total" if evaluation.group.by == TOTAL else f"In {evaluation.group.title}"
+    known = [
+        (each, best)
+        for each, best in zip(evaluation.thresholds, evaluation.best, strict=True)
+        if each.value is not None and best is not None
+    ]
+    if not known:
+        frontier = [p.strategy.name for p in evaluation.positions if p.status is Status.FRONTIER]
+        return f"{place}, the efficiency frontier goes over {', '.join(frontier)}."
+    threshold, best = known[-1]
+    money = economics.settings.money or economics.cost.name
+    limit = f"{threshold.amount} ({table_number(threshold.value or 0.0)} {money})"
+    if best == economics.baseline:
+        return f"{place}, no scenario is worth more than it costs over {best} at {limit}."
+    found = next(p for p in evaluation.positions if p.strategy.name == best).against_baseline
+    ratio = f"is {found.mark}" if found else ""
+    if found and found.icer is not None:
+        way = ("saves", "lost") if found.effect < 0 else ("costs", economics.effect.verb)
+        unit = f"unit of {economics.effect.name} {way[1]}"
+        ratio = f"{way[0]} {table_number(found.icer)} {money} for each {unit}"
+    years = years_text(economics.years)
+    return f"{place}, {best} {ratio} ({years}): the largest net benefit at {limit}."
 
 
 def evaluation_rows(economics: Economics, evaluation: Evaluation) -> Iterator[dict[str, Any]]:

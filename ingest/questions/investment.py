@@ -10,7 +10,7 @@ from typing import Any
 
 from ingest.questions.economics import Economics, Group
 from ingest.questions.measures import Measure
-from ingest.text.numbers import exact_sum
+from ingest.text.numbers import exact_sum, table_number
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _country_flows(economics: Economics) -> _CountryFlows:
     factors: dict[str, list[float]] = {}
     for country in economics.complete:
         amounts = [stream.amount for stream in streams]
-        if all(country in values[each.column] for each in amounts if each.column):
+        if all(country in values.get(each.column, {}) for each in amounts if each.column):
             factors[country] = [
                 each.factor * (values[each.column][country] if each.column else 1)
                 for each in amounts
@@ -201,6 +201,22 @@ def _flows(
     benefits = zip(*gains, strict=True)
     for year, cost, benefit in zip(economics.years, extra(economics.cost), benefits, strict=True):
         yield Flow(year, cost, benefit)
+
+
+def case_answer(economics: Economics, case: InvestmentCase) -> str:
+    """What a case comes to at the end of its years, discounted, in a sentence."""
+    last = economics.years[-1]
+    found = case.until(last, discounted=True)
+    money = economics.settings.money or "money"
+    ratio = found.benefit_cost_ratio
+    if ratio is None:
+        return f"{case.scenario} against {economics.baseline}: {found.mark}, until {last}."
+    year = found.break_even_year
+    even = f"even from {year}" if year is not None else "not yet even"
+    return (
+        f"Each unit of {money} spent on {case.scenario} over {economics.baseline} brings "
+        f"{table_number(ratio)} by {last} (discounted): {even}."
+    )
 
 
 # --- rows for machines ----------------------------------------------------------------------------

@@ -36,10 +36,14 @@ class Measure:
     scale: float = 1.0
 
     @property
+    def verb(self) -> str:
+        """What is done with one unit that is better: gained, averted."""
+        return "averted" if self.gain < 0 else "gained"
+
+    @property
     def gained(self) -> str:
         """What a gain of it is called: Healthy Years Lived gained, DALYs averted."""
-        end = "averted" if self.gain < 0 else "gained"
-        return self.name if self.name.endswith(end) else f"{self.name} {end}"
+        return self.name if self.name.endswith(self.verb) else f"{self.name} {self.verb}"
 
 
 _GAINS = {"higher": 1, "lower": -1, "gained": 1, "averted": -1}

@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any, TypeVar
 
 from ingest.browser.links import Links, decode
@@ -16,6 +17,7 @@ from ingest.browser.own_database import results_databases
 from ingest.browser.pages.api import read_api_questions
 from ingest.browser.pages.changes import read_changes_page
 from ingest.browser.pages.country import read_country_page
+from ingest.browser.pages.economics import economics_tables, read_economics_page
 from ingest.browser.pages.job import read_job_page
 from ingest.browser.pages.matrix import read_countries_page
 from ingest.browser.pages.overview import read_overview
@@ -24,6 +26,8 @@ from ingest.browser.pages.runs import Progress, read_progress, read_runs_page, r
 from ingest.browser.protocols import Database, Datasette, Request
 from ingest.database.states import newest_run
 from ingest.errors import IngestError
+from ingest.questions.evaluation import flat_row
+from ingest.text.csv_rows import CsvWriter
 
 T = TypeVar("T")
 View = Callable[[Any, Any], Awaitable[Any]]
@@ -45,6 +49,8 @@ class Page:
     arguments: tuple[str, ...] = ()
 
 
+ECONOMICS_CHOICES = ("where", "scenario", "discounted")
+
 # Datasette keeps "-" for itself, so no table can be called that.
 _OWN = r"/(?P<database>[^/.]+)/-/"
 _RUN = rf"{_OWN}run/(?P<run_id>\d{{1,15}})"
@@ -61,6 +67,9 @@ PAGES = {
         f"{_OWN}country/{_COUNTRY}$", "country.html", "Countries", read_country_page,
         ("label", "run"),
     ),
+    "economics": Page(
+        f"{_OWN}economics$", "economics.html", "Economics", read_economics_page, ECONOMICS_CHOICES
+    ),
     "runs": Page(f"{_OWN}runs$", "runs.html", "Runs", read_runs_page, ("before",)),
     "run": Page(f"{_RUN}$", "run.html", "Runs", read_run_page),
     "changes": Page(
@@ -70,6 +79,7 @@ PAGES = {
     "api": Page(f"{_OWN}api$", "api.html", "Data", read_api_questions),
 }  # fmt: skip
 PROGRESS = rf"{_OWN}progress\.json$"
+ECONOMICS = rf"{_OWN}economics\.(?P<kind>json|csv)$"
 
 
 def place_of(path: str) -> str | None:
@@ -80,7 +90,7 @@ def place_of(path: str) -> str | None:
 def page_routes() -> list[tuple[str, View]]:
     """Addresses and views, as Datasette registers them."""
     pages = [(page.pattern, _page_view(page)) for page in PAGES.values()]
-    return [*pages, (PROGRESS, answer_progress)]
+    return [*pages, (PROGRESS, answer_progress), (ECONOMICS, answer_economics)]
 
 
 def _page_view(page: Page) -> View:
@@ -118,6 +128,25 @@ async def answer_progress(datasette: Datasette, request: Request) -> Any:
     values = _known(progress, "There is no such run.").as_json()
     passing = values["status"] == "running"  # it tells how long the run has taken so far
     return Response.json(values, headers={"Cache-Control": "no-store" if passing else "no-cache"})
+
+
+async def answer_economics(datasette: Datasette, request: Request) -> Any:
+    """The numbers of an economic evaluation: all as JSON, the league table as CSV."""
+    from datasette import Response
+
+    database = _known(await _chosen_database(datasette, request), "There are no results.")
+    given = {name: request.args.get(name) or None for name in ECONOMICS_CHOICES}
+    page = await _read(datasette, database, lambda conn: read_economics_page(conn, **given))
+    headers = {"Cache-Control": "no-cache"}
+    if request.url_vars["kind"] == "json":
+        return Response.json(economics_tables(page), headers=headers)
+    text = StringIO()
+    rows = [flat_row(row) for row in page.rows]
+    writer = CsvWriter(text)
+    writer.writerow(list(rows[0]) if rows else [])
+    writer.writerows(list(row.values()) for row in rows)
+    kind = "text/csv; charset=utf-8"
+    return Response(text.getvalue(), headers=headers, content_type=kind)
 
 
 def _progress(connection: sqlite3.Connection, run_id: int | None) -> Progress | None:

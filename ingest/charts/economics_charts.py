@@ -1,0 +1,196 @@
+"""Economic evaluations as pictures: the plane, the frontier, an investment case over the years."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ingest.charts.style import (
+    BAD,
+    GOOD,
+    GREY,
+    INK,
+    LINE,
+    NUMBER_AXIS,
+    PALETTE,
+    WIDTH,
+    Spec,
+    coloured,
+    hover_fields,
+    hover_values,
+    nominal,
+    number_scale,
+    numeric,
+    styled,
+)
+from ingest.questions.cost_effectiveness import Status
+from ingest.questions.economics import Economics
+from ingest.questions.evaluation import Evaluation
+from ingest.questions.investment import InvestmentCase, year_rows
+
+_ROOM = 1.15
+_COLOURS = {"on the frontier": PALETTE[0], "not on it": GREY}
+
+
+def plane_chart(economics: Economics, evaluation: Evaluation) -> Spec:
+    """Extra cost over effect gained of each scenario, with a line for each threshold."""
+    rows = [(p, p.against_baseline) for p in evaluation.positions if p.against_baseline]
+    points = [
+        {
+            "x": found.effect,
+            "y": found.cost,
+            "name": position.strategy.name,
+            **_state(position.status),
+            **hover_values([position.strategy.name, found.effect, found.cost, found.icer]),
+        }
+        for position, found in rows
+    ]
+    x, y = (_around_zero([point[axis] for point in points]) for axis in "xy")
+    unit = economics.settings.money or economics.cost.name
+    place = {
+        "x": _axis("x", economics.effect.gained, x),
+        "y": _axis("y", f"Extra cost ({unit})", y),
+    }
+    layers = [
+        {"mark": {"type": "rule", "color": LINE}, "encoding": {"x": {"datum": 0, **_only(x)}}},
+        {"mark": {"type": "rule", "color": LINE}, "encoding": {"y": {"datum": 0, **_only(y)}}},
+    ]
+    layers += [_threshold_line(each.value, str(each.amount), x, y, place)
+               for each in evaluation.thresholds if each.value is not None]  # fmt: skip
+    layers += _points(place, points, [economics.effect.gained, "Extra cost", "Cost per unit"])
+    title = f"{economics.effect.gained} and what they cost, {evaluation.group.title}"
+    note = f"against {economics.baseline}; below a dashed line: worth it at that threshold"
+    return styled(title, note, {"width": WIDTH, "height": 380, "layer": layers})
+
+
+def frontier_chart(economics: Economics, evaluation: Evaluation) -> Spec:
+    """Cost over effect of all scenarios, gained over the baseline, and the efficiency frontier."""
+    base = next(p.strategy for p in evaluation.positions if p.against_baseline is None)
+    points = [
+        {
+            "x": p.strategy.effect - base.effect,
+            "y": p.strategy.cost,
+            "name": p.strategy.name,
+            **_state(p.status),
+            **hover_values(
+                [p.strategy.name, p.strategy.effect - base.effect, p.strategy.cost,
+                 p.step.icer if p.step else p.status.value]
+            ),
+        }
+        for p in evaluation.positions
+    ]  # fmt: skip
+    x, y = (number_scale([point[axis] for point in points]) for axis in "xy")
+    unit = economics.settings.money or economics.cost.name
+    place = {"x": _axis("x", economics.effect.gained, x), "y": _axis("y", f"Cost ({unit})", y)}
+    line = [point for point in points if point["state"] == "on the frontier"]
+    layers: list[Spec] = [
+        {
+            "data": {"values": line},
+            "mark": {"type": "line", "color": PALETTE[0]},
+            "encoding": {**place, "order": {"field": "y", "type": "quantitative"}},
+        }
+    ]
+    layers += _points(place, points, [economics.effect.gained, "Cost", "Cost per unit of the step"])
+    title = f"The efficiency frontier, {evaluation.group.title}"
+    note = "what is above the line costs more than a mix of those on it"
+    return styled(title, note, {"width": WIDTH, "height": 380, "layer": layers})
+
+
+def investment_chart(economics: Economics, case: InvestmentCase) -> Spec:
+    """Net benefit so far, year by year, discounted and not; the break-even year marked."""
+    values = [
+        {
+            "year": row["year"],
+            "net": row[f"{prefix}net_so_far"],
+            "kind": kind,
+            **hover_values([f"{row['year']}, {kind}", row[f"{prefix}net_so_far"]]),
+        }
+        for row in year_rows(economics, case)
+        for prefix, kind in (("", "not discounted"), ("discounted_", "discounted"))
+    ]
+    nets = [value["net"] for value in values]
+    scale = {"domain": list(_around_zero(nets)), "nice": False}
+    unit = economics.settings.money or economics.cost.name
+    axis = {"format": "d", "tickCount": 8}
+    place = {
+        "x": numeric("year", title="Year", axis=axis, scale={"zero": False, "nice": False}),
+        "y": numeric("net", title=f"Net benefit so far ({unit})", scale=scale, axis=NUMBER_AXIS),
+    }
+    colours = {"not discounted": GREY, "discounted": PALETTE[0]}
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "rule", "color": LINE},
+            "encoding": {"y": {"datum": 0, "type": "quantitative"}},
+        },
+        {
+            "mark": {"type": "line", "point": {"size": 20, "filled": True}},
+            "encoding": {
+                **place,
+                "color": coloured("kind", colours, legend={"title": None, "orient": "bottom"}),
+                "tooltip": hover_fields(["", "Net benefit so far"]),
+            },
+        },
+    ]
+    year = case.until(economics.years[-1], discounted=True).break_even_year
+    if year is not None:
+        text = {"type": "text", "align": "left", "baseline": "top", "dx": 5, "y": 4, "color": GOOD}
+        only = {"x": {**place["x"], "field": "year"}}
+        layers += [
+            {"data": {"values": [{"year": year}]}, "encoding": only,
+             "mark": {"type": "rule", "color": GOOD, "strokeDash": [4, 4]}},
+            {"data": {"values": [{"year": year, "text": f"even from {year}"}]},
+             "mark": text, "encoding": {**only, "text": nominal("text")}},
+        ]  # fmt: skip
+    title = f"{case.scenario} against {economics.baseline}, {case.group.title}"
+    return styled(title, "", {
+        "width": WIDTH, "height": 300, "data": {"values": values}, "layer": layers,
+    })  # fmt: skip
+
+
+def _state(status: Status) -> dict[str, str]:
+    return {"state": "on the frontier" if status is Status.FRONTIER else "not on it"}
+
+
+def _around_zero(values: Sequence[float]) -> tuple[float, float]:
+    """A range with zero in it, and some room for names."""
+    low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
+    room = (high - low or 1.0) * (_ROOM - 1)
+    return (low - room if low else low - room / 3), high + room
+
+
+def _only(domain: tuple[float, float]) -> Spec:
+    return {"type": "quantitative", "scale": {"domain": list(domain), "nice": False}}
+
+
+def _axis(field: str, title: str, domain: tuple[float, float]) -> Spec:
+    axis = {**NUMBER_AXIS, "labelOverlap": "greedy"}
+    return numeric(field, title=title, axis=axis, scale={"domain": list(domain), "nice": False})
+
+
+def _threshold_line(
+    value: float, text: str, x: tuple[float, float], y: tuple[float, float], place: Spec
+) -> Spec:
+    """The line on which the effect is worth just its cost, cut at the edges of the picture."""
+    ends = sorted({max(x[0], min(x[1], edge / value)) for edge in y} | {0.0})
+    ends = [min(ends), max(ends)]
+    points = [{"x": end, "y": end * value, **hover_values([f"{text}: {value:,.0f}"])}
+              for end in ends]  # fmt: skip
+    return {
+        "data": {"values": points},
+        "mark": {"type": "line", "strokeDash": [5, 4], "color": BAD},
+        "encoding": {**place, "tooltip": hover_fields(["threshold"])},
+    }
+
+
+def _points(place: Spec, points: Sequence[dict[str, Any]], titles: Sequence[str]) -> list[Spec]:
+    colour = coloured("state", _COLOURS, legend={"title": None, "orient": "bottom"})
+    names = {"type": "text", "align": "left", "dx": 7, "dy": -6, "color": INK, "fontSize": 11}
+    data = {"values": list(points)}
+    return [
+        {
+            "data": data,
+            "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0.9},
+            "encoding": {**place, "color": colour, "tooltip": hover_fields(["scenario", *titles])},
+        },
+        {"data": data, "mark": names, "encoding": {**place, "text": nominal("name")}},
+    ]
