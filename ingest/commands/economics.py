@@ -169,7 +169,7 @@ def _names(given: Sequence[str]) -> tuple[str, ...]:
 def _tell(found: Economics) -> None:
     """What a reader of the numbers has to know, on stderr."""
     for note in found.notes:
-        click.echo(f"(years: {note})", err=True)
+        click.echo(f"({note})", err=True)
     if found.left_out:
         all_countries = len(found.complete)
         reasons = [f"{country} ({why})" for country, why in found.left_out.items()]

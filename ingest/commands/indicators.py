@@ -171,7 +171,7 @@ def _as_json(answer: IndicatorTable, run: RunRef) -> dict[str, Any]:
 
 
 def _row_as_json(answer: IndicatorTable, row: IndicatorRow) -> dict[str, Any]:
-    values = {**vars(row), "until_year": row.until, "missing": list(row.missing)}
+    values = {**row._asdict(), "until_year": row.until, "missing": list(row.missing)}
     groups = dict(zip(group_names(answer), row.group, strict=False))
     order = ("indicator", "until_year", "scenario", "value", "unit", "countries", "of_countries")
     rest = ("missing", "note", "first_year", "last_year")

@@ -20,6 +20,13 @@ class Window(NamedTuple):
     last: int
 
 
+class Level(NamedTuple):
+    """What labels come to in a window, and how many stored numbers that is of."""
+
+    value: float
+    numbers: int
+
+
 class Span(NamedTuple):
     """The first and the last year that a result set has of a label."""
 
@@ -46,16 +53,11 @@ SELECT chosen.value,
 """
 """Two seeks for each result set."""
 
-_CHOSEN = """
+_TERMS = """
 WITH RECURSIVE
 terms AS MATERIALIZED (
     SELECT json_extract(value, '$[0]') AS element_id, json_extract(value, '$[1]') AS sign
       FROM json_each(:terms)
-),
-windows AS MATERIALIZED (
-    SELECT key AS place, json_extract(value, '$[0]') AS result_set_id,
-           json_extract(value, '$[1]') AS first, json_extract(value, '$[2]') AS last
-      FROM json_each(:windows)
 ),
 -- growth to the power of (year - base year), as the canned queries discount
 discounting (discount_year, factor) AS (
@@ -70,9 +72,9 @@ discounting (discount_year, factor) AS (
 """
 # In the order of labels and years, so that a sum is the same to the last digit everywhere.
 _NUMBERS = """
-  FROM terms CROSS JOIN metric_values AS m
-    ON m.result_set_id = windows.result_set_id AND m.element_id = terms.element_id
-   AND m.timestamp_year BETWEEN windows.first AND windows.last
+  FROM temp.indicator_windows AS w CROSS JOIN terms CROSS JOIN metric_values AS m
+    ON m.result_set_id = w.result_set_id AND m.element_id = terms.element_id
+   AND m.timestamp_year BETWEEN w.first AND w.last
 """
 _FACTOR = " CROSS JOIN discounting ON discount_year = m.timestamp_year"
 _OF_YEARS = {"mean": "avg", "max": "max", "min": "min"}
@@ -92,21 +94,22 @@ def read_levels(
     aggregate: str,
     windows: Iterable[Window],
     discount: Discount = Discount(),
-) -> dict[Window, float]:
+) -> dict[Window, Level]:
     """What labels together come to in each window; without those that have no number there.
 
     aggregate: of the years, see AGGREGATES of an indicator. Discounted are only sums.
     """
     chosen = {window: _narrowed(window, aggregate) for window in windows}
+    values = _prepare(connection, terms, chosen.values(), discount)
     value, numbers = _number(discount)
+    key = "w.result_set_id, w.first, w.last"
+    sql = f"SELECT {key}, sum({value}) AS value, count(*) AS numbers {numbers} GROUP BY {key}"
     if aggregate in _OF_YEARS:
-        yearly = f"SELECT sum({value}) AS value {numbers} GROUP BY m.timestamp_year"
-        level = f"SELECT {_OF_YEARS[aggregate]}(value) FROM ({yearly})"
-    else:
-        level = f"SELECT sum({value}) {numbers}"
-    sql = f"{_CHOSEN} SELECT result_set_id, first, last, ({level}) FROM windows"
-    rows = connection.execute(sql, _values(terms, chosen.values(), discount))
-    found = {Window(*row[:3]): row[3] for row in rows if row[3] is not None}
+        of_years = _OF_YEARS[aggregate]
+        sql = f"""SELECT result_set_id, first, last, {of_years}(value), sum(numbers)
+                    FROM ({sql}, m.timestamp_year) GROUP BY 1, 2, 3"""
+    rows = connection.execute(_TERMS + sql, values)
+    found = {Window(*row[:3]): Level(*row[3:]) for row in rows}
     return {window: found[narrow] for window, narrow in chosen.items() if narrow in found}
 
 
@@ -117,16 +120,14 @@ def read_yearly_levels(
     discount: Discount = Discount(),
 ) -> dict[Window, dict[int, float]]:
     """The same year by year."""
+    values = _prepare(connection, terms, windows, discount)
     value, numbers = _number(discount)
-    sql = f"""{_CHOSEN}
-        SELECT place, m.timestamp_year, {value}
-        {numbers.replace("FROM terms", "FROM windows CROSS JOIN terms")}"""
-    chosen = list(dict.fromkeys(windows))
-    levels: list[dict[int, float]] = [{} for _ in chosen]
-    for place, year, level in connection.execute(sql, _values(terms, chosen, discount)):
-        years = levels[place]
-        years[year] = years[year] + level if year in years else level
-    return {window: years for window, years in zip(chosen, levels, strict=True) if years}
+    sql = f"""SELECT w.result_set_id, w.first, w.last, m.timestamp_year, sum({value})
+              {numbers} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
+    found: dict[Window, dict[int, float]] = {}
+    for *window, year, level in connection.execute(_TERMS + sql, values):
+        found.setdefault(Window(*window), {})[year] = level
+    return found
 
 
 def _narrowed(window: Window, aggregate: str) -> Window:
@@ -143,11 +144,20 @@ def _number(discount: Discount) -> tuple[str, str]:
     return "sign * (m.value / factor)", _NUMBERS + _FACTOR
 
 
-def _values(terms: Terms, windows: Iterable[Window], discount: Discount) -> Mapping[str, object]:
-    chosen = list(dict.fromkeys(windows))
+def _prepare(
+    connection: sqlite3.Connection, terms: Terms, windows: Iterable[Window], discount: Discount
+) -> Mapping[str, object]:
+    """Windows in a temporary table, in whose order sums are taken; gives the other parameters."""
+    chosen = sorted(set(windows))
+    connection.execute(
+        """CREATE TEMP TABLE IF NOT EXISTS indicator_windows (
+            result_set_id INTEGER, first INTEGER, last INTEGER,
+            PRIMARY KEY (result_set_id, first, last)) WITHOUT ROWID"""
+    )
+    connection.execute("DELETE FROM temp.indicator_windows")
+    connection.executemany("INSERT INTO temp.indicator_windows VALUES (?, ?, ?)", chosen)
     return {
         "terms": json.dumps(terms),
-        "windows": json.dumps(chosen),
         "growth": 1 + discount.rate,
         "base_year": discount.base_year,
         "first_year": min((w.first for w in chosen), default=0) if discount.rate else 0,

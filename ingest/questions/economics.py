@@ -6,20 +6,19 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ingest.database.choice import Chosen, NameChoice, StatePart, choose_results
 from ingest.database.country_facts import NO_GROUP, group_of, read_country_facts
-from ingest.database.labels import read_labels_of_results
+from ingest.database.indicator_state import IndicatorRequest, read_state
 from ingest.database.states import RunRef
 from ingest.database.study_settings import Definitions
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import group_columns
 from ingest.questions.discount import rate_words
 from ingest.questions.measures import Combination, Measure, Series, find_measure, read_series
+from ingest.study.combination import select_names
 from ingest.study.country_values import Values
 from ingest.study.economics import Amount, EconomicsSettings
 from ingest.study.indicators import Indicator
 from ingest.study.label import Label
-from ingest.study.scenario_order import order_scenarios
 from ingest.text.numbers import NOT_AVAILABLE, at_most, exact_sum, table_number, years_text
 from ingest.text.suggest import did_you_mean, did_you_mean_or_list
 
@@ -196,27 +195,21 @@ def read_economics_of(
     if not settings.is_set:
         raise ConfigError(_NOT_SET)
     baseline = settings.baseline or definitions.baseline
-    names = (*request.scenarios, baseline) if request.scenarios else ()
-    part = StatePart(consistent=request.consistent)
-    chosen = choose_results(connection, request.run, NameChoice(request.countries, names), part)
-    scenarios = chosen.names[0]
-    if baseline not in scenarios:
-        hint = did_you_mean_or_list(baseline, scenarios)
-        run_id = request.run.run_id
-        raise ConfigError(
-            f"economics.baseline: no results of {baseline!r} as of run {run_id}{hint}"
-        )
-    cost, effect, *benefits = _measures(connection, settings, definitions, request.run.run_id)
-    people = [Measure(settings.population, {settings.population: 1})] if settings.population else []
-    measures = [cost, effect, *benefits, *people]
-    series = read_series(connection, chosen.jobs, measures)
+    state = read_state(connection, (), _state_request(connection, request, baseline))
+    measures = find_measures(settings, state.labels, definitions.indicators)
+    cost, effect, *benefits = measures
+    if settings.population:
+        measures.append(Measure(settings.population, {settings.population: 1}))
+    series = read_series(connection, state.sets, measures)
+    with_results = {scenario for _, scenario in state.sets}
+    scenarios = tuple(n for n in dict.fromkeys((baseline, *state.scenarios)) if n in with_results)
     years, notes = _years(settings, series)
-    complete, left_out = _complete(chosen, baseline, series, years)
+    complete, left_out = _complete(state.countries, scenarios, series, years)
     return Economics(
         settings=settings,
         request=request,
         baseline=baseline,
-        scenarios=tuple(name for name in order_scenarios(scenarios) if name != baseline),
+        scenarios=scenarios[1:],
         years=years,
         cost=cost,
         effect=effect,
@@ -226,7 +219,7 @@ def read_economics_of(
         left_out=left_out,
         groups=tuple(_groups(connection, request, complete, left_out)),
         values=values,
-        notes=notes,
+        notes=(*notes, *_never_run(state.scenarios, with_results)),
     )
 
 
@@ -236,15 +229,26 @@ _NOT_SET = (
 )
 
 
-def _measures(
-    connection: sqlite3.Connection,
-    settings: EconomicsSettings,
-    definitions: Definitions,
-    run_id: int,
-) -> list[Measure]:
-    """Cost, effect, and what each stream of benefits values. Raises ConfigError."""
-    labels = {label.element_label: label for label in read_labels_of_results(connection, run_id)}
-    return find_measures(settings, labels, definitions.indicators)
+def _never_run(scenarios: Iterable[str], with_results: Collection[str]) -> Iterator[str]:
+    lacking = [name for name in scenarios if name not in with_results]
+    if lacking:
+        yield f"left out: no results of {at_most(lacking)} in any country"
+
+
+def _state_request(
+    connection: sqlite3.Connection, request: EconomicsRequest, baseline: str
+) -> IndicatorRequest:
+    """The countries and scenarios that patterns choose among those of the study at the run."""
+    chosen = []
+    for what, patterns in (("country", request.countries), ("scenario", request.scenarios)):
+        view = "study_countries" if what == "country" else "study_scenarios"
+        query = f"SELECT DISTINCT {what} FROM {view} WHERE run_id = ? ORDER BY 1"
+        known = [name for (name,) in connection.execute(query, [request.run.run_id])]
+        chosen.append(tuple(select_names(patterns, known, what)) if patterns else ())
+    countries, scenarios = chosen
+    return IndicatorRequest(
+        request.run.run_id, baseline, scenarios, countries, consistent=request.consistent
+    )
 
 
 def find_measures(
@@ -295,14 +299,17 @@ def _years(
             f"[economics] counts {years_text(wanted)}, but {words}. Change start_year or horizon, "
             "or cut it to what is there: allow_partial = true"
         )
-    return cut, (f"asked for {years_text(wanted)}, {words}",)
+    return cut, (f"years: asked for {years_text(wanted)}, {words}",)
 
 
 def _complete(
-    chosen: Chosen, baseline: str, series: Mapping[str, Series], years: range
+    countries: Sequence[str], scenarios: Sequence[str], series: Mapping[str, Series], years: range
 ) -> tuple[dict[str, frozenset[str]], dict[str, str]]:
-    """The scenarios that each country has wholly, and why a country is in no group."""
-    scenarios, countries = chosen.names
+    """The scenarios that each country has wholly, and why a country is in no group.
+
+    scenarios: the baseline first.
+    """
+    baseline = scenarios[0]
     complete: dict[str, frozenset[str]] = {}
     left_out: dict[str, str] = {}
     for country in countries:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from ingest.database.choice import ExportJob
-from ingest.database.indicator_levels import Window, read_yearly_levels
 from ingest.errors import ConfigError
 from ingest.study.indicators import Indicator, label_problems, unit_of
 from ingest.study.label import Label
@@ -18,8 +17,6 @@ Combination = tuple[str, str]
 
 Series = Mapping[Combination, Mapping[int, float]]
 """The values of a measure by country and scenario, and by year."""
-
-_ALL_YEARS = (1900, 2300)
 
 
 @dataclass(frozen=True)
@@ -94,25 +91,43 @@ def _gain(indicator: Indicator, counts: Mapping[str, int], labels: Mapping[str, 
 
 
 def read_series(
-    connection: sqlite3.Connection, jobs: Sequence[ExportJob], measures: Iterable[Measure]
+    connection: sqlite3.Connection, sets: Mapping[Combination, int], measures: Iterable[Measure]
 ) -> dict[str, Series]:
-    """The values of each measure, by its name; a year that lacks one of its labels is left out."""
+    """The values of each measure, by its name; a year that lacks one of its labels is left out.
+
+    sets: the result set of each combination.
+    """
     chosen = {measure.name: measure for measure in measures}
-    labels = {label for measure in chosen.values() for label in measure.labels}
-    windows = [Window(job.result_set_id, *_ALL_YEARS) for job in jobs]
-    ids = dict(connection.execute("SELECT element_label, element_id FROM elements").fetchall())
     levels = {
-        label: read_yearly_levels(connection, ((ids[label], 1),), windows) for label in labels
+        label: _read_label(connection, set(sets.values()), label)
+        for label in {label for measure in chosen.values() for label in measure.labels}
     }
     return {
         name: {
-            (job.country, job.scenario): _sum(
-                measure, {label: levels[label].get(window, {}) for label in measure.labels}
+            combination: _sum(
+                measure, {label: levels[label].get(result_set, {}) for label in measure.labels}
             )
-            for job, window in zip(jobs, windows, strict=True)
+            for combination, result_set in sets.items()
         }
         for name, measure in chosen.items()
     }
+
+
+def _read_label(
+    connection: sqlite3.Connection, sets: Collection[int], label: str
+) -> dict[int, dict[int, float]]:
+    """The values of a label by result set and year, read at the key of metric_values."""
+    rows = connection.execute(
+        """SELECT result_set_id, timestamp_year, m.value
+             FROM json_each(?1) AS chosen
+            CROSS JOIN metric_values AS m ON m.result_set_id = chosen.value
+              AND m.element_id = (SELECT element_id FROM elements WHERE element_label = ?2)""",
+        [json.dumps(sorted(sets)), label],
+    )
+    found: dict[int, dict[int, float]] = {}
+    for result_set, year, value in rows:
+        found.setdefault(result_set, {})[year] = value
+    return found
 
 
 def _sum(measure: Measure, values: Mapping[str, Mapping[int, float]]) -> Mapping[int, float]:

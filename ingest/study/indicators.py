@@ -229,6 +229,8 @@ def label_problems(indicator: Indicator, known: Mapping[str, Label]) -> list[str
     chosen = [known[name] for name in indicator.select(list(known))]
     if indicator.per:
         select_names([indicator.per], known, "label")
+    if not chosen:
+        return ["labels: what is added is subtracted again, and nothing is left"]
     return [*_unit_problems(chosen), *_adding_problems(indicator, chosen)]
 
 

@@ -410,7 +410,7 @@ def test_a_workbook_has_the_numbers_of_the_json(
     [
         (["economics.cost=Costs"], "economics.cost: no label or indicator 'Costs'. Did you mean"),
         (["economics.effect=Coverage"], "'Coverage' (share) is not summed over years."),
-        (["economics.baseline=nul"], "economics.baseline: no results of 'nul' as of run 1"),
+        (["economics.baseline=nul"], "no results of scenario 'nul' as of run 1"),
         (["economics.horizon=2060"], "[economics] counts 2025-2060, but the results have "
                                      "2025-2027. Change start_year or horizon, or cut it"),
         (["economics.start_year=2020"], "counts 2020-2027, but the results have 2025-2027"),

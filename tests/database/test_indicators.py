@@ -366,3 +366,20 @@ def test_any_numbers_come_to_their_plain_sum(
         up, null = (plain(connection, "KEN", s, ["Cost"], until) for s in ("up", "null"))
         assert cost == up - null
         assert deaths == plain(connection, "KEN", "up", FLOWS, until)
+
+
+def test_a_year_that_only_the_baseline_has_is_refused(tmp_path: Path) -> None:
+    numbers = draw_numbers()
+    del numbers["KEN", "up", "Cost"][2027]
+    store(tmp_path / "r.db", numbers)
+    with closing(open_for_reading(tmp_path / "r.db")) as connection:
+        table = read(connection, COST)
+        notes = {row.group[0]: row.note for row in table.rows if row.scenario == "up"}
+        assert notes["KEN"] == "years that only one of the baseline and the scenario has"
+        assert notes["UGA"] == ""
+        assert ("KEN", "up") not in read_yearly(connection, COST, IndicatorRequest(1, "null"))
+
+
+def test_labels_that_cancel_out_are_refused(connection: sqlite3.Connection) -> None:
+    with pytest.raises(ConfigError, match="subtracted again, and nothing is left"):
+        read(connection, Indicator("X", ("Cost", "-C*")))
