@@ -59,7 +59,7 @@ def plane_chart(economics: Economics, evaluation: Evaluation) -> Spec:
                for each in evaluation.thresholds if each.value is not None]  # fmt: skip
     layers += _points(place, points, [economics.effect.gained, "Extra cost", "Cost per unit"])
     title = f"{economics.effect.gained} and what they cost, {evaluation.group.title}"
-    note = f"against {economics.baseline}; below a dashed line: worth it at that threshold"
+    note = f"against {economics.baseline} · below a dashed line: worth it at that threshold"
     return styled(title, note, {"width": WIDTH, "height": 380, "layer": layers})
 
 
@@ -92,7 +92,7 @@ def frontier_chart(economics: Economics, evaluation: Evaluation) -> Spec:
     ]
     layers += _points(place, points, [economics.effect.gained, "Cost", "Cost per unit of the step"])
     title = f"The efficiency frontier, {evaluation.group.title}"
-    note = "what is above the line costs more than a mix of those on it"
+    note = "above the line: dearer than a mix of those on it"
     return styled(title, note, {"width": WIDTH, "height": 380, "layer": layers})
 
 
@@ -171,26 +171,39 @@ def _threshold_line(
     value: float, text: str, x: tuple[float, float], y: tuple[float, float], place: Spec
 ) -> Spec:
     """The line on which the effect is worth just its cost, cut at the edges of the picture."""
-    ends = sorted({max(x[0], min(x[1], edge / value)) for edge in y} | {0.0})
-    ends = [min(ends), max(ends)]
-    points = [{"x": end, "y": end * value, **hover_values([f"{text}: {value:,.0f}"])}
-              for end in ends]  # fmt: skip
+    low, high = (max(x[0], min(x[1], edge / value)) for edge in y)
+    hover = hover_values([f"{text}: {value:,.0f}"])
+    line = {"strokeDash": [5, 4], "color": BAD}
+    name = {"align": "right", "dx": -4, "dy": -6, "color": BAD, "fontSize": 10, "limit": 160}
     return {
-        "data": {"values": points},
-        "mark": {"type": "line", "strokeDash": [5, 4], "color": BAD},
+        "data": {"values": [{"x": end, "y": end * value, **hover} for end in (low, high)]},
         "encoding": {**place, "tooltip": hover_fields(["threshold"])},
+        "layer": [
+            {"mark": {"type": "line", **line}},
+            {
+                "data": {"values": [{"x": high, "y": high * value, "name": text, **hover}]},
+                "mark": {"type": "text", **name},
+                "encoding": {"text": nominal("name")},
+            },
+        ],
     }
 
 
 def _points(place: Spec, points: Sequence[dict[str, Any]], titles: Sequence[str]) -> list[Spec]:
+    """The points, and their names to the side that has room."""
     colour = coloured("state", _COLOURS, legend={"title": None, "orient": "bottom"})
-    names = {"type": "text", "align": "left", "dx": 7, "dy": -6, "color": INK, "fontSize": 11}
-    data = {"values": list(points)}
-    return [
+    low, high = place["x"]["scale"]["domain"]
+    middle = (low + high) / 2
+    marks: list[Spec] = [
         {
-            "data": data,
+            "data": {"values": list(points)},
             "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0.9},
             "encoding": {**place, "color": colour, "tooltip": hover_fields(["scenario", *titles])},
-        },
-        {"data": data, "mark": names, "encoding": {**place, "text": nominal("name")}},
+        }
     ]
+    for align, dx, is_right in (("left", 7, False), ("right", -7, True)):
+        named = [point for point in points if (point["x"] > middle) is is_right]
+        mark = {"type": "text", "align": align, "dx": dx, "dy": -7, "color": INK, "fontSize": 11}
+        encoding = {**place, "text": nominal("name")}
+        marks.append({"data": {"values": named}, "mark": mark, "encoding": encoding})
+    return marks

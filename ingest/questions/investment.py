@@ -10,7 +10,7 @@ from typing import Any
 
 from ingest.questions.economics import Economics, Group
 from ingest.questions.measures import Measure
-from ingest.text.numbers import exact_sum, table_number
+from ingest.text.numbers import MINUS, exact_sum, in_full
 
 
 @dataclass(frozen=True)
@@ -207,15 +207,15 @@ def case_answer(economics: Economics, case: InvestmentCase) -> str:
     """What a case comes to at the end of its years, discounted, in a sentence."""
     last = economics.years[-1]
     found = case.until(last, discounted=True)
-    money = economics.settings.money or "money"
     ratio = found.benefit_cost_ratio
     if ratio is None:
         return f"{case.scenario} against {economics.baseline}: {found.mark}, until {last}."
     year = found.break_even_year
-    even = f"even from {year}" if year is not None else "not yet even"
+    even = f"even from {year}" if year is not None else "not even by then"
+    money = economics.settings.currency or "unit of money"
     return (
-        f"Each unit of {money} spent on {case.scenario} over {economics.baseline} brings "
-        f"{table_number(ratio)} by {last} (discounted): {even}."
+        f"Each {money} that {case.scenario} costs over {economics.baseline} brings back "
+        f"{in_full(ratio, 2).replace('-', MINUS)} by {last} (discounted): {even}."
     )
 
 

@@ -113,10 +113,10 @@ def read_economics_page(
         return EconomicsPage(is_set=False)
     where = where or TOTAL
     by, _, name = where.partition(":")
-    request = EconomicsRequest(
-        run, (by,), (name,) if by == COUNTRY else (), is_discounted=discounted != "no"
-    )
-    places = _places(connection, run)
+    facts = read_country_facts(connection, run.run_id)
+    members = (name,) if by == COUNTRY else tuple(c for c in facts if facts[c].get(by) == name)
+    request = EconomicsRequest(run, (by,), members, is_discounted=discounted != "no")
+    places = _places(facts, group_columns(connection))
     try:
         definitions = read_definitions(connection, None)
         economics = read_economics_of(connection, settings, definitions, values, request)
@@ -185,12 +185,11 @@ def _case(
 
 
 def _places(
-    connection: sqlite3.Connection, run: RunRef
+    facts: Mapping[str, Mapping[str, str]], columns: Sequence[str]
 ) -> tuple[tuple[str, tuple[Place, ...]], ...]:
     """What can be chosen: the total, groups of each column, countries."""
-    facts = read_country_facts(connection, run.run_id)
     found: list[tuple[str, tuple[Place, ...]]] = [("", (Place(TOTAL, "All countries"),))]
-    for column in group_columns(connection):
+    for column in columns:
         names = sorted({of[column] for of in facts.values() if column in of})
         if 1 < len(names) <= _MOST_GROUPS:
             words = column.replace("_", " ").capitalize()

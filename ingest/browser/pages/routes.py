@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any, TypeVar
 
 from ingest.browser.links import Links, decode
+from ingest.browser.memo import memo_of
 from ingest.browser.own_database import results_databases
 from ingest.browser.pages.api import read_api_questions
 from ingest.browser.pages.changes import read_changes_page
@@ -47,6 +48,8 @@ class Page:
     place: str
     read: Callable[..., object]
     arguments: tuple[str, ...] = ()
+    is_remembered: bool = False
+    """Whether what it shows is kept until the database changes, as it takes long to read."""
 
 
 ECONOMICS_CHOICES = ("where", "scenario", "discounted")
@@ -68,7 +71,8 @@ PAGES = {
         ("label", "run"),
     ),
     "economics": Page(
-        f"{_OWN}economics$", "economics.html", "Economics", read_economics_page, ECONOMICS_CHOICES
+        f"{_OWN}economics$", "economics.html", "Economics", read_economics_page, ECONOMICS_CHOICES,
+        is_remembered=True,
     ),
     "runs": Page(f"{_OWN}runs$", "runs.html", "Runs", read_runs_page, ("before",)),
     "run": Page(f"{_RUN}$", "run.html", "Runs", read_run_page),
@@ -105,7 +109,7 @@ def _page_view(page: Page) -> View:
         given.pop("database", None)
         if "run_id" in given:
             given["run_id"] = int(given["run_id"])
-        found = await _read(datasette, database, lambda conn: page.read(conn, **given))
+        found = await _read_page(datasette, database, page, given)
         context = {
             "page": _known(found, "There is no such page in these results."),
             "database": database.name,
@@ -136,7 +140,7 @@ async def answer_economics(datasette: Datasette, request: Request) -> Any:
 
     database = _known(await _chosen_database(datasette, request), "There are no results.")
     given = {name: request.args.get(name) or None for name in ECONOMICS_CHOICES}
-    page = await _read(datasette, database, lambda conn: read_economics_page(conn, **given))
+    page = await _read_page(datasette, database, PAGES["economics"], given)
     headers = {"Cache-Control": "no-cache"}
     if request.url_vars["kind"] == "json":
         return Response.json(economics_tables(page), headers=headers)
@@ -168,6 +172,17 @@ async def _chosen_database(datasette: Datasette, request: Request) -> Database |
         request.actor, [("view-database", found[0].name), "view-instance"]
     )
     return found[0]
+
+
+async def _read_page(
+    datasette: Datasette, database: Database, page: Page, given: Mapping[str, Any]
+) -> Any:
+    """What a page shows, read anew unless it is remembered."""
+    memo = memo_of(database.path) if page.is_remembered else {}
+    key = (page.template, tuple(sorted(given.items(), key=lambda item: item[0])))
+    if key not in memo:
+        memo[key] = await _read(datasette, database, lambda conn: page.read(conn, **given))
+    return memo[key]
 
 
 async def _read(
