@@ -35,6 +35,7 @@ from ingest.commands.economics_tables import (
     years_table,
 )
 from ingest.database.consistency import read_consistency
+from ingest.database.kept_economics import read_kept_economics
 from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
 from ingest.questions.economics import (
@@ -117,10 +118,14 @@ def economics(
     if undiscounted and investment_case:
         raise ConfigError("--investment-case shows both, discounted and not: no --undiscounted")
     file = None if xlsx is None else choice.output(xlsx, ".xlsx", force=force)
-    settings, _ = choice.settings()
-    if investment_case and not settings.economics.benefits:
-        raise ConfigError(_NO_BENEFITS)
+    settings = choice.settings()[0] if choice.has_study else None
     with choice.reading() as connection:
+        if settings is None:
+            section, values = read_kept_economics(connection)
+        else:
+            section, values = settings.economics, read_country_values(settings)
+        if investment_case and section.is_set and not section.benefits:
+            raise ConfigError(_NO_BENEFITS)
         run = find_run(connection, run_name)
         request = EconomicsRequest(
             run=run,
@@ -130,13 +135,8 @@ def economics(
             is_discounted=not undiscounted,
             consistent=consistent or only_consistent(choice),
         )
-        found = read_economics_of(
-            connection,
-            settings.economics,
-            read_definitions(connection, settings),
-            read_country_values(settings),
-            request,
-        )
+        definitions = read_definitions(connection, settings)
+        found = read_economics_of(connection, section, definitions, values, request)
         consistency = read_consistency(
             connection, run.run_id, (found.baseline, *found.scenarios), tuple(found.complete)
         )

@@ -18,11 +18,14 @@ from python_calamine import CalamineWorkbook
 
 from ingest.cli import main
 from ingest.database import ValidationDatabase
+from ingest.database.kept_economics import economics_content
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunStatus
+from ingest.database.study_settings import keep_definitions
 from ingest.database.write import keep_study
 from ingest.metrics import Metric, ResultSet
 from ingest.study.combination import Combination
 from ingest.study.label import Label
+from ingest.study.settings import load_settings
 from tests.conftest import BUNDLED_STUDY, PROJECT, Ingest, StudyFolder
 from tests.questions.test_canned_queries import COUNTRIES, INPUTS, NOW, REASON, RECORD
 
@@ -554,6 +557,28 @@ def test_the_baseline_of_the_study_is_taken_where_economics_names_none(
     arguments = ("--set", "economics.baseline=", "-c", "KEN")
     assert answer(ingest, *arguments)["baseline"] == "null"
     assert answer(ingest, *arguments, "--set", "study.baseline=dear")["baseline"] == "dear"
+
+
+def test_without_the_study_the_section_is_the_one_that_was_kept(
+    stored: StudyFolder, ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, _ = load_settings(stored.root / "ingest.toml", {}, ["economics.base_year=2026"])
+    with ValidationDatabase(stored.database).writing() as database:
+        keep_definitions(database.db, settings)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    arguments = ("--by", "country,total", "--database", str(stored.database))
+    found = answer(ingest, *arguments)
+    assert found["base_year"] == 2026
+    (multiple,) = [row["thresholds"][1] for row in found["rows"] if row["group"] == "UGA"][:1]
+    assert multiple["value"] == 60
+    assert ingest("economics", "--investment-case", *arguments).exit_code == 0
+
+
+def test_a_file_of_values_that_is_gone_stops_no_run(stored: StudyFolder) -> None:
+    (stored.root / "gdp.csv").unlink()
+    settings, _ = load_settings(stored.root / "ingest.toml", {})
+    assert economics_content(settings)["values"] == {}
 
 
 # --- ingest check --------------------------------------------------------------------------------
