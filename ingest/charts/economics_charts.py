@@ -23,10 +23,12 @@ from ingest.charts.style import (
     numeric,
     styled,
 )
+from ingest.charts.world_map import draw_classes
 from ingest.questions.cost_effectiveness import Status
 from ingest.questions.economics import Economics
-from ingest.questions.evaluation import Evaluation
+from ingest.questions.evaluation import NO_THRESHOLD, NOT_WORTH, Evaluation, verdict
 from ingest.questions.investment import InvestmentCase, year_rows
+from ingest.text.numbers import table_number
 
 _ROOM = 1.15
 _COLOURS = {"on the frontier": PALETTE[0], "not on it": GREY}
@@ -94,6 +96,43 @@ def frontier_chart(economics: Economics, evaluation: Evaluation) -> Spec:
     title = f"The efficiency frontier, {evaluation.group.title}"
     note = "above the line: dearer than a mix of those on it"
     return styled(title, note, {"width": WIDTH, "height": 380, "layer": layers})
+
+
+_VERDICTS = {
+    "cost-saving": GOOD,
+    "more effect at the same cost": "#56B4E9",
+    NOT_WORTH: BAD,
+    "dominated by the baseline": "#882255",
+    "no difference": GREY,
+    NO_THRESHOLD: LINE,
+}
+_WORTH = ("#0072B2", "#E69F00", "#CC79A7")
+
+
+def verdict_map(evaluations: Sequence[Evaluation], scenario: str, shapes: Spec) -> Spec | None:
+    """What a scenario is in each country; None where no country has it.
+
+    shapes: where the outlines of the countries come from.
+    """
+    rows: dict[str, Spec] = {}
+    for each in evaluations:
+        kind = verdict(each, scenario)
+        found = next(p for p in each.positions if p.strategy.name == scenario) if kind else None
+        if found and found.against_baseline:
+            icer = found.against_baseline.icer
+            text = found.against_baseline.mark if icer is None else f"{table_number(icer)}: {kind}"
+            rows[each.group.name] = {"kind": kind, **hover_values([each.group.title, text])}
+    if not rows:
+        return None
+    worth = list(dict.fromkeys(r["kind"] for r in rows.values() if r["kind"] not in _VERDICTS))
+    amounts = [f"worth it at {each.amount}" for each in evaluations[0].thresholds]
+    ordered = [each for each in amounts if each in worth]
+    kinds = {each: _WORTH[n % len(_WORTH)] for n, each in enumerate(ordered)}
+    present = {row["kind"] for row in rows.values()}
+    colours = {k: c for k, c in {**_VERDICTS, **kinds}.items() if k in present}
+    first = [k for k in ("cost-saving", *ordered) if k in colours]
+    colours = {k: colours[k] for k in [*first, *(k for k in colours if k not in first)]}
+    return styled(f"{scenario} in each country", "", draw_classes(rows, colours, shapes))
 
 
 def investment_chart(economics: Economics, case: InvestmentCase) -> Spec:

@@ -90,6 +90,29 @@ def evaluation_answer(economics: Economics, evaluation: Evaluation) -> str:
     return f"{place}, {best} {ratio} ({years}): the largest net benefit at {limit}."
 
 
+NOT_WORTH, NO_THRESHOLD = "not worth its cost", "no threshold"
+
+
+def verdict(evaluation: Evaluation, scenario: str) -> str:
+    """What one scenario is against the baseline, in a few words that many countries share.
+
+    Its mark, else the smallest threshold at which it is worth its cost; empty where the group lacks
+    the scenario, or it is the baseline.
+    """
+    found = next(
+        (p.against_baseline for p in evaluation.positions if p.strategy.name == scenario), None
+    )
+    if found is None:
+        return ""
+    if found.icer is None:
+        return found.mark
+    known = [each for each in evaluation.thresholds if each.value is not None]
+    for each in sorted(known, key=lambda each: each.value or 0.0):
+        if found.net_benefit(each.value or 0.0) >= 0:
+            return f"worth it at {each.amount}"
+    return NOT_WORTH if known else NO_THRESHOLD
+
+
 def evaluation_rows(economics: Economics, evaluation: Evaluation) -> Iterator[dict[str, Any]]:
     """A row for each scenario, as JSON has it: numbers are not rounded, null where there is none.
 

@@ -120,12 +120,17 @@ class InvestmentCase:
         return Case(years, lived)
 
 
-def investment_cases(economics: Economics) -> list[InvestmentCase]:
-    """The case of each scenario in each group; money is discounted at the rate of costs."""
+def investment_cases(
+    economics: Economics, groups: Sequence[Group] | None = None
+) -> list[InvestmentCase]:
+    """The case of each scenario in each group; money is discounted at the rate of costs.
+
+    groups: those of them that are wanted, all where None.
+    """
     flows = _country_flows(economics)
     return [
         case
-        for group in economics.groups
+        for group in (economics.groups if groups is None else groups)
         for scenario in economics.scenarios
         if (case := _case(economics, group, scenario, flows)) is not None
     ]

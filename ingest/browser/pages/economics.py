@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.charts.economics_charts import frontier_chart, investment_chart, plane_chart
+from ingest.charts.economics_charts import (
+    frontier_chart,
+    investment_chart,
+    plane_chart,
+    verdict_map,
+)
 from ingest.charts.style import Spec
+from ingest.charts.world_map import shapes_at
 from ingest.database.country_facts import read_country_facts
 from ingest.database.kept_economics import read_kept_economics
 from ingest.database.states import RunRef, newest_run
@@ -29,6 +36,7 @@ from ingest.questions.evaluation import (
     evaluate,
     evaluation_answer,
     evaluation_rows,
+    verdict,
 )
 from ingest.questions.investment import (
     InvestmentCase,
@@ -68,6 +76,23 @@ class EconomicsPage:
     case_rows: tuple[dict[str, Any], ...] = ()
     case_chart: Spec | None = None
     problem: str = ""
+    countries: tuple[Evaluation, ...] = ()
+    """Of the total, what it is made of."""
+
+    def map_chart(self, url: str) -> Spec | None:
+        """What the scenario of the case is in each country; url: of the outlines."""
+        if not self.countries or self.case is None:
+            return None
+        return verdict_map(self.countries, self.case.scenario, shapes_at(url))
+
+    @property
+    def map_answer(self) -> str:
+        """In how many countries the scenario is what, the most first."""
+        assert self.case is not None, "there is a map of its scenario"
+        kinds = Counter(verdict(each, self.case.scenario) for each in self.countries)
+        kinds.pop("", None)
+        told = [f"{kind} in {number:,}" for kind, number in kinds.most_common()]
+        return f"{self.case.scenario} is {', '.join(told)} of {sum(kinds.values()):,} countries."
 
     @property
     def streams(self) -> list[str]:
@@ -115,7 +140,8 @@ def read_economics_page(
     by, _, name = where.partition(":")
     facts = read_country_facts(connection, run.run_id)
     members = (name,) if by == COUNTRY else tuple(c for c in facts if facts[c].get(by) == name)
-    request = EconomicsRequest(run, (by,), members, is_discounted=discounted != "no")
+    wanted = (by, COUNTRY) if by == TOTAL else (by,)
+    request = EconomicsRequest(run, wanted, members, is_discounted=discounted != "no")
     places = _places(facts, group_columns(connection))
     try:
         definitions = read_definitions(connection, None)
@@ -124,7 +150,8 @@ def read_economics_page(
         if where not in {place.value for _, found in places for place in found}:
             raise
         return EconomicsPage(True, where, places, problem=str(exc))
-    evaluation = _of_group(evaluate(economics), name or TOTAL)
+    evaluations = evaluate(economics)
+    evaluation = _of_group(evaluations, name or TOTAL)
     if evaluation is None:
         problem = f"No country of {name or TOTAL} has every scenario with all its years."
         return EconomicsPage(True, where, places, problem=problem)
@@ -146,6 +173,7 @@ def read_economics_page(
         case_answer=case_answer(economics, case) if case else "",
         case_rows=tuple(summary_rows(economics, case)) if case else (),
         case_chart=investment_chart(economics, case) if case else None,
+        countries=tuple(each for each in evaluations if each.group.by == COUNTRY != by),
     )
 
 
@@ -173,7 +201,7 @@ def _case(
 ) -> InvestmentCase | None:
     """The case of the scenario that is asked for, else of the one with the largest net benefit."""
     group = evaluation.group
-    cases = [case for case in investment_cases(economics) if case.group.name == group.name]
+    cases = investment_cases(economics, (group,))
     chosen = [case for case in cases if case.scenario == scenario]
     last = economics.years[-1]
 

@@ -35,6 +35,8 @@ def test_a_group_is_of_countries_with_every_scenario(site: Site) -> None:
     page = page_of(site, LINKS.economics())
     assert "In total, scale_up" in page.text
     assert "1 of 4 countries: the others lack a scenario." in page.text
+    assert "scale_up is more effect at the same cost in 4 of 4 countries." in page.text
+    assert len([a for a in page.all("script") if a.get("class") == "chart-spec"]) == 4
 
 
 def test_json_has_the_numbers_of_plain_arithmetic(site: Site) -> None:
