@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 from python_calamine import CalamineWorkbook
 
 from ingest.cli import main
+from ingest.database.files import open_for_reading
+from ingest.questions.catalogue import load_canned_queries, run_canned_query
 from ingest.questions.results_query import ResultsQuery
 from tests.conftest import BUNDLED_STUDY, PROJECT, Ingest, StudyFolder
 
@@ -184,6 +186,33 @@ def test_a_notebook_has_the_same_numbers(asthma: Run) -> None:
         found(ask(asthma, "--by", "total")["rows"], "Extra cost", year)
         for year in (2030, 2035, 2050)
     ]
+
+
+@pytest.mark.parametrize("group", ["", "country", "income_group"])
+def test_the_question_of_the_browser_has_the_same_numbers(asthma: Run, group: str) -> None:
+    answer = ask(asthma, "--by", group or "total", "-i", "Cost per*", "--until", "2050")
+    values = {
+        "indicator": "Cost per healthy year gained",
+        "group_1": group,
+        "countries": ",".join(COUNTRIES),
+        "scenario": SCENARIOS[1],
+    }
+    with closing(open_for_reading(asthma.database)) as connection:  # type: ignore[attr-defined]
+        query = load_canned_queries()["indicators"]
+        columns, rows = run_canned_query(connection, query, values)
+    shown = [dict(zip(columns, row, strict=True)) for row in rows]
+    assert [row["value"] for row in shown] == [row["value"] for row in answer["rows"]]
+    assert {row["until_year"] for row in shown} == {2050}
+    assert [row["group"] for row in shown] == [
+        row.get(group, "all together") for row in answer["rows"]
+    ]
+
+
+def test_what_is_wrong_with_a_question_is_its_note(asthma: Run) -> None:
+    with closing(open_for_reading(asthma.database)) as connection:  # type: ignore[attr-defined]
+        query = "SELECT indicator_rows(NULL, 'nul', '', '', '', '')"
+        (found,) = connection.execute(query).fetchone()
+    assert "no results of scenario 'nul' as of run 1. Did you mean null?" in found
 
 
 # --- what is refused -----------------------------------------------------------------------------
