@@ -64,6 +64,15 @@ def run_ingest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     return result
 
 
+INDICATORS = """
+[[indicators]]
+name = "Years gained"
+labels = "Healthy Years Lived"
+sense = "gained"
+until = [2026, 2027]
+"""
+
+
 def make_served_study(folder: Path) -> StudyFolder:
     """Run 1: eight successes. Run 2: scale_up has another coverage, and fails for Uganda.
 
@@ -71,7 +80,7 @@ def make_served_study(folder: Path) -> StudyFolder:
     ran for Kenya alone, in run 3.
     """
     study = StudyFolder(folder)
-    study.write_settings(RULES, STUDY)
+    study.write_settings(RULES + INDICATORS, STUDY)
     study.write_model(SERVED_CODE)
     run_ingest(study.root, "run", "--quiet")
     study.write_json("scenarios/scale_up.json", scenario(0.5))
