@@ -31,6 +31,8 @@ from ingest.questions.investment import InvestmentCase, year_rows
 from ingest.text.numbers import table_number
 
 _ROOM = 1.15
+_WINE = PALETTE[6]
+"""Dark enough for texts, too."""
 _COLOURS = {"on the frontier": PALETTE[0], "not on it": GREY}
 
 
@@ -102,7 +104,7 @@ _VERDICTS = {
     "cost-saving": GOOD,
     "more effect at the same cost": "#56B4E9",
     NOT_WORTH: BAD,
-    "dominated by the baseline": "#882255",
+    "dominated by the baseline": _WINE,
     "no difference": GREY,
     NO_THRESHOLD: LINE,
 }
@@ -172,7 +174,7 @@ def investment_chart(economics: Economics, case: InvestmentCase) -> Spec:
     ]
     year = case.until(economics.years[-1], discounted=True).break_even_year
     if year is not None:
-        text = {"type": "text", "align": "left", "baseline": "top", "dx": 5, "y": 4, "color": GOOD}
+        text = {"type": "text", "align": "left", "baseline": "top", "dx": 5, "y": 4, "color": INK}
         only = {"x": {**place["x"], "field": "year"}}
         layers += [
             {"data": {"values": [{"year": year}]}, "encoding": only,
@@ -212,8 +214,8 @@ def _threshold_line(
     """The line on which the effect is worth just its cost, cut at the edges of the picture."""
     low, high = (max(x[0], min(x[1], edge / value)) for edge in y)
     hover = hover_values([f"{text}: {value:,.0f}"])
-    line = {"strokeDash": [5, 4], "color": BAD}
-    name = {"align": "right", "dx": -4, "dy": -6, "color": BAD, "fontSize": 10, "limit": 160}
+    line = {"strokeDash": [5, 4], "color": _WINE}
+    name = {"align": "right", "dx": -4, "dy": -6, "color": _WINE, "fontSize": 10, "limit": 160}
     return {
         "data": {"values": [{"x": end, "y": end * value, **hover} for end in (low, high)]},
         "encoding": {**place, "tooltip": hover_fields(["threshold"])},

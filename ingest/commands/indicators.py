@@ -27,7 +27,7 @@ from ingest.commands.common.options import (
 )
 from ingest.commands.common.output import print_csv, print_json, table
 from ingest.commands.common.runs import find_run, run_as_json
-from ingest.database.indicators import IndicatorRow, IndicatorTable
+from ingest.database.indicators import IndicatorRow, IndicatorTable, shown_rows
 from ingest.database.states import RunRef
 from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
@@ -38,7 +38,6 @@ from ingest.questions.indicators import (
     IndicatorQuestion,
     ask_indicators,
     group_names,
-    shown_rows,
     tidy_columns,
     tidy_rows,
 )

@@ -20,18 +20,13 @@ class Window(NamedTuple):
     last: int
 
 
-class Level(NamedTuple):
-    """What labels come to in a window, and how many stored numbers that is of."""
-
-    value: float
-    numbers: int
-
-
 class Span(NamedTuple):
     """The first and the last year that a result set has of a label."""
 
     first: int
     last: int
+    has_gaps: bool = False
+    """Whether a year in between is missing."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +38,22 @@ class Discount:
 
 
 _SPANS = """
-SELECT chosen.value,
-       (SELECT min(timestamp_year) FROM metric_values AS m
-         WHERE m.result_set_id = chosen.value AND m.element_id = ?2) AS first,
-       (SELECT max(timestamp_year) FROM metric_values AS m
-         WHERE m.result_set_id = chosen.value AND m.element_id = ?2)
-  FROM json_each(?1) AS chosen
- WHERE first IS NOT NULL
+SELECT chosen.value, min(m.timestamp_year), max(m.timestamp_year),
+       count(*) <= max(m.timestamp_year) - min(m.timestamp_year)
+  FROM json_each(?1) AS chosen CROSS JOIN metric_values AS m
+    ON m.result_set_id = chosen.value AND m.element_id = ?2
+ GROUP BY chosen.key
 """
-"""Two seeks for each result set."""
-
-_TERMS = """
+_WINDOWS = """
 WITH RECURSIVE
 terms AS MATERIALIZED (
     SELECT json_extract(value, '$[0]') AS element_id, json_extract(value, '$[1]') AS sign
       FROM json_each(:terms)
+),
+w AS MATERIALIZED (
+    SELECT json_extract(value, '$[0]') AS result_set_id, json_extract(value, '$[1]') AS first,
+           json_extract(value, '$[2]') AS last
+      FROM json_each(:windows)
 ),
 -- growth to the power of (year - base year), as the canned queries discount
 discounting (discount_year, factor) AS (
@@ -72,7 +68,7 @@ discounting (discount_year, factor) AS (
 """
 # In the order of labels and years, so that a sum is the same to the last digit everywhere.
 _NUMBERS = """
-  FROM temp.indicator_windows AS w CROSS JOIN terms CROSS JOIN metric_values AS m
+  FROM terms CROSS JOIN metric_values AS m
     ON m.result_set_id = w.result_set_id AND m.element_id = terms.element_id
    AND m.timestamp_year BETWEEN w.first AND w.last
 """
@@ -85,7 +81,17 @@ def read_spans(
 ) -> dict[int, Span]:
     """The years of a label in each result set; without those that have none."""
     rows = connection.execute(_SPANS, [json.dumps([*sets]), element_id])
-    return {set_id: Span(*years) for set_id, *years in rows}
+    return {row[0]: Span(row[1], row[2], bool(row[3])) for row in rows}
+
+
+def read_years(
+    connection: sqlite3.Connection, window: Window, elements: Iterable[int]
+) -> list[tuple[int, int]]:
+    """Each label, by id, and year that a window has."""
+    query = """SELECT element_id, timestamp_year FROM metric_values
+                WHERE result_set_id = ? AND timestamp_year BETWEEN ? AND ?
+                  AND element_id IN (SELECT value FROM json_each(?)) ORDER BY 1, 2"""
+    return connection.execute(query, [*window, json.dumps([*elements])]).fetchall()
 
 
 def read_levels(
@@ -94,22 +100,21 @@ def read_levels(
     aggregate: str,
     windows: Iterable[Window],
     discount: Discount = Discount(),
-) -> dict[Window, Level]:
+) -> dict[Window, float]:
     """What labels together come to in each window; without those that have no number there.
 
     aggregate: of the years, see AGGREGATES of an indicator. Discounted are only sums.
     """
     chosen = {window: _narrowed(window, aggregate) for window in windows}
-    values = _prepare(connection, terms, chosen.values(), discount)
     value, numbers = _number(discount)
-    key = "w.result_set_id, w.first, w.last"
-    sql = f"SELECT {key}, sum({value}) AS value, count(*) AS numbers {numbers} GROUP BY {key}"
     if aggregate in _OF_YEARS:
-        of_years = _OF_YEARS[aggregate]
-        sql = f"""SELECT result_set_id, first, last, {of_years}(value), sum(numbers)
-                    FROM ({sql}, m.timestamp_year) GROUP BY 1, 2, 3"""
-    rows = connection.execute(_TERMS + sql, values)
-    found = {Window(*row[:3]): Level(*row[3:]) for row in rows}
+        yearly = f"SELECT sum({value}) AS value {numbers} GROUP BY m.timestamp_year"
+        level = f"SELECT {_OF_YEARS[aggregate]}(value) FROM ({yearly})"
+    else:
+        level = f"SELECT sum({value}) {numbers}"
+    sql = f"{_WINDOWS} SELECT result_set_id, first, last, ({level}) FROM w"
+    rows = connection.execute(sql, _values(terms, chosen.values(), discount))
+    found = {Window(*row[:3]): row[3] for row in rows if row[3] is not None}
     return {window: found[narrow] for window, narrow in chosen.items() if narrow in found}
 
 
@@ -120,12 +125,13 @@ def read_yearly_levels(
     discount: Discount = Discount(),
 ) -> dict[Window, dict[int, float]]:
     """The same year by year."""
-    values = _prepare(connection, terms, windows, discount)
     value, numbers = _number(discount)
-    sql = f"""SELECT w.result_set_id, w.first, w.last, m.timestamp_year, sum({value})
-              {numbers} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
+    sql = f"""{_WINDOWS}
+        SELECT w.result_set_id, first, last, m.timestamp_year, sum({value})
+        {numbers.replace("FROM terms", "FROM w CROSS JOIN terms")}
+         GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
     found: dict[Window, dict[int, float]] = {}
-    for *window, year, level in connection.execute(_TERMS + sql, values):
+    for *window, year, level in connection.execute(sql, _values(terms, windows, discount)):
         found.setdefault(Window(*window), {})[year] = level
     return found
 
@@ -144,20 +150,11 @@ def _number(discount: Discount) -> tuple[str, str]:
     return "sign * (m.value / factor)", _NUMBERS + _FACTOR
 
 
-def _prepare(
-    connection: sqlite3.Connection, terms: Terms, windows: Iterable[Window], discount: Discount
-) -> Mapping[str, object]:
-    """Windows in a temporary table, in whose order sums are taken; gives the other parameters."""
+def _values(terms: Terms, windows: Iterable[Window], discount: Discount) -> Mapping[str, object]:
     chosen = sorted(set(windows))
-    connection.execute(
-        """CREATE TEMP TABLE IF NOT EXISTS indicator_windows (
-            result_set_id INTEGER, first INTEGER, last INTEGER,
-            PRIMARY KEY (result_set_id, first, last)) WITHOUT ROWID"""
-    )
-    connection.execute("DELETE FROM temp.indicator_windows")
-    connection.executemany("INSERT INTO temp.indicator_windows VALUES (?, ?, ?)", chosen)
     return {
         "terms": json.dumps(terms),
+        "windows": json.dumps(chosen),
         "growth": 1 + discount.rate,
         "base_year": discount.base_year,
         "first_year": min((w.first for w in chosen), default=0) if discount.rate else 0,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
 from ingest.database.indicator_levels import (
     Discount,
-    Level,
     Span,
     Terms,
     Window,
     read_levels,
+    read_years,
 )
 from ingest.database.indicator_state import Part, Spans, State
 from ingest.errors import ConfigError
@@ -21,6 +21,7 @@ from ingest.study.indicators import Indicator, label_problems
 from ingest.text.numbers import at_most, years_text
 
 NO_RESULTS = "no results of "
+_OTHER_YEARS = "years that only one of the baseline and the scenario has"
 
 
 class WindowPair(NamedTuple):
@@ -57,7 +58,7 @@ def _compute(state: State, indicator: Indicator, until: int | None) -> dict[tupl
     windows = windows_of(pairs)
     read = state.connection, labels.terms, indicator.aggregate
     levels = read_levels(*read, windows, discount_of(state, indicator))
-    weights: Mapping[Window, Level] | None = None
+    weights: Mapping[Window, float] | None = None
     if labels.per is not None:
         per = ((labels.per, 1),)
         weights = read_levels(state.connection, per, indicator.aggregate, windows)
@@ -70,17 +71,15 @@ def _compute(state: State, indicator: Indicator, until: int | None) -> dict[tupl
 def _part(
     indicator: Indicator,
     pair: WindowPair,
-    levels: Mapping[Window, Level],
-    weights: Mapping[Window, Level] | None,
+    levels: Mapping[Window, float],
+    weights: Mapping[Window, float] | None,
 ) -> Part:
     low, own, note = pair
     weighing = own if indicator.sense == "level" else low
     if low not in levels or own not in levels or not (weights is None or weighing in weights):
         return Part(note=f"no number of {own.last if indicator.aggregate == 'last' else own.first}")
-    if levels[low].numbers != levels[own].numbers:
-        return Part(note="years that only one of the baseline and the scenario has")
-    value = in_sense(indicator, levels[low].value, levels[own].value)
-    weight = weights[weighing].value if weights is not None else None
+    value = in_sense(indicator, levels[low], levels[own])
+    weight = weights[weighing] if weights is not None else None
     return Part(value, weight, Span(own.first, own.last), note)
 
 
@@ -137,12 +136,21 @@ def read_windows(
                 pairs[country, scenario] = Part(note=NO_RESULTS + lacking)
                 continue
             found, note = years(sides[low], sides[own], (*per.get(low, ()), *per.get(own, ())))
-            pairs[country, scenario] = (
-                Part(note=note)
-                if found is None
-                else WindowPair(Window(low, *found), Window(own, *found), note)
-            )
+            if found is None:
+                pairs[country, scenario] = Part(note=note)
+                continue
+            pair = WindowPair(Window(low, *found[:2]), Window(own, *found[:2]), note)
+            is_gappy = low != own and any(s and s.has_gaps for s in (*sides[low], *sides[own]))
+            if is_gappy and _have_other_years(state, pair, elements):
+                pairs[country, scenario] = Part(note=_OTHER_YEARS)
+            else:
+                pairs[country, scenario] = pair
     return labels, pairs
+
+
+def _have_other_years(state: State, pair: WindowPair, elements: Sequence[int]) -> bool:
+    low, own = (read_years(state.connection, one, elements) for one in pair[:2])
+    return low != own
 
 
 def _choose_labels(state: State, indicator: Indicator) -> ChosenLabels:
@@ -160,7 +168,7 @@ def _choose_labels(state: State, indicator: Indicator) -> ChosenLabels:
 
 
 def _years(
-    indicator: Indicator, until: int | None, low: Spans, own: Spans, weights: Spans
+    indicator: Indicator, until: int | None, low_spans: Spans, own_spans: Spans, weights: Spans
 ) -> tuple[Span | None, str]:
     """The years that count, and which these are, or none and why, where they are not all there.
 
@@ -168,7 +176,7 @@ def _years(
     divided, is of the years that all have.
     """
     first = indicator.from_year
-    low, own = (tuple(_clipped(s, first, until) for s in side if s) for side in (low, own))
+    low, own = ([_clipped(s, first, until) for s in side if s] for side in (low_spans, own_spans))
     per = [_clipped(span, first, until) for span in weights if span]
     spans = [*low, *own, *per]
     common = Span(max(s.first for s in spans), min(s.last for s in spans))

@@ -32,7 +32,7 @@ from ingest.database.indicator_state import (
     read_state,
 )
 from ingest.errors import ConfigError
-from ingest.study.indicators import Indicator, unit_of
+from ingest.study.indicators import Indicator, compares, unit_of
 from ingest.text.numbers import at_most, count_text, exact_sum
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "IndicatorTable",
     "read_indicators",
     "read_yearly",
+    "shown_rows",
 ]
 
 TOTAL = "total"
@@ -126,6 +127,14 @@ def read_indicators(
         state.first_year,
         notes,
     )
+
+
+def shown_rows(table: IndicatorTable, rows: Sequence[IndicatorRow]) -> list[IndicatorRow]:
+    """Rows without the baseline's own where an indicator is a difference to it: they are all 0."""
+    known = {indicator.name: indicator for indicator in table.definitions}
+    differences = {name for name, indicator in known.items() if compares(indicator, known)}
+    baseline = table.request.baseline
+    return [row for row in rows if row.scenario != baseline or row.indicator not in differences]
 
 
 def read_yearly(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ingest.database.connection import Database
 from ingest.database.kept_economics import economics_content
 from ingest.database.rows import first_value, insert_rows
-from ingest.study.indicators import Indicator, said_of
+from ingest.study.indicators import Indicator, horizons, said_of
 from ingest.study.scenario_order import choose_baseline
 from ingest.study.setting_fields import read_section
 from ingest.study.settings import Settings
@@ -45,7 +45,11 @@ class Definitions:
 
 def keep_definitions(db: Database, settings: Settings) -> None:
     """Keep the definitions of a study as its files say them now."""
-    listed = [said_of(indicator) for indicator in settings.indicators]
+    known = {indicator.name: indicator for indicator in settings.indicators}
+    listed = [
+        said_of(replace(indicator, until=horizons(indicator, known)))
+        for indicator in settings.indicators
+    ]
     sections = {"baseline": settings.study.baseline, "indicators": listed}
     keep_settings(db, {**sections, "economics": economics_content(settings)})
 

@@ -11,15 +11,14 @@ from ingest.database.indicators import (
     COUNTRY,
     TOTAL,
     IndicatorRequest,
-    IndicatorRow,
     IndicatorTable,
     read_indicators,
+    shown_rows,
 )
 from ingest.database.study_settings import Definitions
 from ingest.errors import ConfigError
 from ingest.questions.compare import check_group_names
 from ingest.study.combination import select_names
-from ingest.study.indicators import compares
 from ingest.study.scenario_order import order_scenarios
 
 _NONE = (
@@ -90,14 +89,6 @@ def _chosen(
     query = f"SELECT DISTINCT {column} FROM job_results WHERE job_status = 'success' ORDER BY 1"
     names = [name for (name,) in connection.execute(query)]
     return tuple(select_names(list(patterns), names, column))
-
-
-def shown_rows(table: IndicatorTable, rows: Sequence[IndicatorRow]) -> list[IndicatorRow]:
-    """Rows without the baseline's own where an indicator is a difference to it: they are all 0."""
-    known = {indicator.name: indicator for indicator in table.definitions}
-    differences = {name for name, indicator in known.items() if compares(indicator, known)}
-    baseline = table.request.baseline
-    return [row for row in rows if row.scenario != baseline or row.indicator not in differences]
 
 
 def group_names(table: IndicatorTable) -> tuple[str, ...]:

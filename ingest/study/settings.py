@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -253,6 +253,7 @@ class Settings:
     labels: Mapping[str, LabelSettings] = field(default_factory=dict)
     """[labels]: how each element label adds up, and which direction is good."""
     tolerance_labels: Mapping[str, ToleranceSettings] = field(default_factory=dict)
+    tolerance_indicators: Mapping[str, ToleranceSettings] = field(default_factory=dict)
     executors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     analytics_sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -336,7 +337,7 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
     not_tables = _not_tables({key: raw.get(key, {}) for key in tables}, "", where)
     if not_tables:
         return Settings(study_file.parent), findings + not_tables
-    tolerated = _take_tables(raw, "tolerance", lambda key: key == "labels").get("labels", {})
+    own = _take_tables(raw, "tolerance", lambda key: key in ("labels", "indicators"))
     sources = _take_tables(raw, "analytics", lambda key: key not in _keys("analytics"))
     sections: dict[str, Any] = {}
     for name, section in SECTIONS.items():
@@ -346,12 +347,16 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
         else:
             sections[name], more = read_section(section, values, name, where)
         findings += more
-    tolerances, more = _read_label_tolerances(tolerated, sections["tolerance"], where)
+    tolerances, more = _read_own_tolerances("labels", own, sections["tolerance"], where)
     findings += more
     rules, more = read_rules(raw.get("rules", []), where)
     findings += more
     indicators, more = read_indicators_section(raw.get("indicators", []), where)
     findings += more
+    of_indicators, more = _read_own_tolerances("indicators", own, sections["tolerance"], where)
+    findings += more
+    if not has_errors(more):
+        findings += _unknown_indicators(of_indicators, indicators, where)
     units, more = _read_units(raw.get("units", {}), where)
     findings += more
     labels, more = read_label_settings(raw.get("labels", {}), where)
@@ -364,6 +369,7 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
         units=units,
         labels=labels,
         tolerance_labels=tolerances,
+        tolerance_indicators=of_indicators,
         executors={name: table for name, table in executors.items() if isinstance(table, dict)},
         analytics_sources=sources,
     )
@@ -378,14 +384,14 @@ def _not_tables(values: Mapping[str, Any], prefix: str, where: str) -> list[Find
     ]
 
 
-def _read_label_tolerances(
-    labels: Mapping[str, Any], general: ToleranceSettings, where: str
+def _read_own_tolerances(
+    kind: str, tables: Mapping[str, Mapping[str, Any]], general: ToleranceSettings, where: str
 ) -> tuple[dict[str, ToleranceSettings], list[Finding]]:
-    """[tolerance.labels."..."]; what a label does not set is as in general."""
+    """[tolerance.labels."..."] or [tolerance.indicators]; what is not set is as in general."""
     tolerances: dict[str, ToleranceSettings] = {}
     findings: list[Finding] = []
-    for label, values in labels.items():
-        name = f'tolerance.labels."{label}"'
+    for label, values in tables.get(kind, {}).items():
+        name = f'tolerance.{kind}."{label}"'
         if not isinstance(values, dict):
             findings.append(error("bad-value", where, f"{name}: a table with rtol, atol is needed"))
             continue
@@ -394,6 +400,21 @@ def _read_label_tolerances(
         )
         findings += more
     return tolerances, findings
+
+
+def _unknown_indicators(
+    named: Iterable[str], indicators: Sequence[Indicator], where: str
+) -> list[Finding]:
+    known = [indicator.name for indicator in indicators]
+    return [
+        error(
+            "unknown-indicator",
+            where,
+            f'tolerance.indicators."{name}": no such indicator.{did_you_mean(name, known)}',
+        )
+        for name in named
+        if name not in known
+    ]
 
 
 def _read_units(raw: Mapping[str, Any], where: str) -> tuple[dict[str, str], list[Finding]]:

@@ -77,6 +77,15 @@ def run_ingest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     return result
 
 
+INDICATORS = """
+[[indicators]]
+name = "Years gained"
+labels = "Healthy Years Lived"
+sense = "gained"
+until = [2026, 2027]
+"""
+
+
 def make_served_study(folder: Path) -> StudyFolder:
     """Run 1: eight successes. Run 2: scale_up has another coverage, and fails for Uganda.
 
@@ -84,7 +93,7 @@ def make_served_study(folder: Path) -> StudyFolder:
     ran for Kenya alone, in run 3.
     """
     study = StudyFolder(folder)
-    study.write_settings(RULES + ECONOMICS, STUDY)
+    study.write_settings(RULES + INDICATORS + ECONOMICS, STUDY)
     (study.root / "gdp.csv").write_text("iso3,gdp\nKEN,20\nUGA,30\nTZA,40\n")
     study.write_model(SERVED_CODE)
     run_ingest(study.root, "run", "--quiet")

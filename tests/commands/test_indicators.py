@@ -17,8 +17,10 @@ from click.testing import CliRunner, Result
 from python_calamine import CalamineWorkbook
 
 from ingest.cli import main
+from ingest.database.files import open_for_reading
+from ingest.questions.catalogue import load_canned_queries, run_canned_query
 from ingest.questions.results_query import ResultsQuery
-from tests.conftest import BUNDLED_STUDY, PROJECT, Ingest, StudyFolder
+from tests.conftest import BUNDLED_STUDY, PROJECT, Ingest, StudyFolder, scenario
 
 COUNTRIES = ("DEU", "FRA", "KEN", "UGA")
 EUROPE, AFRICA = ("DEU", "FRA"), ("KEN", "UGA")
@@ -186,6 +188,33 @@ def test_a_notebook_has_the_same_numbers(asthma: Run) -> None:
     ]
 
 
+@pytest.mark.parametrize("group", ["", "country", "income_group"])
+def test_the_question_of_the_browser_has_the_same_numbers(asthma: Run, group: str) -> None:
+    answer = ask(asthma, "--by", group or "total", "-i", "Cost per*", "--until", "2050")
+    values = {
+        "indicator": "Cost per healthy year gained",
+        "group_1": group,
+        "countries": ",".join(COUNTRIES),
+        "scenario": SCENARIOS[1],
+    }
+    with closing(open_for_reading(asthma.database)) as connection:  # type: ignore[attr-defined]
+        query = load_canned_queries()["indicators"]
+        columns, rows = run_canned_query(connection, query, values)
+    shown = [dict(zip(columns, row, strict=True)) for row in rows]
+    assert [row["value"] for row in shown] == [row["value"] for row in answer["rows"]]
+    assert {row["until_year"] for row in shown} == {2050}
+    assert [row["group"] for row in shown] == [
+        row.get(group, "all together") for row in answer["rows"]
+    ]
+
+
+def test_what_is_wrong_with_a_question_is_its_note(asthma: Run) -> None:
+    with closing(open_for_reading(asthma.database)) as connection:  # type: ignore[attr-defined]
+        query = "SELECT indicator_rows(NULL, 'nul', '', '', '', '')"
+        (found,) = connection.execute(query).fetchone()
+    assert "no results of scenario 'nul' as of run 1. Did you mean null?" in found
+
+
 # --- what is refused -----------------------------------------------------------------------------
 
 YEARS = '[[indicators]]\nname = "Years"\nlabels = "Healthy Years Lived"\nsense = "gained"\n'
@@ -297,3 +326,88 @@ def test_check_tells_a_baseline_that_is_no_scenario(study: StudyFolder, ingest: 
     study.write_settings(study='name = "tiny"\nbaseline = "nul"')
     result = ingest("check", "--offline")
     assert (result.exit_code, "study.baseline: no scenario 'nul'." in result.stderr) == (2, True)
+
+
+# --- between two states --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def moved(results: StudyFolder, ingest: Ingest) -> StudyFolder:
+    """Run 2: scale_up has half of the coverage, so that it gains half of the years."""
+    results.write_json("scenarios/scale_up.json", scenario(0.45))
+    assert ingest("run", "-q").exit_code == 0
+    return results
+
+
+def test_diff_tells_which_indicators_moved_and_the_gate_fails(
+    moved: StudyFolder, ingest: Ingest
+) -> None:
+    result = ingest("diff", "--indicator", "Years", "--fail-on-change")
+    assert result.exit_code == 3
+    assert "Run 1 -> run 2: 5 of 5 numbers of indicators moved" in result.stdout
+    assert re.search(r"^Years +total of 4 +scale_up .* −50.0 %", result.stdout, re.MULTILINE)
+    found = json.loads(ingest("diff", "-i", "Years", "--json").stdout)
+    by_country = {row["country"]: row for row in found["indicators"]}
+    assert set(by_country) == {"", "KEN", "NAM", "TZA", "UGA"}
+    for key, run in (("before", 1), ("after", 2)):
+        answer = json.loads(ingest("indicators", str(run), "--json").stdout)
+        (total,) = answer["totals"]
+        assert by_country[""][key] == total["value"]
+        assert {row["country"]: row["value"] for row in answer["rows"]} == {
+            country: row[key] for country, row in by_country.items() if country
+        }
+
+
+@pytest.mark.parametrize(("rtol", "exit_code"), [("0.4", 3), ("0.6", 0)])
+def test_an_indicator_has_a_tolerance_of_its_own(
+    moved: StudyFolder, ingest: Ingest, rtol: str, exit_code: int
+) -> None:
+    moved.write_settings(f'{YEARS}[tolerance.indicators."Years"]\nrtol = {rtol}\n')
+    assert ingest("diff", "-i", "Years", "--fail-on-change").exit_code == exit_code
+    assert ingest("diff", "-i", "Years", "--fail-on-change", "--rtol", "0.45").exit_code == 3
+    moved.write_settings(f'{YEARS}[tolerance.indicators."Yaers"]\nrtol = {rtol}\n')
+    refused = ingest("diff", "-i", "Years")
+    assert 'tolerance.indicators."Yaers": no such indicator. Did you mean Years?' in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-i", "Yaers"], "no indicator Yaers in this study. Did you mean Years?"),
+        (["-i", "Years", "--md"], "--indicator goes with --json, --csv or a table"),
+        (["-i", "Years", "--labels", "Population"], "and without --labels"),
+    ],
+)
+def test_diff_of_indicators_refuses(
+    moved: StudyFolder, ingest: Ingest, arguments: list[str], message: str
+) -> None:
+    result = ingest("diff", *arguments)
+    assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+
+
+# --- in an export --------------------------------------------------------------------------------
+
+
+def test_an_export_has_the_indicators(asthma: Run) -> None:
+    chosen = ["--countries", ",".join(COUNTRIES), "--scenarios", SCENARIOS[1]]
+    lines = asthma("export", "--format", "indicators", *chosen).stdout.splitlines()
+    assert lines[0] == "country,scenario,indicator,until_year,value,unit,note"
+    rows = ask(asthma)["rows"]
+    cells = [line.split(",") for line in lines[1:]]
+    assert [(c[0], c[2], int(c[3]), float(c[4])) for c in cells] == [
+        (row["country"], row["indicator"], row["until_year"], row["value"]) for row in rows
+    ]
+
+
+@pytest.mark.parametrize("options", [["--labels", "Cost"], ["--only-run"], ["--all-history"]])
+def test_an_export_of_indicators_is_of_a_whole_state(asthma: Run, options: list[str]) -> None:
+    result = asthma("export", "--format", "indicators", *options)
+    assert (result.exit_code, "indicators are of a whole state" in result.stderr) == (2, True)
+
+
+def test_an_export_without_indicators_says_how_to_write_some(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    assert ingest("run", "-q").exit_code == 0
+    result = ingest("export", "--format", "indicators")
+    assert (result.exit_code, "write [[indicators]] in ingest.toml" in result.stderr) == (2, True)
