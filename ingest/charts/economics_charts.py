@@ -173,19 +173,21 @@ def investment_chart(economics: Economics, case: InvestmentCase) -> Spec:
         },
     ]
     year = case.until(economics.years[-1], discounted=True).break_even_year
-    if year is not None:
-        text = {"type": "text", "align": "left", "baseline": "top", "dx": 5, "y": 4, "color": INK}
-        only = {"x": {**place["x"], "field": "year"}}
-        layers += [
-            {"data": {"values": [{"year": year}]}, "encoding": only,
-             "mark": {"type": "rule", "color": GOOD, "strokeDash": [4, 4]}},
-            {"data": {"values": [{"year": year, "text": f"even from {year}"}]},
-             "mark": text, "encoding": {**only, "text": nominal("text")}},
-        ]  # fmt: skip
+    layers += _marked_year(year, place["x"]) if year is not None else []
     title = f"{case.scenario} against {economics.baseline}, {case.group.title}"
-    return styled(title, "", {
-        "width": WIDTH, "height": 300, "data": {"values": values}, "layer": layers,
-    })  # fmt: skip
+    size = {"width": WIDTH, "height": 300, "data": {"values": values}}
+    return styled(title, "", {**size, "layer": layers})
+
+
+def _marked_year(year: int, axis: Spec) -> list[Spec]:
+    """A line at the year from which on a case is even, with its name."""
+    text = {"type": "text", "align": "left", "baseline": "top", "dx": 5, "y": 4, "color": INK}
+    rule = {"type": "rule", "color": GOOD, "strokeDash": [4, 4]}
+    data = {"values": [{"year": year, "text": f"even from {year}"}]}
+    return [
+        {"data": data, "mark": rule, "encoding": {"x": axis}},
+        {"data": data, "mark": text, "encoding": {"x": axis, "text": nominal("text")}},
+    ]
 
 
 def _state(status: Status) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ingest.charts.economics_charts import (
@@ -142,24 +142,27 @@ def read_economics_page(
     members = (name,) if by == COUNTRY else tuple(c for c in facts if facts[c].get(by) == name)
     wanted = (by, COUNTRY) if by == TOTAL else (by,)
     request = EconomicsRequest(run, wanted, members, is_discounted=discounted != "no")
-    places = _places(facts, group_columns(connection))
+    page = EconomicsPage(True, where, _places(facts, group_columns(connection)))
     try:
         definitions = read_definitions(connection, None)
         economics = read_economics_of(connection, settings, definitions, values, request)
     except ConfigError as exc:
-        if where not in {place.value for _, found in places for place in found}:
+        if where not in {place.value for _, found in page.places for place in found}:
             raise
-        return EconomicsPage(True, where, places, problem=str(exc))
+        return replace(page, problem=str(exc))
+    return _filled(page, economics, scenario)
+
+
+def _filled(page: EconomicsPage, economics: Economics, scenario: str | None) -> EconomicsPage:
+    """The page with its answer, tables and charts, or with why there are none."""
+    by, _, name = page.where.partition(":")
     evaluations = evaluate(economics)
-    evaluation = _of_group(evaluations, name or TOTAL)
+    evaluation = next((each for each in evaluations if each.group.name == (name or TOTAL)), None)
     if evaluation is None:
         problem = f"No country of {name or TOTAL} has every scenario with all its years."
-        return EconomicsPage(True, where, places, problem=problem)
-    case = _case(economics, evaluation, scenario) if settings.benefits else None
-    return EconomicsPage(
-        is_set=True,
-        where=where,
-        places=places,
+        return replace(page, problem=problem)
+    filled = replace(
+        page,
         economics=economics,
         evaluation=evaluation,
         answer=evaluation_answer(economics, evaluation),
@@ -168,12 +171,18 @@ def read_economics_page(
             ("The cost-effectiveness plane", plane_chart(economics, evaluation)),
             ("The efficiency frontier", frontier_chart(economics, evaluation)),
         ),
-        is_discounted=request.is_discounted,
-        case=case,
-        case_answer=case_answer(economics, case) if case else "",
-        case_rows=tuple(summary_rows(economics, case)) if case else (),
-        case_chart=investment_chart(economics, case) if case else None,
+        is_discounted=economics.request.is_discounted,
         countries=tuple(each for each in evaluations if each.group.by == COUNTRY != by),
+    )
+    case = _case(economics, evaluation, scenario) if economics.settings.benefits else None
+    if case is None:
+        return filled
+    return replace(
+        filled,
+        case=case,
+        case_answer=case_answer(economics, case),
+        case_rows=tuple(summary_rows(economics, case)),
+        case_chart=investment_chart(economics, case),
     )
 
 
@@ -190,10 +199,6 @@ def economics_tables(page: EconomicsPage) -> dict[str, Any]:
         "investment_case": list(page.case_rows),
         "years": years,
     }
-
-
-def _of_group(evaluations: Sequence[Evaluation], name: str) -> Evaluation | None:
-    return next((each for each in evaluations if each.group.name == name), None)
 
 
 def _case(
