@@ -49,6 +49,7 @@ from ingest.questions.evaluation import Evaluation, evaluate, evaluation_rows, f
 from ingest.questions.investment import (
     InvestmentCase,
     investment_cases,
+    plain_row,
     summary_rows,
     year_rows,
 )
@@ -241,7 +242,7 @@ def _print_cases(
         columns = ", ".join(found.settings.columns)
         click.echo(f"(left out, because they have no {columns}: {at_most(lacking, 5)})", err=True)
     if as_csv:
-        rows = [_plain(row) for row in summaries]
+        rows = [plain_row(row) for row in summaries]
         if show_years:
             rows = [row for case in cases for row in year_rows(found, case)]
         _print_rows(rows, title(found, is_case=True))
@@ -271,7 +272,9 @@ def _write_workbook(
     if investment_case:
         cases = investment_cases(found)
         tables = {
-            "Investment case": [_plain(row) for case in cases for row in summary_rows(found, case)],
+            "Investment case": [
+                plain_row(row) for case in cases for row in summary_rows(found, case)
+            ],
             "Years": [row for case in cases for row in year_rows(found, case)],
         }
         notes = []
@@ -293,11 +296,6 @@ def _write_workbook(
     ]
     notes += [consistency_warning] if consistency_warning else []
     write_workbook(path, [*sheets, Sheet("Notes", ("note",), [(note,) for note in notes])])
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of a summary as CSV has it."""
-    return row | {"without": " ".join(row["without"])}
 
 
 def _print_rows(rows: Sequence[dict[str, Any]], heading: str) -> None:

@@ -237,6 +237,11 @@ def summary_rows(economics: Economics, case: InvestmentCase) -> Iterator[dict[st
         yield row | {"without": list(case.without)}
 
 
+def plain_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a summary as CSV has it."""
+    return row | {"without": " ".join(row["without"])}
+
+
 def year_rows(economics: Economics, case: InvestmentCase) -> Iterator[dict[str, Any]]:
     """A row for each year: its money and what has come together by then, discounted and not."""
     sums = [_running(flows) for flows in (case.flows, case.discounted)]

@@ -28,6 +28,7 @@ from ingest.study.label import Label
 from ingest.study.settings import load_settings
 from tests.conftest import BUNDLED_STUDY, PROJECT, Ingest, StudyFolder
 from tests.questions.test_canned_queries import COUNTRIES, INPUTS, NOW, REASON, RECORD
+from tests.questions.test_cost_effectiveness import HIV_SCREENING
 
 SETTINGS = """
 [economics]
@@ -185,6 +186,46 @@ def test_each_mark_is_there(stored: StudyFolder, ingest: Ingest) -> None:
     dear = rows["KEN", "dear"]
     assert (dear["next"], dear["next_icer"]) == ("cheap", (1500 - 200) / (9 - 6))
     assert dear["icer"] == 1500 / 9
+
+
+def of_one_year(cost: float, effect: float) -> Numbers:
+    return numbers((cost, 0, 0), (effect, 0, 0))
+
+
+def test_the_published_example_comes_out(study: StudyFolder, ingest: Ingest) -> None:
+    text = SETTINGS.partition("[[")[0].replace('[50, "2 x gdp"]', "[50_000, 100_000]")
+    study.write_settings(text.replace('baseline = "null"', 'baseline = "status quo"'))
+    store(study, {("KEN", s.name): of_one_year(s.cost, s.effect) for s in HIV_SCREENING})
+    found = answer(ingest, "-c", "KEN")
+    assert [(row["scenario"], row["status"], row["next_icer"]) for row in found["rows"]] == [
+        ("status quo", "on the frontier", None),
+        ("one time", "on the frontier", pytest.approx(37_500)),
+        ("every 5 years", "on the frontier", pytest.approx(58_286, abs=0.5)),
+        ("every 3 years", "on the frontier", pytest.approx(100_800)),
+        ("every year", "dominated", None),
+    ]
+    best = [[row["scenario"] for row in found["rows"] if row["thresholds"][n]["best"]]
+            for n in (0, 1)]  # fmt: skip
+    assert best == [["one time"], ["every 5 years"]]
+    lines = ingest("economics", "-c", "KEN").stdout.splitlines()
+    on_the_frontier = [line for line in lines if "37,500" in line or "100,800" in line]
+    assert [line.split()[0] for line in on_the_frontier] == ["one", "every"]
+
+
+def test_scenarios_that_are_the_same_or_between_two_others_say_so(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_settings(SETTINGS.partition("[[")[0].replace('"2 x gdp"', "60"))
+    points = {"null": (0, 100), "twin": (0, 100), "between": (100, 101), "far": (140, 103)}
+    store(study, {("KEN", name): of_one_year(*point) for name, point in points.items()})
+    rows = rows_of(answer(ingest, "-c", "KEN"), "scenario")
+    twin, between = rows["twin",], rows["between",]
+    assert (twin["status"], twin["dominated_by"]) == ("same as another", ["null"])
+    assert (twin["mark"], twin["icer"]) == ("no difference", None)
+    assert (between["status"], between["dominated_by"]) == ("extendedly dominated", ["null", "far"])
+    stdout = ingest("economics", "-c", "KEN").stdout
+    assert "same as null" in stdout
+    assert "extendedly dominated" in stdout
 
 
 def test_thresholds_are_numbers_or_multiples_of_a_column(

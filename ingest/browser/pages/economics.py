@@ -36,12 +36,14 @@ from ingest.questions.evaluation import (
     evaluate,
     evaluation_answer,
     evaluation_rows,
+    flat_row,
     verdict,
 )
 from ingest.questions.investment import (
     InvestmentCase,
     case_answer,
     investment_cases,
+    plain_row,
     summary_rows,
     year_rows,
 )
@@ -199,6 +201,22 @@ def economics_tables(page: EconomicsPage) -> dict[str, Any]:
         "investment_case": list(page.case_rows),
         "years": years,
     }
+
+
+def economics_rows(page: EconomicsPage, table: str) -> list[dict[str, Any]]:
+    """One table of the page as CSV has it: scenarios, investment_case or years.
+
+    Raises ConfigError: there is no such table.
+    """
+    tables = economics_tables(page)
+    found: dict[str, list[dict[str, Any]]] = {
+        "scenarios": [flat_row(row) for row in tables["rows"]],
+        "investment_case": [plain_row(row) for row in tables["investment_case"]],
+        "years": tables["years"],
+    }
+    if table not in found:
+        raise ConfigError(f"table={table}: tables are {', '.join(found)}")
+    return found[table]
 
 
 def _case(

@@ -18,7 +18,11 @@ from ingest.browser.own_database import results_databases
 from ingest.browser.pages.api import read_api_questions
 from ingest.browser.pages.changes import read_changes_page
 from ingest.browser.pages.country import read_country_page
-from ingest.browser.pages.economics import economics_tables, read_economics_page
+from ingest.browser.pages.economics import (
+    economics_rows,
+    economics_tables,
+    read_economics_page,
+)
 from ingest.browser.pages.job import read_job_page
 from ingest.browser.pages.matrix import read_countries_page
 from ingest.browser.pages.overview import read_overview
@@ -26,8 +30,7 @@ from ingest.browser.pages.run import read_run_page
 from ingest.browser.pages.runs import Progress, read_progress, read_runs_page, run_number
 from ingest.browser.protocols import Database, Datasette, Request
 from ingest.database.states import newest_run
-from ingest.errors import IngestError
-from ingest.questions.evaluation import flat_row
+from ingest.errors import ConfigError, IngestError
 from ingest.text.csv_rows import CsvWriter
 
 T = TypeVar("T")
@@ -135,8 +138,9 @@ async def answer_progress(datasette: Datasette, request: Request) -> Any:
 
 
 async def answer_economics(datasette: Datasette, request: Request) -> Any:
-    """The numbers of an economic evaluation: all as JSON, the league table as CSV."""
+    """The numbers of an economic evaluation: all as JSON, one table as CSV."""
     from datasette import Response
+    from datasette.utils.asgi import BadRequest
 
     database = _known(await _chosen_database(datasette, request), "There are no results.")
     given = {name: request.args.get(name) or None for name in ECONOMICS_CHOICES}
@@ -144,8 +148,11 @@ async def answer_economics(datasette: Datasette, request: Request) -> Any:
     headers = {"Cache-Control": "no-cache"}
     if request.url_vars["kind"] == "json":
         return Response.json(economics_tables(page), headers=headers)
+    try:
+        rows = economics_rows(page, request.args.get("table") or "scenarios")
+    except ConfigError as exc:
+        raise BadRequest(str(exc)) from exc
     text = StringIO()
-    rows = [flat_row(row) for row in page.rows]
     writer = CsvWriter(text)
     writer.writerow(list(rows[0]) if rows else [])
     writer.writerows(list(row.values()) for row in rows)

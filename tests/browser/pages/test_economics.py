@@ -62,6 +62,17 @@ def test_csv_has_the_table(site: Site) -> None:
     assert float(rows["scale_up"]["effect_gained"]) == pytest.approx(gained, rel=1e-9)
 
 
+def test_the_investment_case_is_csv_too(site: Site) -> None:
+    for table, column, first in (("investment_case", "horizon", "2027"), ("years", "year", "2025")):
+        text = site.get(LINKS.economics("country:KEN", ".csv", table=table)).text
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert rows[0][column] == first
+        assert rows[0]["scenario"] == "scale_up"
+    wrong = site.request(LINKS.economics("country:KEN", ".csv", table="year"))
+    assert wrong.status == 400
+    assert "tables are scenarios, investment_case, years" in wrong.text
+
+
 def test_a_place_that_is_none_is_an_answer_in_words(site: Site) -> None:
     for where in ("country:XXX", "continent:Asia"):
         answer = site.request(LINKS.economics(where))
