@@ -144,17 +144,17 @@ def _read_successes(
     connection: sqlite3.Connection, input_sets: Mapping[int, InputSet]
 ) -> dict[Combination, StoredSuccess]:
     rows = connection.execute(
-        f"""SELECT country, scenario, run_id, git_commit,
-                  result_set_id IS NOT NULL, input_set_id, document_digest,
-                  coalesce(country_data_digest, '')
-             FROM ({NEWEST_SUCCESSES}) JOIN validation_runs USING (run_id)"""
+        f"""SELECT country, scenario, run_id, result_set_id IS NOT NULL, input_set_id,
+                  document_digest, coalesce(country_data_digest, '')
+             FROM ({NEWEST_SUCCESSES})"""
     )
+    commits = dict(connection.execute("SELECT run_id, git_commit FROM validation_runs").fetchall())
     successes = {}
-    for country, scenario, run_id, commit, has_metrics, set_id, document_digest, data in rows:
+    for country, scenario, run_id, has_metrics, set_id, document_digest, data in rows:
         inputs = None
         if set_id and document_digest:
             inputs = Inputs(input_sets[set_id], document_digest, data)
-        success = StoredSuccess(run_id, commit, bool(has_metrics), inputs)
+        success = StoredSuccess(run_id, commits[run_id], bool(has_metrics), inputs)
         successes[Combination(country, scenario)] = success
     return successes
 

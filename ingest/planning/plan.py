@@ -247,7 +247,7 @@ def _is_of_another_model(success: StoredSuccess, inputs: Inputs, rules: PlanRule
 
     A value that its document is without, or files that an earlier code version did not cover.
     """
-    if success.inputs is None:
+    if success.inputs is None or success.inputs == inputs:
         return False
     old, new = success.inputs.shared, inputs.shared
     same_code = "code" in rules.triggers or old.code_digest == new.code_digest
@@ -297,6 +297,8 @@ def _changed(
     old = success.inputs
     if old is None:
         return Reason(ReasonKind.INPUT, f"inputs of run {success.run_id} were not recorded")
+    if old == inputs and "commit" not in rules.triggers:
+        return None
     before, now = old.shared, inputs.shared
     if "input" in rules.triggers:
         is_other = old.document_digest != inputs.document_digest
