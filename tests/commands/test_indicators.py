@@ -208,6 +208,19 @@ def test_the_question_of_the_browser_has_the_same_numbers(asthma: Run, group: st
     ]
 
 
+def test_the_sql_of_the_documentation_gives_the_numbers(asthma: Run) -> None:
+    text = (PROJECT / "docs" / "economics.md").read_text()
+    found_sql = re.search(r"```sql\n(.*?)```", text, re.DOTALL)
+    assert found_sql is not None
+    printed = json.loads(asthma("query", found_sql[1], "--json").stdout)
+    shown = [tuple(row.values()) for row in printed]
+    rows = json.loads(asthma("indicators", "--by", "region", "--until", "2035", "--json").stdout)
+    expected = [(row["indicator"], row["scenario"], row["value"]) for row in rows["rows"]]
+    assert [row[:2] for row in shown] == [row[:2] for row in expected]
+    for (*_, value), (*_, wanted) in zip(shown, expected, strict=True):
+        assert value is None if wanted is None else float(value) == pytest.approx(wanted)
+
+
 def test_what_is_wrong_with_a_question_is_its_note(asthma: Run) -> None:
     with closing(open_for_reading(asthma.database)) as connection:  # type: ignore[attr-defined]
         query = "SELECT indicator_rows(NULL, 'nul', '', '', '', '')"
@@ -411,6 +424,15 @@ def test_an_export_without_indicators_says_how_to_write_some(
     assert ingest("run", "-q").exit_code == 0
     result = ingest("export", "--format", "indicators")
     assert (result.exit_code, "write [[indicators]] in ingest.toml" in result.stderr) == (2, True)
+
+
+def test_compare_leads_from_an_indicator_to_its_command(
+    results: StudyFolder, ingest: Ingest
+) -> None:
+    result = ingest("compare", "null", "scale_up", "--label", "Years")
+    assert result.exit_code == 2
+    assert "'Years' is an indicator, not a label. Compare with: ingest indicators" in result.stderr
+    assert ingest("compare", "null", "scale_up", "--label", "Yeats").exit_code == 2
 
 
 # --- in rules ------------------------------------------------------------------------------------
