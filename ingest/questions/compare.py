@@ -11,6 +11,7 @@ from typing import Any
 
 from ingest.database.consistency import Consistency, read_consistency
 from ingest.database.labels import read_label
+from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
 from ingest.questions.caption import Conditions
 from ingest.questions.catalogue import group_columns, run_canned_query
@@ -244,6 +245,11 @@ def default_label(connection: sqlite3.Connection, label: str | None) -> str:
     if label is None:
         return DEFAULT_LABEL if DEFAULT_LABEL in labels else labels[0]
     if label not in labels:
+        if label in {one.name for one in read_definitions(connection, None).indicators}:
+            raise ConfigError(
+                f"{label!r} is an indicator, not a label. Compare with: ingest indicators "
+                f"--baseline SCENARIO_A --scenarios SCENARIO_B --indicator {label!r}"
+            )
         hint = did_you_mean_or_list(label, labels)
         raise ConfigError(f"no label {label!r} in the results{hint}")
     return label

@@ -355,8 +355,10 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
     findings += more
     of_indicators, more = _read_own_tolerances("indicators", own, sections["tolerance"], where)
     findings += more
-    if not has_errors(more):
-        findings += _unknown_indicators(of_indicators, indicators, where)
+    if not has_errors(findings):
+        named = [(f'tolerance.indicators."{name}"', name) for name in of_indicators]
+        named += [(f"rule {rule.name!r}", rule.indicator) for rule in rules if rule.indicator]
+        findings += _unknown_indicators(named, indicators, where)
     units, more = _read_units(raw.get("units", {}), where)
     findings += more
     labels, more = read_label_settings(raw.get("labels", {}), where)
@@ -403,16 +405,17 @@ def _read_own_tolerances(
 
 
 def _unknown_indicators(
-    named: Iterable[str], indicators: Sequence[Indicator], where: str
+    named: Iterable[tuple[str, str]], indicators: Sequence[Indicator], where: str
 ) -> list[Finding]:
+    """What names an indicator, with the place where it does, and there is none of that name."""
     known = [indicator.name for indicator in indicators]
     return [
         error(
             "unknown-indicator",
             where,
-            f'tolerance.indicators."{name}": no such indicator.{did_you_mean(name, known)}',
+            f"{place}: no indicator {name!r}.{did_you_mean(name, known)}",
         )
-        for name in named
+        for place, name in named
         if name not in known
     ]
 

@@ -208,6 +208,19 @@ def test_the_question_of_the_browser_has_the_same_numbers(asthma: Run, group: st
     ]
 
 
+def test_the_sql_of_the_documentation_gives_the_numbers(asthma: Run) -> None:
+    text = (PROJECT / "docs" / "economics.md").read_text()
+    found_sql = re.search(r"```sql\n(.*?)```", text, re.DOTALL)
+    assert found_sql is not None
+    printed = json.loads(asthma("query", found_sql[1], "--json").stdout)
+    shown = [tuple(row.values()) for row in printed]
+    rows = json.loads(asthma("indicators", "--by", "region", "--until", "2035", "--json").stdout)
+    expected = [(row["indicator"], row["scenario"], row["value"]) for row in rows["rows"]]
+    assert [row[:2] for row in shown] == [row[:2] for row in expected]
+    for (*_, value), (*_, wanted) in zip(shown, expected, strict=True):
+        assert value is None if wanted is None else float(value) == pytest.approx(wanted)
+
+
 def test_what_is_wrong_with_a_question_is_its_note(asthma: Run) -> None:
     with closing(open_for_reading(asthma.database)) as connection:  # type: ignore[attr-defined]
         query = "SELECT indicator_rows(NULL, 'nul', '', '', '', '')"
@@ -367,7 +380,7 @@ def test_an_indicator_has_a_tolerance_of_its_own(
     assert ingest("diff", "-i", "Years", "--fail-on-change", "--rtol", "0.45").exit_code == 3
     moved.write_settings(f'{YEARS}[tolerance.indicators."Yaers"]\nrtol = {rtol}\n')
     refused = ingest("diff", "-i", "Years")
-    assert 'tolerance.indicators."Yaers": no such indicator. Did you mean Years?' in refused.stderr
+    assert "no indicator 'Yaers'. Did you mean Years?" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -411,3 +424,71 @@ def test_an_export_without_indicators_says_how_to_write_some(
     assert ingest("run", "-q").exit_code == 0
     result = ingest("export", "--format", "indicators")
     assert (result.exit_code, "write [[indicators]] in ingest.toml" in result.stderr) == (2, True)
+
+
+def test_compare_leads_from_an_indicator_to_its_command(
+    results: StudyFolder, ingest: Ingest
+) -> None:
+    result = ingest("compare", "null", "scale_up", "--label", "Years")
+    assert result.exit_code == 2
+    assert "'Years' is an indicator, not a label. Compare with: ingest indicators" in result.stderr
+    assert ingest("compare", "null", "scale_up", "--label", "Yeats").exit_code == 2
+
+
+# --- in rules ------------------------------------------------------------------------------------
+
+RULE = '[[rules]]\nkind = "indicator"\nindicator = "Years"\nseverity = "error"\n'
+
+
+@pytest.mark.parametrize(
+    ("bounds", "exit_code", "words"),
+    [
+        ("maximum = 300", 0, "0 errors"),
+        ("minimum = 230", 3, "NAM / scale_up  Years: 220.629 is below 230"),
+        ("maximum = 230", 3, "is above 230"),
+    ],
+)
+def test_a_rule_holds_an_indicator_within_bounds(
+    results: StudyFolder, ingest: Ingest, bounds: str, exit_code: int, words: str
+) -> None:
+    results.write_settings(f"{YEARS}{RULE}{bounds}\n")
+    result = ingest("check", "--results")
+    assert (result.exit_code, words in result.output) == (exit_code, True), result.output
+
+
+def test_a_run_checks_the_rule_and_keeps_what_it_finds(study: StudyFolder, ingest: Ingest) -> None:
+    study.write_settings(f"{YEARS}{RULE}minimum = 230\n[quality]\nfail_run = true\n")
+    assert ingest("run", "-q").exit_code == 3
+    query = "SELECT country, value FROM quality_findings WHERE element_label = 'Years'"
+    kept = json.loads(ingest("query", query, "--json").stdout)
+    rows = json.loads(ingest("indicators", "--json").stdout)["rows"]
+    below = {row["country"]: row["value"] for row in rows if row["value"] < 230}
+    assert {row["country"]: row["value"] for row in kept} == below
+    assert 0 < len(below) < len(rows)
+
+
+def test_a_rule_whose_indicator_has_no_number_is_broken(
+    results: StudyFolder, ingest: Ingest
+) -> None:
+    results.write_settings(f"{YEARS.replace('Lived', 'Livde')}{RULE}minimum = 0\n")
+    result = ingest("check", "--results")
+    assert (result.exit_code, "no label Healthy Years Livde" in result.output) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (
+            RULE.replace("Years", "Yaers") + "minimum = 0",
+            "no indicator 'Yaers'. Did you mean Years?",
+        ),
+        (RULE, "a rule of kind indicator needs a minimum or a maximum"),
+        (RULE.replace("indicator =", "label =") + "minimum = 0", "rule of kind indicator needs it"),
+    ],
+)
+def test_a_rule_that_is_wrong_is_told(
+    results: StudyFolder, ingest: Ingest, rule: str, message: str
+) -> None:
+    results.write_settings(f"{YEARS}{rule}\n")
+    result = ingest("check", "--offline")
+    assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
