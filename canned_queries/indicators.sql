@@ -1,6 +1,6 @@
 /*
 ---
-title: What do the scenarios come to, by the study's indicators?
+title: What do the scenarios come to, by the indicators of the study?
 description: >-
   An indicator of ingest.toml under every scenario, for each country or group: labels added over the
   years to its horizons, or what a scenario averts or gains against the baseline. A group's number is the

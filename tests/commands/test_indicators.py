@@ -18,7 +18,7 @@ from python_calamine import CalamineWorkbook
 
 from ingest.cli import main
 from ingest.database.files import open_for_reading
-from ingest.questions.catalogue import load_canned_queries, run_canned_query
+from ingest.questions.catalogue import bind_values, load_canned_queries, run_canned_query
 from ingest.questions.results_query import ResultsQuery
 from tests.conftest import BUNDLED_STUDY, PROJECT, Ingest, StudyFolder, scenario
 
@@ -285,6 +285,23 @@ def test_changing_an_indicator_runs_nothing_and_readers_know_it(
 
 
 _KEPT = "SELECT content FROM study_settings WHERE section = 'indicators'"
+
+
+@pytest.mark.parametrize(("setting", "baseline"), [("", "null"), ("scale_up", "scale_up")])
+def test_every_surface_has_the_baseline_of_the_study(
+    results: StudyFolder, ingest: Ingest, setting: str, baseline: str
+) -> None:
+    results.write_settings(YEARS, f'name = "tiny"\nbaseline = "{setting}"')
+    assert ingest("run", "-q").exit_code == 0
+    answer = json.loads(ingest("indicators", "--json").stdout)
+    assert answer["baseline"] == baseline
+    with closing(open_for_reading(results.database)) as connection:
+        for name in ("indicators", "scenario_impact"):
+            query = load_canned_queries()[name]
+            assert bind_values(connection, query, {})["baseline"] == baseline
+        columns, rows = run_canned_query(connection, load_canned_queries()["indicators"], {})
+    shown = {row[columns.index("scenario")] for row in rows}
+    assert shown == {row["scenario"] for row in answer["rows"]} == {"null", "scale_up"} - {baseline}
 
 
 def test_a_reader_without_the_study_has_the_definitions(
