@@ -18,6 +18,7 @@ from ingest.browser.server.shell import TEMPLATE_FILTERS, read_shell
 from ingest.browser.tables import hook as cells
 from ingest.browser.tables.large_tables import can_be_sorted, count_without_scan, uncounted
 from ingest.charts.style import as_json
+from ingest.database.indicator_function import add_indicator_function
 
 _served = WeakKeyDictionary()
 
@@ -29,6 +30,12 @@ def startup(datasette):
         count_without_scan(database)
     _served[datasette] = ServedFiles(datasette)
     vega_bundle.warm_up()
+
+
+@hookimpl
+def prepare_connection(conn):
+    """What questions about indicators read."""
+    add_indicator_function(conn)
 
 
 @hookimpl

@@ -40,6 +40,10 @@ _COMMANDS = {
         "Serve a run API and an analytics API on this machine, to try cloud runs.",
     ),
     "diff": ("diff:diff", "Show what changed between two states, and which input caused it."),
+    "economics": (
+        "economics:economics",
+        "Show what scenarios cost for what they achieve, and which are worth it.",
+    ),
     "explain": (
         "explain:explain",
         "Show the history of one combination: runs, reasons, inputs, results.",
@@ -52,6 +56,10 @@ _COMMANDS = {
     "import": (
         "import_:import_",
         "Add runs, jobs or metrics recorded elsewhere to a results database.",
+    ),
+    "indicators": (
+        "indicators:indicators",
+        "Show the study's indicators by country and scenario, or by group.",
     ),
     "init": ("init:init", "Write a complete, runnable study into a folder."),
     "plan": ("plan:plan", "Show what would run, and why. Changes nothing."),

@@ -45,6 +45,10 @@ class Links:
         """One country, for one element label."""
         return self._page(f"country/{encode(iso3)}", label=label, run=run)
 
+    def economics(self, where: str | None = None, kind: str = "", **choices: Any) -> str:
+        """The economic evaluation of a place; kind: .json or .csv for its numbers."""
+        return self._page(f"economics{kind}", where=where, **choices)
+
     def runs(self, before: int | None = None) -> str:
         """The runs, or those before one."""
         return self._page("runs", before=before)

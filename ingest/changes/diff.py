@@ -24,11 +24,12 @@ class Tolerances:
 
     default: ToleranceSettings = field(default_factory=ToleranceSettings)
     labels: Mapping[str, ToleranceSettings] = field(default_factory=dict)
+    indicators: Mapping[str, ToleranceSettings] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings) -> Tolerances:
         """The tolerances of a study."""
-        return cls(settings.tolerance, settings.tolerance_labels)
+        return cls(settings.tolerance, settings.tolerance_labels, settings.tolerance_indicators)
 
     @property
     def rule(self) -> str:

@@ -14,11 +14,16 @@ from ingest.analytics.quality import (
     as_findings,
     check_result_set,
 )
+from ingest.database.indicators import IndicatorRequest, read_indicators, shown_rows
 from ingest.database.states import make_state_table
+from ingest.database.study_settings import read_definitions
+from ingest.errors import ConfigError
 from ingest.metrics import Metric, ResultSet
 from ingest.study.combination import Combination
 from ingest.study.quality_rules import Rule
 from ingest.study.rule_kinds import KINDS, Problem, Scope, Series, matches, matching
+from ingest.study.scenario_order import order_scenarios
+from ingest.study.settings import Settings
 
 _STATE, _BEFORE = "quality_state", "quality_before"
 
@@ -31,16 +36,18 @@ def check_state(
     run_id: int,
     countries: Sequence[str] | None = None,
     max_findings: int = MAX_FINDINGS,
+    settings: Settings | None = None,
 ) -> list[QualityFinding]:
     """What the rules that need more than one job find in the state as of a run.
 
     countries: report findings for these only; None means all. Outliers are found among all.
+    settings: of the study at hand, for its indicators.
     """
     chosen = [rule for rule in rules if not rule.is_per_job]
     if not chosen:
         return []
     make_state_table(connection, _STATE, run_id)
-    state = _State(connection, run_id, countries)
+    state = _State(connection, run_id, countries, settings)
     findings = []
     for rule in chosen:
         problems: dict[Combination, list[Problem]] = {}
@@ -56,6 +63,7 @@ def check_stored_results(
     rules: Iterable[Rule],
     run_id: int,
     max_findings: int = MAX_FINDINGS,
+    settings: Settings | None = None,
 ) -> tuple[int, list[QualityFinding]]:
     """How many combinations the state as of a run has, and what all rules find in it."""
     rules = tuple(rules)
@@ -65,7 +73,8 @@ def check_stored_results(
     for combination, result_set in _result_sets(connection):
         combinations += 1
         findings += check_result_set(rules, combination, result_set, max_findings)
-    return combinations, findings + check_state(connection, rules, run_id, None, max_findings)
+    of_state = check_state(connection, rules, run_id, None, max_findings, settings)
+    return combinations, findings + of_state
 
 
 def unknown_labels(connection: sqlite3.Connection, rules: Iterable[Rule]) -> list[tuple[str, str]]:
@@ -104,6 +113,7 @@ class _State:
     connection: sqlite3.Connection
     run_id: int
     countries: Sequence[str] | None
+    settings: Settings | None = None
 
     def chosen(self, rule: Rule, *, all_countries: bool = False) -> list[Combination]:
         """The combinations that a rule is about, sorted."""
@@ -222,8 +232,36 @@ def _among_countries(rule: Rule, state: _State) -> Problems:
                     yield Combination(country, scenario), problem
 
 
+def _of_indicators(rule: Rule, state: _State) -> Problems:
+    chosen = state.chosen(rule)
+    if not chosen:
+        return
+    try:
+        definitions = read_definitions(state.connection, state.settings)
+        request = IndicatorRequest(
+            run_id=state.run_id,
+            baseline=definitions.baseline,
+            scenarios=order_scenarios({combination.scenario for combination in chosen}),
+            countries=tuple(sorted({combination.country for combination in chosen})),
+        )
+        names = [rule.indicator]
+        table = read_indicators(state.connection, definitions.indicators, request, names)
+    except ConfigError as exc:
+        yield chosen[0], Problem(rule.indicator, None, None, str(exc))
+        return
+    values: dict[Combination, dict[int | None, float]] = {}
+    for row in shown_rows(table, table.rows):
+        if row.value is not None:
+            values.setdefault(Combination(row.group[0], row.scenario), {})[row.until] = row.value
+    for combination in chosen:
+        if combination in values:
+            for problem in KINDS[rule.kind].check(rule, rule.indicator, values[combination]):
+                yield combination, problem
+
+
 CHECKS: dict[Scope, Callable[[Rule, _State], Problems]] = {
     Scope.COUNTRY: _within_countries,
     Scope.RUNS: _against_the_state_before,
     Scope.COUNTRIES: _among_countries,
+    Scope.INDICATORS: _of_indicators,
 }

@@ -7,7 +7,7 @@ The outlines are Natural Earth's (public domain) as TopoJSON, from world-atlas 2
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from ingest.charts.style import (
     GOOD,
     WIDTH,
     Spec,
+    coloured,
     column_title,
     hover_fields,
     hover_values,
@@ -59,6 +60,34 @@ def draw_map(drawing: Drawing) -> Body | None:
         "layer": [{"mark": _OUTLINE | {"fill": _NO_DATA}}, _coloured(drawing, shown, values)],
     }
     return body, "grey: no data" + (f"; too small to be seen: {_some(small)}" if small else "")
+
+
+def draw_classes(rows: Mapping[str, Spec], colours: Mapping[str, str], shapes: Spec) -> Spec:
+    """Countries by the class that they are in; grey is no data.
+
+    rows: by ISO3 code the class under "kind", and hover_values() of country and text. colours: of
+    each class, in the order of the legend. shapes: where the outlines come from.
+    """
+    codes = _numeric_codes(rows)
+    tooltip = hover_fields(["country", ""])
+    fields = ["kind", *(field["field"] for field in tooltip)]
+    values = [{"id": code, **rows[iso3]} for iso3, code in codes.items()]
+    legend = {"title": None, "orient": "bottom", "columns": 3}
+    layer = {
+        "transform": [
+            {"lookup": "id", "from": {"data": {"values": values}, "key": "id", "fields": fields}},
+            {"filter": "isValid(datum.kind)"},
+        ],
+        "mark": _OUTLINE,
+        "encoding": {"color": coloured("kind", colours, legend=legend), "tooltip": tooltip},
+    }
+    return {
+        "width": WIDTH,
+        "height": 300,
+        "projection": {"type": "equalEarth"},
+        "data": shapes,
+        "layer": [{"mark": _OUTLINE | {"fill": _NO_DATA}}, layer],
+    }
 
 
 def _coloured(drawing: Drawing, shown: Sequence[str], values: Sequence[Spec]) -> Spec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from textwrap import fill
 
 import click
@@ -12,14 +13,24 @@ from ingest.commands.check_results import check_results
 from ingest.commands.common.context import StudyChoice, load_plugins_of, study_options
 from ingest.commands.common.options import executor_option, json_option, run_option
 from ingest.commands.common.output import print_json, show_findings, table
-from ingest.errors import BackendError, ConfigError, StudyError
+from ingest.database.files import open_for_reading
+from ingest.database.labels import read_labels_of_results
+from ingest.errors import BackendError, ConfigError, DatabaseError, StudyError
 from ingest.findings import Finding, error, has_errors, warning
 from ingest.questions.catalogue import OWN_QUERIES, load_canned_queries, load_own_queries
+from ingest.questions.economics_check import economics_findings
 from ingest.running.backend import Backend, choose_backend, with_source
-from ingest.study.compose import UNMATCHED, compose_scenarios, composition_findings
+from ingest.study.compose import (
+    UNMATCHED,
+    compose_scenarios,
+    composition_findings,
+    years_of,
+)
+from ingest.study.indicators import indicator_findings
 from ingest.study.json_paths import locations
 from ingest.study.label import Label
 from ingest.study.quality_rules import unknown_scenarios
+from ingest.study.scenario_order import choose_baseline
 from ingest.study.settings import STUDY_FILE, read_settings_file
 from ingest.study.study import Model, Study, read_study
 from ingest.study.study_files import is_code
@@ -105,6 +116,26 @@ def check(
         raise SystemExit(exit_code)
 
 
+def _indicator_findings(study: Study, years: range | None) -> list[Finding]:
+    """What is wrong with indicators and economics, by labels of model and results."""
+    settings = study.settings
+    labels = {label.element_label: label for label in study.labels}
+    names = [scenario.name for scenario in study.scenarios]
+    findings = []
+    if names:
+        try:
+            choose_baseline(settings.study.baseline, names)
+        except ConfigError as exc:
+            findings.append(error("bad-value", STUDY_FILE, str(exc)))
+    is_used = settings.indicators or settings.economics.is_set
+    if is_used and settings.database_path.is_file():
+        with suppress(DatabaseError), closing(open_for_reading(settings.database_path)) as opened:
+            stored = read_labels_of_results(opened)
+            labels = {label.element_label: label for label in stored} | labels
+    findings += indicator_findings(settings.indicators, labels.values(), years, STUDY_FILE)
+    return findings + economics_findings(study, labels, years)
+
+
 def _files(study: Study) -> dict[str, list[str]]:
     """What counts as code, what as data, and whose rows are inputs of single countries."""
     code = [name for name in study.code.files if is_code(name)]
@@ -179,10 +210,13 @@ def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None, Stu
     findings += more
     own = load_own_queries(settings.database_path, load_canned_queries(), own_tables())
     findings += [warning("question", OWN_QUERIES, problem) for problem in own.problems.values()]
+    years = None
     if study is not None and study.scenarios:
         composed = list(compose_scenarios(study.model, study.scenarios).values())
         findings += composition_findings(composed, settings.study.unmatched_paths)
+        years = years_of(composed)
     if study is not None:
+        findings += _indicator_findings(study, years)
         names = [scenario.name for scenario in study.scenarios]
         findings += unknown_scenarios(settings.rules, names, STUDY_FILE)
     try:

@@ -26,7 +26,9 @@ def check_results(settings: Settings, run_name: str, as_json: bool) -> None:
     with closing(open_for_reading(settings.database_path)) as connection:
         run = find_run(connection, run_name)
         limit = settings.quality.max_findings
-        combinations, findings = check_stored_results(connection, settings.rules, run.run_id, limit)
+        combinations, findings = check_stored_results(
+            connection, settings.rules, run.run_id, limit, settings
+        )
         unknown = unknown_labels(connection, settings.rules)
     errors, warnings = count_severities(findings)
     if as_json:

@@ -33,8 +33,11 @@ from ingest.commands.common.output import (
 )
 from ingest.commands.common.progress import long_work
 from ingest.commands.common.runs import find_run, run_as_json
+from ingest.commands.diff_indicators import find_indicator_changes, show_indicator_changes
+from ingest.database.choice import NameChoice
 from ingest.database.consistency import read_consistency
 from ingest.database.states import RunRef, newest_run, run_before
+from ingest.errors import ConfigError
 from ingest.exchange.whole_file import OutputFile
 from ingest.study.combination import select_names
 from ingest.text.numbers import at_most, count_text, percent_text
@@ -55,8 +58,16 @@ _COLUMNS = (
 @countries_option
 @scenarios_option
 @labels_option
-@click.option("--rtol", type=FiniteNumber(), help="Relative tolerance, for all labels")
-@click.option("--atol", type=FiniteNumber(), help="Absolute tolerance, for all labels")
+@click.option(
+    "--indicator",
+    "-i",
+    "indicators",
+    multiple=True,
+    metavar="NAME,...",
+    help="In place of labels, these indicators: names, comma lists, globs",
+)
+@click.option("--rtol", type=FiniteNumber(), help="Relative tolerance, for all that is compared")
+@click.option("--atol", type=FiniteNumber(), help="Absolute tolerance, for all that is compared")
 @all_option
 @click.option("--json", "form", flag_value="json", help="Print JSON")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV")
@@ -75,6 +86,7 @@ def diff(
     countries: tuple[str, ...],
     scenarios: tuple[str, ...],
     labels: tuple[str, ...],
+    indicators: tuple[str, ...],
     rtol: float | None,
     atol: float | None,
     show_all: bool,
@@ -89,6 +101,8 @@ def diff(
     A and B name runs: a number, a tag, a commit, a date, latest or previous. The state as of a run
     is each combination's newest success by then, so partial runs can be compared.
     CSV and JSON list every series. --all lists them too, and every change of the inputs.
+    With --indicator, indicators of ingest.toml are compared in each country and in total, by their
+    definitions as of now; [tolerance.indicators] says by how much they may move.
 
     \b
     Examples:
@@ -96,13 +110,29 @@ def diff(
       ingest diff 5 9 --labels 'Healthy*' --all
       ingest diff main-2026 latest --md > report.md
       ingest diff --fail-on-change --rtol 0.01
+      ingest diff --indicator 'Cost per*' --rtol 0.05 --fail-on-change
     """
     html = choice.output(html_file, ".html", force=force) if html_file else None
     chart = choice.output(chart_file, ".svg", ".png", force=force) if chart_file else None
     tolerances = _tolerances(choice, rtol, atol)
+    if indicators and (labels or html or chart or form == "md"):
+        raise ConfigError("--indicator goes with --json, --csv or a table, and without --labels")
     with choice.reading() as connection, long_work("comparing"):
         if before is None and _is_first(connection):
             _say_nothing_before(form)
+            return
+        if indicators:
+            moved = find_indicator_changes(
+                connection,
+                choice,
+                find_run(connection, before or "previous"),
+                find_run(connection, after or "latest"),
+                tolerances,
+                NameChoice(countries, scenarios, indicators),
+            )
+            show_indicator_changes(moved, form, show_all)
+            if fail_on_change and moved.rows:
+                raise SystemExit(CHANGES_FOUND)
             return
         study_countries, chosen = _choose(connection, countries, scenarios, labels)
         runs = (
@@ -189,8 +219,11 @@ def _tolerances(choice: StudyChoice, rtol: float | None, atol: float | None) -> 
     given = {k: v for k, v in (("rtol", rtol), ("atol", atol)) if v is not None}
     if not given:
         return tolerances
-    labels = {label: replace(own, **given) for label, own in tolerances.labels.items()}
-    return Tolerances(replace(tolerances.default, **given), labels)
+    labels, indicators = (
+        {name: replace(own, **given) for name, own in group.items()}
+        for group in (tolerances.labels, tolerances.indicators)
+    )
+    return Tolerances(replace(tolerances.default, **given), labels, indicators)
 
 
 def _write_files(report: Report, html: OutputFile | None, chart: OutputFile | None) -> None:

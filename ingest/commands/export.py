@@ -32,6 +32,7 @@ from ingest.commands.common.runs import find_run
 from ingest.commands.export_check import run_check
 from ingest.database.choice import Chosen, NameChoice, StatePart, choose_results
 from ingest.database.consistency import read_consistency
+from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
 from ingest.exchange.export import FORMATS, format_of
 
@@ -121,6 +122,9 @@ def export(
             f"a {form.name} holds a whole run: leave out --countries, --scenarios, --labels and "
             "what chooses a part of the state"
         )
+    if form.name == "indicators" and (labels or only_run or all_history):
+        raise ConfigError("indicators are of a whole state: leave out --labels and what chooses "
+                          "a part of it")  # fmt: skip
     part = replace(part, consistent=consistent or only_consistent(choice))
     file = None if path is None else choice.output(path, *form.endings, force=force)
     with choice.reading() as connection:
@@ -130,6 +134,10 @@ def export(
             results = Chosen(chosen_run, ())
         else:
             results = choose_results(connection, chosen_run, wanted, part)
+            if form.name == "indicators":
+                settings = choice.settings()[0] if choice.has_study else None
+                definitions = read_definitions(connection, settings)
+                results = replace(results, definitions=definitions)
         found = read_consistency(connection, chosen_run.run_id, *results.names)
         show_consistency(found, part.consistent)
         refuse_inconsistent(found, require_consistent)

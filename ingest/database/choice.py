@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ingest.database.consistency import read_consistency
 from ingest.database.states import RunRef, make_state_table
+from ingest.database.study_settings import Definitions
 from ingest.errors import ConfigError
 from ingest.study.combination import select_names
 
@@ -71,13 +72,17 @@ class StatePart:
 class Chosen:
     """What to export: combinations sorted by country and scenario, and labels (None: all).
 
-    is_mixed: its numbers are of several models or versions of a scenario.
+    is_mixed: its numbers are of several models or versions of a scenario. definitions: those of the
+    study at hand; None for what its newest run kept.
     """
 
     run: RunRef
     jobs: tuple[ExportJob, ...]
     labels: tuple[str, ...] | None = None
     is_mixed: bool = False
+    definitions: Definitions | None = None
+    is_consistent: bool = False
+    """Whether it is only of results of the inputs that the study had at the run."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -111,7 +116,7 @@ def choose_results(
     scenarios = set(select_names(names.scenarios, sorted({j.scenario for j in jobs}), "scenario"))
     chosen = tuple(j for j in jobs if j.country in countries and j.scenario in scenarios)
     labels = tuple(choose_labels(connection, names.labels)) if names.labels else None
-    result = Chosen(run, chosen, labels)
+    result = Chosen(run, chosen, labels, is_consistent=part.consistent)
     is_mixed = read_consistency(connection, run.run_id, *result.names).is_mixed
     result = replace(result, is_mixed=is_mixed and not part.consistent)
     if next(read_rows(connection, result), None) is None:

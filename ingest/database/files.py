@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ingest.database.connection import Database
 from ingest.database.damage import is_damage, where_copies_are
+from ingest.database.indicator_function import add_indicator_function
 from ingest.database.migrations import MIGRATIONS_TABLE
 from ingest.database.schema import migrations, update_schema
 from ingest.errors import (
@@ -67,6 +68,7 @@ def connect_read_only(
     except sqlite3.Error as exc:
         raise DatabaseError(f"{path} cannot be read as a database: {exc}") from exc
     try:
+        add_indicator_function(connection)
         connection.set_authorizer(_deny_attaching)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as exc:

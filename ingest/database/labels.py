@@ -24,6 +24,20 @@ def read_label(
     return Label(*row) if row else guessed_label(element_label, "", "", ())
 
 
+def read_labels_of_results(
+    connection: sqlite3.Connection, run_id: int | None = None
+) -> list[Label]:
+    """Every label of the results as the study said it at a run (None: now), sorted by name."""
+    rows = connection.execute(
+        f"""SELECT {_COLUMNS} FROM study_labels
+             WHERE run_id = coalesce(?, (SELECT max(run_id) FROM validation_runs))""",
+        [run_id],
+    )
+    said = {row[0]: Label(*row) for row in rows}
+    names = connection.execute("SELECT element_label FROM elements ORDER BY element_label")
+    return [said.get(name) or guessed_label(name, "", "", ()) for (name,) in names]
+
+
 def summed_elements(connection: sqlite3.Connection, run_id: int) -> set[int]:
     """The ids of the labels that are summed over years, as the study said it at a run."""
     rows = connection.execute(

@@ -18,7 +18,7 @@ TABLES = (
     "validation_runs", "job_results", "input_sets", "inputs", "result_sets", "elements",
     "metric_values", "countries", "scenarios", "labels", "series_changes", "quality_findings",
     "run_tags", "reference_values", "model_versions", "run_inputs", "study_names", "other_series",
-    "other_values", "file_contents",
+    "other_values", "file_contents", "study_settings",
 )  # fmt: skip
 """Every table of ours; ingest.database.views has the names of the views."""
 
@@ -361,6 +361,17 @@ def _m014_why_no_commit(db: Database) -> None:
 def _m016_journals(db: Database) -> None:
     """The journal beside the database in which the answers to a run's submissions stand."""
     db.execute("ALTER TABLE validation_runs ADD COLUMN journal_id TEXT")
+
+
+@migrations(name="m017_study_settings")
+def _m017_study_settings(db: Database) -> None:
+    """What the study says of its indicators, for readers that have no study folder."""
+    db.execute(
+        """CREATE TABLE study_settings (
+            section TEXT PRIMARY KEY,
+            content TEXT NOT NULL
+        ) WITHOUT ROWID"""
+    )
 
 
 def update_schema(connection: sqlite3.Connection) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ingest.database.choice import Chosen, MixedRow, ResultRow, read_rows, read_years
+from ingest.database.indicators import IndicatorRequest, read_indicators, shown_rows
 from ingest.database.read import read_study_name
+from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
 from ingest.exchange.bundle import write_bundle
 from ingest.exchange.whole_file import OutputFile
@@ -206,6 +208,35 @@ def _write_iamc(connection: sqlite3.Connection, chosen: Chosen, file: TextIO, ra
     return _numbers(write_iamc(rows, years, file, model=model, units=units, raw=raw))
 
 
+INDICATOR_COLUMNS = ("country", "scenario", "indicator", "until_year", "value", "unit", "note")
+
+
+def _write_indicators(
+    connection: sqlite3.Connection, chosen: Chosen, file: TextIO, raw: bool
+) -> str:
+    """Every indicator of the chosen countries and scenarios; labels do not choose among them."""
+    definitions = chosen.definitions or read_definitions(connection, None)
+    if not definitions.indicators:
+        raise ConfigError("this study has no indicators: write [[indicators]] in ingest.toml")
+    scenarios, countries = chosen.names
+    request = IndicatorRequest(
+        run_id=chosen.run.run_id,
+        baseline=definitions.baseline,
+        scenarios=tuple(scenarios),
+        countries=tuple(countries),
+        consistent=chosen.is_consistent,
+    )
+    table = read_indicators(connection, definitions.indicators, request)
+    writer = CsvWriter(file, raw=raw)
+    writer.writerow(INDICATOR_COLUMNS)
+    rows = shown_rows(table, table.rows)
+    for row in rows:
+        writer.writerow(
+            [*row.group, row.scenario, row.indicator, row.until, row.value, row.unit, row.note]
+        )
+    return _numbers(len(rows))
+
+
 def _write_bundle(connection: sqlite3.Connection, chosen: Chosen, path: Path) -> str:
     manifest = write_bundle(connection, chosen.run, path)
     runs = count_text(len(manifest["runs"]), "run")
@@ -234,6 +265,7 @@ _ALL = (
         ),
         suffixes=(".parquet",),
     ),
+    ExportFormat("indicators", ",".join(INDICATOR_COLUMNS), _write_indicators),
     ExportFormat(
         "bundle",
         "a zip with everything about the run, for: ingest import FILE.zip",

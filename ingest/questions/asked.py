@@ -308,10 +308,13 @@ def _consistency(
     connection: sqlite3.Connection, query: CannedQuery, values: Mapping[str, str], memo: Memo
 ) -> Consistency | None:
     """Whether the results of a question about one state belong together; None of another one."""
-    is_of_a_state = "metric_values" in query.sql and values.get("run") and "before" not in values
+    reads_results = "metric_values" in query.sql or "indicator_rows(" in query.sql
+    is_of_a_state = reads_results and values.get("run") and "before" not in values
     if not is_of_a_state or "run_id" in query.columns:
         return None
     scenarios = [values[name] for name in _SCENARIOS if values.get(name)]
+    if values.get("scenario") == "":  # every one
+        scenarios = []
     countries = split_names(values.get("countries") or values.get("country") or "")
     key = ("consistency", (values["run"], *scenarios, "", *countries))
     if key not in memo:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ingest.database.consistency import Consistency, read_consistency
 from ingest.database.labels import read_label
+from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
 from ingest.questions.caption import Conditions
 from ingest.questions.catalogue import group_columns, run_canned_query
@@ -244,6 +245,11 @@ def default_label(connection: sqlite3.Connection, label: str | None) -> str:
     if label is None:
         return DEFAULT_LABEL if DEFAULT_LABEL in labels else labels[0]
     if label not in labels:
+        if label in {one.name for one in read_definitions(connection, None).indicators}:
+            raise ConfigError(
+                f"{label!r} is an indicator, not a label. Compare with: ingest indicators "
+                f"--baseline SCENARIO_A --scenarios SCENARIO_B --indicator {label!r}"
+            )
         hint = did_you_mean_or_list(label, labels)
         raise ConfigError(f"no label {label!r} in the results{hint}")
     return label
@@ -337,21 +343,28 @@ def countries_where(connection: sqlite3.Connection, conditions: Sequence[str]) -
     return tuple(sorted(chosen or ()))
 
 
-def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> None:
+def check_group_names(
+    connection: sqlite3.Connection, by: Sequence[str], others: Sequence[str]
+) -> None:
+    """Raises ConfigError: a group that is none of others and no column with values, or twice."""
     columns = group_columns(connection)
-    known = [TOTAL, YEAR, COUNTRY, *columns]
-    for group in request.by:
+    known = [*others, *columns]
+    for group in by:
         if group not in known:
             hint = did_you_mean(group, known) or f" {_GROUPS_SOURCE}"
             raise ConfigError(f"--by {group}: groups are {', '.join(known)}.{hint}")
         if group in columns and not _has_values(connection, group):
             raise ConfigError(f"--by {group}: no country of this study has one. {_GROUPS_SOURCE}")
+    if len(set(by)) < len(by):
+        raise ConfigError("--by: a group is given twice")
+
+
+def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> None:
+    check_group_names(connection, request.by, (TOTAL, YEAR, COUNTRY))
     if TOTAL in request.by and len(request.by) > 1:
         raise ConfigError(
             f"--by {TOTAL} goes with no other group: the total is the last row of every table"
         )
-    if len(set(request.by)) < len(request.by):
-        raise ConfigError("--by: a group is given twice")
     if len(request.by) > DEEPEST_GROUPS:
         raise ConfigError(f"--by: at most {DEEPEST_GROUPS} groups can be nested")
     if request.reference is not None and request.by != (COUNTRY,):

@@ -28,6 +28,7 @@ from ingest.database.consistency import read_consistency
 from ingest.database.files import database_files, open_for_reading
 from ingest.database.read import read_failure_causes, read_jobs, read_run
 from ingest.database.states import resolve_run
+from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
 from ingest.exchange.export import write_csv
 from ingest.exchange.whole_file import OutputFile
@@ -35,6 +36,12 @@ from ingest.questions.caption import read_run_facts
 from ingest.questions.catalogue import load_canned_queries
 from ingest.questions.compare import COUNTRY, VALUE_COLUMNS, YEAR, CompareRequest, compare_scenarios
 from ingest.questions.discount import Bare, parse_rate
+from ingest.questions.indicators import (
+    IndicatorQuestion,
+    ask_indicators,
+    tidy_columns,
+    tidy_rows,
+)
 from ingest.study.combination import select_names
 
 if TYPE_CHECKING:
@@ -49,7 +56,8 @@ _TYPES = {
     **dict.fromkeys(("run_id", "timestamp_year", "changed_years", "attempts"), "int64"),
     **dict.fromkeys(("value", *VALUE_COLUMNS, "duration_s", "before", "after"), "float64"),
     **dict.fromkeys(("absolute", "relative", "before_sum", "after_sum"), "float64"),
-    "largest_year": "Int64",
+    **dict.fromkeys(("countries", "of_countries"), "int64"),
+    **dict.fromkeys(("largest_year", "until_year", "first_year", "last_year"), "Int64"),
 }
 """The dtypes of columns that do not hold texts."""
 
@@ -167,6 +175,48 @@ class ResultsQuery:
         values = ("element_label", *VALUE_COLUMNS, *_ADDED)
         frame = _frame(pd, found.rows, groups | _types(*values))
         frame.attrs.update(found.attrs)
+        return frame
+
+    def indicators(
+        self,
+        names: Names = None,
+        countries: Names = None,
+        by: str | Sequence[str] = "country",
+        *,
+        run: str | int = "latest",
+        scenarios: Names = None,
+        baseline: str | None = None,
+        until: int | Sequence[int] = (),
+    ) -> pandas.DataFrame:
+        """The study's indicators: one row for each of them, horizon, group and scenario.
+
+        by: "country", "total", a group in the `countries` table, or several of them. until: last
+        years in place of the indicators' own. The definitions are those that the newest
+        `ingest run` found in ingest.toml. value is missing where note says why; `countries` of
+        `of_countries` are in it. The frame's `attrs` have run_id, git_commit, baseline and notes.
+        """
+        pd = _library("pandas", "frames")
+        with self._connection() as connection:
+            question = IndicatorQuestion(
+                run_id=resolve_run(connection, str(run)).run_id,
+                names=_patterns(names),
+                baseline=baseline,
+                scenarios=_patterns(scenarios),
+                countries=_patterns(countries),
+                by=[by] if isinstance(by, str) else list(by),
+                until=[until] if isinstance(until, int) else list(until),
+            )
+            answer = ask_indicators(connection, read_definitions(connection, None), question)
+            facts = read_run_facts(connection, question.run_id)
+        if answer.consistency.is_mixed:
+            warnings.warn(answer.consistency.warning, stacklevel=2)
+        frame = _frame(pd, tidy_rows(answer), _types(*tidy_columns(answer)))
+        frame.attrs.update(
+            run_id=question.run_id,
+            git_commit=facts.git_commit if facts else "",
+            baseline=answer.request.baseline,
+            notes=list(answer.notes),
+        )
         return frame
 
     def diff(

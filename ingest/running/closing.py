@@ -68,7 +68,7 @@ def store_run_quality(database: ValidationDatabase, run_id: int, settings: Setti
     with database.reading() as connection:
         countries = read_countries_of_run(connection, run_id)
         limit = settings.quality.max_findings
-        findings = check_state(connection, rules, run_id, countries, limit)
+        findings = check_state(connection, rules, run_id, countries, limit, settings)
     replace_rule_findings(database.db, run_id, [rule.name for rule in rules], findings)
 
 

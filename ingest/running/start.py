@@ -14,6 +14,7 @@ from ingest.database.kept_files import keep_files
 from ingest.database.read import read_cut_off_jobs, read_open_run
 from ingest.database.records import CutOffJob, JobRecord, OpenRun, RunRecord, RunStatus
 from ingest.database.study_identity import claim
+from ingest.database.study_settings import keep_definitions
 from ingest.executors.base import EarlierJob, Executor, Submission
 from ingest.executors.job_name import name_job, new_ulid
 from ingest.planning.plan import (
@@ -137,6 +138,7 @@ class RunStarter:
         """What the study calls itself and others, and the contents of its code and data files."""
         study, db = self._study, self._database.db
         write.keep_study(db, study.countries, study.scenarios, study.labels)
+        keep_definitions(db, study.settings)
         claim(db, study.name, self._clock.timestamp(), "first run")
         contents = FileContents(study)
         keep_files(db, contents.code, contents.read)

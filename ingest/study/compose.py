@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -315,6 +315,14 @@ def _assign(applied: _Applied, location: Location, value: Any) -> bool:
     target[location[-1]] = value
     applied.assigned.add(location)
     return True
+
+
+def years_of(composed: Iterable[ComposedScenario]) -> range | None:
+    """The years that all scenarios compute; None where one does not say, or they have none."""
+    years = [scenario.years for scenario in composed]
+    if not years or not all(isinstance(year, int) for pair in years for year in pair):
+        return None
+    return range(max(start for start, _ in years), min(end for _, end in years)) or None
 
 
 def _check_years(document: Any, scenario: Scenario) -> tuple[tuple[Any, Any], list[Finding]]:

@@ -30,8 +30,9 @@ class Rule:
         "patterns of the scenarios it is about; all if empty. `ordering`: names in their order",
     )
     label: tuple[str, ...] = setting((), "element labels or patterns (`Population*`)")
-    minimum: float | None = setting(None, "`bounds`: smallest value allowed")
-    maximum: float | None = setting(None, "`bounds`: largest value allowed")
+    indicator: str = setting("", "`indicator`: the name of an indicator")
+    minimum: float | None = setting(None, "`bounds`, `indicator`: smallest value allowed")
+    maximum: float | None = setting(None, "`bounds`, `indicator`: largest value allowed")
     direction: str = setting("", "`monotone`: where values go over the years", choices=DIRECTIONS)
     sum: tuple[str, ...] = setting((), "`conserved`: the labels that are added")
     minus: tuple[str, ...] = setting((), "`conserved`: the labels that are subtracted from the sum")
@@ -115,7 +116,7 @@ def _value_problems(rule: Rule) -> Iterable[str]:
 
 
 def _default_name(rule: Rule) -> str:
-    return " ".join([rule.kind, ", ".join(rule.label) or rule.total]).strip()
+    return " ".join([rule.kind, ", ".join(rule.label) or rule.total or rule.indicator]).strip()
 
 
 def _same_names(rules: Sequence[Rule]) -> Iterable[str]:

@@ -50,12 +50,15 @@ class Scope(Enum):
     RUNS: a label and its Series in the state before the run and in the state as of it; problems.
     COUNTRIES: a label and, under one scenario, {country: sum of the label / sum of `per`};
     (country, problem).
+    INDICATORS: the name of an indicator and its values in one country under one scenario, by the
+    last year that counts (None for all); problems.
     """
 
     JOB = auto()
     COUNTRY = auto()
     RUNS = auto()
     COUNTRIES = auto()
+    INDICATORS = auto()
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def _missing(labels: Iterable[str], results: Mapping[str, Series]) -> Iterator[P
 
 def _bounds_problems(rule: Rule) -> Iterator[str]:
     if rule.minimum is None and rule.maximum is None:
-        yield "minimum: a rule of kind bounds needs a minimum or a maximum"
+        yield f"minimum: a rule of kind {rule.kind} needs a minimum or a maximum"
     elif rule.minimum is not None and rule.maximum is not None and rule.minimum > rule.maximum:
         yield f"minimum: {rule.minimum:g} is more than the maximum, {rule.maximum:g}"
 
@@ -161,17 +164,22 @@ def _bounds_problems(rule: Rule) -> Iterator[str]:
 def check_bounds(rule: Rule, results: Mapping[str, Series]) -> Iterator[Problem]:
     """Values below the minimum or above the maximum."""
     yield from _missing(rule.label, results)
+    for label in _chosen_labels(rule, results):
+        yield from _beyond(rule, label, results[label])
+
+
+def _beyond(rule: Rule, name: str, series: Mapping[Any, float]) -> Iterator[Problem]:
+    """Values below the minimum or above the maximum of a rule, by year."""
     minimum = -math.inf if rule.minimum is None else rule.minimum
     maximum = math.inf if rule.maximum is None else rule.maximum
-    for label in _chosen_labels(rule, results):
-        values = results[label].values()
-        if min(values) >= minimum and max(values) <= maximum:
-            continue
-        for year, value in results[label].items():
-            if value < minimum and not _is_noise(rule, value, minimum):
-                yield Problem(label, year, value, f"{shown(value)} is below {shown(minimum)}")
-            elif value > maximum and not _is_noise(rule, value, maximum):
-                yield Problem(label, year, value, f"{shown(value)} is above {shown(maximum)}")
+    values = series.values()
+    if min(values) >= minimum and max(values) <= maximum:
+        return
+    for year, value in series.items():
+        if value < minimum and not _is_noise(rule, value, minimum):
+            yield Problem(name, year, value, f"{shown(value)} is below {shown(minimum)}")
+        elif value > maximum and not _is_noise(rule, value, maximum):
+            yield Problem(name, year, value, f"{shown(value)} is above {shown(maximum)}")
 
 
 @rule_kind(
@@ -379,3 +387,21 @@ def check_outliers(
                 f"where the median country has {shown(math.exp(middle))} (z {z:+.1f})"
             )
             yield country, Problem(label, None, ratios[country], message)
+
+
+# --- indicators ----------------------------------------------------------------------------------
+
+
+@rule_kind(
+    "indicator",
+    "the indicator's number of each country is at least `minimum` and at most `maximum`",
+    Scope.INDICATORS,
+    needs=("indicator",),
+    may_have=("minimum", "maximum", "rtol"),
+    problems=_bounds_problems,
+)
+def check_indicator(
+    rule: Rule, indicator: str, values: Mapping[int | None, float]
+) -> Iterator[Problem]:
+    """Numbers of an indicator below the minimum or above the maximum, by horizon."""
+    yield from _beyond(rule, indicator, values)

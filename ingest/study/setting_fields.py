@@ -59,17 +59,20 @@ def setting(
     minimum: float | None = None,
     above: float | None = None,
     is_input: bool | str = False,
+    key: str = "",
 ) -> Any:
     """A dataclass field with what the documentation, the checks and the plan need.
 
-    Its type is str, int, float, bool or tuple[str, ...], or one of these with `| None`; or
-    tuple[SECTION, ...] for a list of tables, each read as that dataclass.
+    Its type is str, int, float, bool, tuple[str, ...] or tuple[int, ...], or one of these with
+    `| None`; or tuple[SECTION, ...] for a list of tables, each read as that dataclass.
     choices: the only words allowed; minimum: smallest value allowed; above: must be larger.
     is_input: it decides numbers, so that a change of it means a re-run; in [analytics] it may be
     the name of the only source that it matters to. The settings of a source are no inputs.
+    key: what files call it, where its name is a word of Python.
     """
     metadata = {
-        "doc": doc, "choices": choices, "minimum": minimum, "above": above, "is_input": is_input
+        "doc": doc, "choices": choices, "minimum": minimum, "above": above, "is_input": is_input,
+        "key": key,
     }  # fmt: skip
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -121,7 +124,7 @@ def read_section(
     name: the section as written in the file, e.g. "run". where: the file, for messages.
     A wrong value leaves the default in place and is told by a finding.
     """
-    fields = {field.name: (field, hint) for field, hint in section_fields(section)}
+    fields = {key_of(field): (field, hint) for field, hint in section_fields(section)}
     findings: list[Finding] = []
     values: dict[str, Any] = {}
     for key, value in raw.items():
@@ -134,13 +137,18 @@ def read_section(
         table = _table_type(hint)
         try:
             if table is not None:
-                values[key], more = _read_tables(table, value, full_name, where)
+                values[field.name], more = _read_tables(table, value, full_name, where)
                 findings += more
                 continue
-            values[key] = _checked(_converted(value, hint), field)
+            values[field.name] = _checked(_converted(value, hint), field)
         except ValueError as exc:
             findings.append(error("bad-value", where, f"{full_name}: {exc}"))
     return section(**values), findings
+
+
+def key_of(field: dataclasses.Field[Any]) -> str:
+    """What files call a field."""
+    return field.metadata["key"] or field.name
 
 
 def _table_type(hint: Any) -> type[Any] | None:
@@ -173,6 +181,11 @@ def _converted(value: Any, hint: Any) -> Any:
         if not isinstance(items, list | tuple) or not all(isinstance(i, str) for i in items):
             raise ValueError(f"{_TYPE_WORDS[hint]} is needed, not {value!r}")
         return items if isinstance(items, TextList) else tuple(items)
+    if hint == _WHOLE_NUMBERS:
+        numbers = list(value) if isinstance(value, list | tuple) else [value]
+        if not all(isinstance(n, int) and not isinstance(n, bool) for n in numbers):
+            raise ValueError(f"{_TYPE_WORDS[hint]} is needed, not {value!r}")
+        return tuple(numbers)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
@@ -181,8 +194,10 @@ def _converted(value: Any, hint: Any) -> Any:
 
 
 _TEXTS = tuple[str, ...]
+_WHOLE_NUMBERS = tuple[int, ...]
 _TYPE_WORDS: dict[Any, str] = {
     _TEXTS: "a list of texts",
+    _WHOLE_NUMBERS: "a whole number or a list of them",
     str: "a text",
     int: "a whole number",
     float: "a number",
@@ -197,6 +212,9 @@ _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no"
 def _parsed_text(text: str, hint: Any) -> Any:
     if hint == _TEXTS:
         return _parsed_list(text)
+    if hint == _WHOLE_NUMBERS:
+        parts = [part.strip() for part in text.strip("[] ").split(",") if part.strip()]
+        return [*map(int, parts)] if all(map(str.isdecimal, parts)) else text
     if hint is bool:
         return _TRUTH.get(text.casefold(), text)
     if hint in (int, float):

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors, warning
+from ingest.study.economics import NO_ECONOMICS, EconomicsSettings, read_economics
+from ingest.study.indicators import Indicator, read_indicators_section
 from ingest.study.label import LabelSettings, read_label_settings
 from ingest.study.quality_rules import Rule, read_rules
 from ingest.study.regular_files import read_regular
@@ -44,6 +46,9 @@ class StudySettings:
         ("scenarios",), "folders or glob patterns of scenario files; a name is a file's stem"
     )
     countries: str = setting("countries.json", "the countries file")
+    baseline: str = setting(
+        "", "scenario that indicators compare with; null, else baseline, else the first, if empty"
+    )
     groups: str | None = setting(
         None,
         "a CSV file of groups of countries: a column iso3, and one for each grouping",
@@ -58,6 +63,11 @@ class StudySettings:
     )
     country_data: tuple[CountryDataFile, ...] = setting(
         (), "CSV files with a row for each country; a row is an input of its country alone"
+    )
+    country_values: str | None = setting(
+        None,
+        "a CSV file with a column iso3 and numbers of countries that are no input of the model, "
+        "such as GDP per person; [economics] has multiples of them",
     )
     code_version: str | None = setting(
         None, "the model code's version or image as a text, instead of the files of `code`"
@@ -235,12 +245,15 @@ class Settings:
     tolerance: ToleranceSettings = ToleranceSettings()
     quality: QualitySettings = QualitySettings()
     results: ResultsSettings = ResultsSettings()
+    economics: EconomicsSettings = NO_ECONOMICS
     rules: tuple[Rule, ...] = ()
+    indicators: tuple[Indicator, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     """[units]: the unit of each element label."""
     labels: Mapping[str, LabelSettings] = field(default_factory=dict)
     """[labels]: how each element label adds up, and which direction is good."""
     tolerance_labels: Mapping[str, ToleranceSettings] = field(default_factory=dict)
+    tolerance_indicators: Mapping[str, ToleranceSettings] = field(default_factory=dict)
     executors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     analytics_sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -263,6 +276,7 @@ SECTIONS: dict[str, type[Any]] = {
     "tolerance": ToleranceSettings,
     "quality": QualitySettings,
     "results": ResultsSettings,
+    "economics": EconomicsSettings,
 }
 
 
@@ -316,23 +330,35 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
     tables = (*SECTIONS, "executors", "units", "labels")
     findings = [
         error("unknown-key", where, f"unknown section [{key}].{did_you_mean(key, known)}")
-        for known in [(*tables, "rules")]
+        for known in [(*tables, "rules", "indicators")]
         for key in raw
         if key not in known
     ]
     not_tables = _not_tables({key: raw.get(key, {}) for key in tables}, "", where)
     if not_tables:
         return Settings(study_file.parent), findings + not_tables
-    tolerated = _take_tables(raw, "tolerance", lambda key: key == "labels").get("labels", {})
+    own = _take_tables(raw, "tolerance", lambda key: key in ("labels", "indicators"))
     sources = _take_tables(raw, "analytics", lambda key: key not in _keys("analytics"))
-    sections = {}
+    sections: dict[str, Any] = {}
     for name, section in SECTIONS.items():
-        sections[name], more = read_section(section, raw.get(name, {}), name, where)
+        values = raw.get(name, {})
+        if section is EconomicsSettings:
+            sections[name], more = read_economics(values, where)
+        else:
+            sections[name], more = read_section(section, values, name, where)
         findings += more
-    tolerances, more = _read_label_tolerances(tolerated, sections["tolerance"], where)
+    tolerances, more = _read_own_tolerances("labels", own, sections["tolerance"], where)
     findings += more
     rules, more = read_rules(raw.get("rules", []), where)
     findings += more
+    indicators, more = read_indicators_section(raw.get("indicators", []), where)
+    findings += more
+    of_indicators, more = _read_own_tolerances("indicators", own, sections["tolerance"], where)
+    findings += more
+    if not has_errors(findings):
+        named = [(f'tolerance.indicators."{name}"', name) for name in of_indicators]
+        named += [(f"rule {rule.name!r}", rule.indicator) for rule in rules if rule.indicator]
+        findings += _unknown_indicators(named, indicators, where)
     units, more = _read_units(raw.get("units", {}), where)
     findings += more
     labels, more = read_label_settings(raw.get("labels", {}), where)
@@ -341,9 +367,11 @@ def _settings_from(raw: dict[str, Any], study_file: Path) -> tuple[Settings, lis
         study_file.parent,
         **sections,
         rules=rules,
+        indicators=indicators,
         units=units,
         labels=labels,
         tolerance_labels=tolerances,
+        tolerance_indicators=of_indicators,
         executors={name: table for name, table in executors.items() if isinstance(table, dict)},
         analytics_sources=sources,
     )
@@ -358,14 +386,14 @@ def _not_tables(values: Mapping[str, Any], prefix: str, where: str) -> list[Find
     ]
 
 
-def _read_label_tolerances(
-    labels: Mapping[str, Any], general: ToleranceSettings, where: str
+def _read_own_tolerances(
+    kind: str, tables: Mapping[str, Mapping[str, Any]], general: ToleranceSettings, where: str
 ) -> tuple[dict[str, ToleranceSettings], list[Finding]]:
-    """[tolerance.labels."..."]; what a label does not set is as in general."""
+    """[tolerance.labels."..."] or [tolerance.indicators]; what is not set is as in general."""
     tolerances: dict[str, ToleranceSettings] = {}
     findings: list[Finding] = []
-    for label, values in labels.items():
-        name = f'tolerance.labels."{label}"'
+    for label, values in tables.get(kind, {}).items():
+        name = f'tolerance.{kind}."{label}"'
         if not isinstance(values, dict):
             findings.append(error("bad-value", where, f"{name}: a table with rtol, atol is needed"))
             continue
@@ -374,6 +402,22 @@ def _read_label_tolerances(
         )
         findings += more
     return tolerances, findings
+
+
+def _unknown_indicators(
+    named: Iterable[tuple[str, str]], indicators: Sequence[Indicator], where: str
+) -> list[Finding]:
+    """What names an indicator, with the place where it does, and there is none of that name."""
+    known = [indicator.name for indicator in indicators]
+    return [
+        error(
+            "unknown-indicator",
+            where,
+            f"{place}: no indicator {name!r}.{did_you_mean(name, known)}",
+        )
+        for place, name in named
+        if name not in known
+    ]
 
 
 def _read_units(raw: Mapping[str, Any], where: str) -> tuple[dict[str, str], list[Finding]]:

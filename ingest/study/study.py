@@ -155,6 +155,9 @@ def _read_code(
     return read_code_version(settings.root, chosen, local, how_it_runs(settings, hooks))
 
 
+_NO_INPUTS = ("groups", "plugins", "country_values")
+
+
 def code_settings(
     root: Path,
     study: StudySettings,
@@ -165,7 +168,7 @@ def code_settings(
 ) -> CodeSettings:
     """What [study] says of code; the files and folders it names are inputs of another kind."""
     others = {*scenario_files, study.model, study.countries}
-    others |= {value for key in ("groups", "plugins") if (value := getattr(study, key, None))}
+    others |= {value for key in _NO_INPUTS if (value := getattr(study, key, None))}
     for entry in study.scenarios:
         found = _matches(root, entry) if glob.has_magic(entry) else [root / entry]
         others |= {_relative(path, root) for path in found}
@@ -290,7 +293,7 @@ def study_files(settings: Settings) -> list[Path]:
     """The files that the settings name, the code, and the data files that git tracks."""
     study = settings.study
     patterns = (*(study.code or ()), *([f"{study.plugins}/*.py"] if study.plugins else []))
-    named = (study.model, study.countries, study.groups)
+    named = (study.model, study.countries, study.groups, study.country_values)
     found = [settings.root / name for name in named if name]
     with suppress(ConfigError):  # what is wrong with a study is for `ingest check` to say
         found += find_scenario_files(settings)

@@ -53,7 +53,20 @@ label = "Cost*"
 minimum = 0
 severity = "warning"
 """
-STUDY = 'name = "tiny"\ncode = ["model.py"]'
+ECONOMICS = f"""
+[economics]
+cost = {json.dumps(ODD_LABEL, ensure_ascii=False)}
+effect = "Healthy Years Lived"
+currency = "US$"
+population = "Population"
+thresholds = [0.5, "2 x gdp"]
+source = {json.dumps(ODD_TEXT, ensure_ascii=False)}
+[[economics.benefits]]
+name = "social"
+effect = "Healthy Years Lived"
+value = 3
+"""
+STUDY = 'name = "tiny"\ncode = ["model.py"]\ncountry_values = "gdp.csv"'
 
 
 def run_ingest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -64,6 +77,15 @@ def run_ingest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     return result
 
 
+INDICATORS = """
+[[indicators]]
+name = "Years gained"
+labels = "Healthy Years Lived"
+sense = "gained"
+until = [2026, 2027]
+"""
+
+
 def make_served_study(folder: Path) -> StudyFolder:
     """Run 1: eight successes. Run 2: scale_up has another coverage, and fails for Uganda.
 
@@ -71,7 +93,8 @@ def make_served_study(folder: Path) -> StudyFolder:
     ran for Kenya alone, in run 3.
     """
     study = StudyFolder(folder)
-    study.write_settings(RULES, STUDY)
+    study.write_settings(RULES + INDICATORS + ECONOMICS, STUDY)
+    (study.root / "gdp.csv").write_text("iso3,gdp\nKEN,20\nUGA,30\nTZA,40\n")
     study.write_model(SERVED_CODE)
     run_ingest(study.root, "run", "--quiet")
     study.write_json("scenarios/scale_up.json", scenario(0.5))

@@ -108,7 +108,7 @@ def test_every_own_page_has_a_route_that_takes_its_link() -> None:
         "home": links.home(), "overview": links.overview(), "progress": links.progress(),
         "countries": links.countries(), "country": links.country("KEN"), "runs": links.runs(),
         "run": links.run(7), "changes": links.changes(7), "job": links.job(7, "KEN", "a/b.c"),
-        "api": links.api(),
+        "api": links.api(), "economics": links.economics(),
     }  # fmt: skip
     routes = {name: page.pattern for name, page in PAGES.items()} | {"progress": PROGRESS}
     assert set(paths) == set(routes)

@@ -323,6 +323,7 @@ def test_check_tells_every_wrong_rule(study: StudyFolder, ingest: Ingest) -> Non
     result = ingest("check")
     assert result.exit_code == 2
     kinds = "bounds, monotone, conserved, complete_years, ordering, same_first_year, jump, outlier"
+    kinds += ", indicator"
     assert result.stderr.splitlines()[:2] == [
         f"Error: ingest.toml: rules[1].kind: 'bound' is not one of {kinds}. Did you mean bounds?",
         f"Error: ingest.toml: rules[2].kind: write one of {kinds}",

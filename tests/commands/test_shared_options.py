@@ -29,6 +29,7 @@ READING = {
     "export": ["export"],
     "export --check": ["export", "--json", "--check", "numbers.csv"],
     "gc": ["gc", "--keep", "1", "--json"],
+    "indicators": ["indicators", "--json"],
     "plan": ["plan", "--json"],
     "plugins": ["plugins", "--json"],
     "query": ["query", "SELECT run_id, study FROM validation_runs", "--json"],
@@ -66,6 +67,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     folders = Folders(tmp_path_factory.mktemp("shared-options"))
     here, there = StudyFolder(folders.here), StudyFolder(folders.there)
     rule = '[[rules]]\nname = "{}"\nkind = "bounds"\nlabel = "Population"\nminimum = 0\n'
+    rule += '[[indicators]]\nname = "Years"\nlabels = "Healthy Years Lived"\n'
     here.write_settings(rule.format("first"))
     there.write_settings(rule.format("second"), study=OTHER)
     (there.root / "plugins").mkdir()

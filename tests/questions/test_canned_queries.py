@@ -12,6 +12,7 @@ import pytest
 from ingest.database import ValidationDatabase
 from ingest.database.files import open_for_reading
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunRecord, RunStatus
+from ingest.database.study_settings import keep_settings
 from ingest.database.write import keep_study
 from ingest.errors import ConfigError
 from ingest.metrics import Metric, ResultSet
@@ -100,6 +101,7 @@ def store_two_runs(path: Path) -> None:
     """Two runs of hand-made numbers, the second of one combination alone and a failure."""
     with ValidationDatabase(path).writing() as database:
         keep_study(database.db, COUNTRIES, [])
+        keep_settings(database.db, {"indicators": [{"name": "Years", "labels": [LABEL]}]})
         store_run(database, RUN_1)
         store_run(database, RUN_2, failing=[Combination("UGA", "up")])
 

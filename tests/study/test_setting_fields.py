@@ -52,7 +52,7 @@ def test_known_types_are_read(key: str, value: object, read: object) -> None:
     [
         (dict, "dict"), (Path, "Path"), (bytes, "bytes"), (complex, "complex"), (object, "object"),
         (list[str], "list[str]"), (dict[str, str], "dict[str, str]"),
-        (tuple[int, ...], "tuple[int, ...]"), (tuple[str, str], "tuple[str, str]"),
+        (tuple[float, ...], "tuple[float, ...]"), (tuple[str, str], "tuple[str, str]"),
         (int | str, "int | str"), (int | str | None, "int | str | None"), (Path | None, "Path"),
         (type(None), "NoneType"), (Any, "Any"),
     ],

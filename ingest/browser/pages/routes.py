@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any, TypeVar
 
 from ingest.browser.links import Links, decode
+from ingest.browser.memo import memo_of
 from ingest.browser.own_database import results_databases
 from ingest.browser.pages.api import read_api_questions
 from ingest.browser.pages.changes import read_changes_page
 from ingest.browser.pages.country import read_country_page
+from ingest.browser.pages.economics import (
+    economics_rows,
+    economics_tables,
+    read_economics_page,
+)
 from ingest.browser.pages.job import read_job_page
 from ingest.browser.pages.matrix import read_countries_page
 from ingest.browser.pages.overview import read_overview
@@ -23,7 +30,8 @@ from ingest.browser.pages.run import read_run_page
 from ingest.browser.pages.runs import Progress, read_progress, read_runs_page, run_number
 from ingest.browser.protocols import Database, Datasette, Request
 from ingest.database.states import newest_run
-from ingest.errors import IngestError
+from ingest.errors import ConfigError, IngestError
+from ingest.text.csv_rows import CsvWriter
 
 T = TypeVar("T")
 View = Callable[[Any, Any], Awaitable[Any]]
@@ -43,7 +51,11 @@ class Page:
     place: str
     read: Callable[..., object]
     arguments: tuple[str, ...] = ()
+    is_remembered: bool = False
+    """Whether what it shows is kept until the database changes, as it takes long to read."""
 
+
+ECONOMICS_CHOICES = ("where", "scenario", "discounted")
 
 # Datasette keeps "-" for itself, so no table can be called that.
 _OWN = r"/(?P<database>[^/.]+)/-/"
@@ -61,6 +73,10 @@ PAGES = {
         f"{_OWN}country/{_COUNTRY}$", "country.html", "Countries", read_country_page,
         ("label", "run"),
     ),
+    "economics": Page(
+        f"{_OWN}economics$", "economics.html", "Economics", read_economics_page, ECONOMICS_CHOICES,
+        is_remembered=True,
+    ),
     "runs": Page(f"{_OWN}runs$", "runs.html", "Runs", read_runs_page, ("before",)),
     "run": Page(f"{_RUN}$", "run.html", "Runs", read_run_page),
     "changes": Page(
@@ -70,6 +86,7 @@ PAGES = {
     "api": Page(f"{_OWN}api$", "api.html", "Data", read_api_questions),
 }  # fmt: skip
 PROGRESS = rf"{_OWN}progress\.json$"
+ECONOMICS = rf"{_OWN}economics\.(?P<kind>json|csv)$"
 
 
 def place_of(path: str) -> str | None:
@@ -80,7 +97,7 @@ def place_of(path: str) -> str | None:
 def page_routes() -> list[tuple[str, View]]:
     """Addresses and views, as Datasette registers them."""
     pages = [(page.pattern, _page_view(page)) for page in PAGES.values()]
-    return [*pages, (PROGRESS, answer_progress)]
+    return [*pages, (PROGRESS, answer_progress), (ECONOMICS, answer_economics)]
 
 
 def _page_view(page: Page) -> View:
@@ -95,7 +112,7 @@ def _page_view(page: Page) -> View:
         given.pop("database", None)
         if "run_id" in given:
             given["run_id"] = int(given["run_id"])
-        found = await _read(datasette, database, lambda conn: page.read(conn, **given))
+        found = await _read_page(datasette, database, page, given)
         context = {
             "page": _known(found, "There is no such page in these results."),
             "database": database.name,
@@ -120,6 +137,29 @@ async def answer_progress(datasette: Datasette, request: Request) -> Any:
     return Response.json(values, headers={"Cache-Control": "no-store" if passing else "no-cache"})
 
 
+async def answer_economics(datasette: Datasette, request: Request) -> Any:
+    """The numbers of an economic evaluation: all as JSON, one table as CSV."""
+    from datasette import Response
+    from datasette.utils.asgi import BadRequest
+
+    database = _known(await _chosen_database(datasette, request), "There are no results.")
+    given = {name: request.args.get(name) or None for name in ECONOMICS_CHOICES}
+    page = await _read_page(datasette, database, PAGES["economics"], given)
+    headers = {"Cache-Control": "no-cache"}
+    if request.url_vars["kind"] == "json":
+        return Response.json(economics_tables(page), headers=headers)
+    try:
+        rows = economics_rows(page, request.args.get("table") or "scenarios")
+    except ConfigError as exc:
+        raise BadRequest(str(exc)) from exc
+    text = StringIO()
+    writer = CsvWriter(text)
+    writer.writerow(list(rows[0]) if rows else [])
+    writer.writerows(list(row.values()) for row in rows)
+    kind = "text/csv; charset=utf-8"
+    return Response(text.getvalue(), headers=headers, content_type=kind)
+
+
 def _progress(connection: sqlite3.Connection, run_id: int | None) -> Progress | None:
     newest = newest_run(connection) if run_id is None else None
     return read_progress(connection, newest.run_id if newest else run_id or 0)
@@ -139,6 +179,17 @@ async def _chosen_database(datasette: Datasette, request: Request) -> Database |
         request.actor, [("view-database", found[0].name), "view-instance"]
     )
     return found[0]
+
+
+async def _read_page(
+    datasette: Datasette, database: Database, page: Page, given: Mapping[str, Any]
+) -> Any:
+    """What a page shows, read anew unless it is remembered."""
+    memo = memo_of(database.path) if page.is_remembered else {}
+    key = (page.template, tuple(sorted(given.items(), key=lambda item: item[0])))
+    if key not in memo:
+        memo[key] = await _read(datasette, database, lambda conn: page.read(conn, **given))
+    return memo[key]
 
 
 async def _read(

@@ -40,6 +40,7 @@ PLACES: dict[str, Callable[[Links], str]] = {
     "Overview": Links.overview,
     "Compare": lambda links: links.question("compare_scenarios"),
     "Countries": Links.countries,
+    "Economics": Links.economics,
     "Changes": lambda links: links.question("biggest_changes"),
     "Runs": Links.runs,
     "Data": Links.data,

@@ -1,0 +1,105 @@
+"""`ingest diff --indicator`: indicators that moved between two states."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import click
+
+from ingest.changes.diff import Tolerances
+from ingest.changes.indicator_changes import IndicatorChange, IndicatorDiff, diff_indicators
+from ingest.commands.common.context import StudyChoice
+from ingest.commands.common.output import print_csv, print_json, table
+from ingest.commands.common.runs import run_as_json
+from ingest.database.choice import NameChoice
+from ingest.database.states import RunRef
+from ingest.database.study_settings import read_definitions
+from ingest.study.combination import select_names
+from ingest.text.numbers import count_text, percent_text, quantity_text
+
+_SHOWN = 20
+_COLUMNS = (
+    "indicator", "until", "country", "scenario", "before", "after", "absolute", "relative", "unit",
+    "countries_before", "countries_after",
+)  # fmt: skip
+
+
+def find_indicator_changes(
+    connection: sqlite3.Connection,
+    choice: StudyChoice,
+    before: RunRef,
+    after: RunRef,
+    tolerances: Tolerances,
+    chosen: NameChoice,
+) -> IndicatorDiff:
+    """The indicators that moved. chosen: in place of labels, patterns of their names.
+
+    Raises ConfigError: a name that is not there, labels that do not fit.
+    """
+    definitions = read_definitions(connection, choice.settings()[0] if choice.has_study else None)
+    known = [indicator.name for indicator in definitions.indicators]
+    names: list[list[str]] = [
+        select_names(patterns, [name for (name,) in connection.execute(query)], what)
+        if patterns
+        else []
+        for what, patterns, query in (
+            ("country", chosen.countries, "SELECT DISTINCT country FROM job_results ORDER BY 1"),
+            ("scenario", chosen.scenarios, "SELECT DISTINCT scenario FROM job_results ORDER BY 1"),
+        )
+    ]
+    return diff_indicators(
+        connection,
+        definitions,
+        (before, after),
+        tolerances,
+        names=select_names(chosen.labels, known, "indicator"),
+        countries=names[0],
+        scenarios=names[1],
+    )
+
+
+def show_indicator_changes(found: IndicatorDiff, form: str | None, show_all: bool) -> None:
+    """Print them as JSON, as CSV, or as a table of the totals and the largest of the countries."""
+    if form == "json":
+        print_json(_as_json(found))
+    elif form == "csv":
+        print_csv(_COLUMNS, ([getattr(row, name) for name in _COLUMNS] for row in found.rows))
+    else:
+        _show(found, show_all)
+
+
+def _as_json(found: IndicatorDiff) -> dict[str, Any]:
+    return {
+        "before": run_as_json(found.before),
+        "after": run_as_json(found.after),
+        "has_changes": bool(found.rows),
+        "compared": found.compared,
+        "indicators": [{name: getattr(row, name) for name in _COLUMNS} for row in found.rows],
+    }
+
+
+def _show(found: IndicatorDiff, show_all: bool) -> None:
+    compared = count_text(found.compared, "number")
+    head = f"Run {found.before.run_id} -> run {found.after.run_id}"
+    click.echo(f"{head}: {len(found.rows):,} of {compared} of indicators moved")
+    if not found.rows:
+        return
+    shown = found.rows if show_all else found.rows[: max(_SHOWN, len(found.totals))]
+    headers = ("indicator", "until", "country", "scenario", "before", "after", "change", "unit")
+    click.echo("\n" + table(map(_cells, shown), headers, right=headers[4:7]))
+    if len(shown) < len(found.rows):
+        rest = count_text(len(found.rows) - len(shown), "number")
+        click.echo(f"and {rest} more: --all, --csv, --json", err=True)
+
+
+def _cells(row: IndicatorChange) -> list[str]:
+    counts = sorted({row.countries_before, row.countries_after})
+    total = f"total of {'-'.join(map(str, counts))}"
+    change = percent_text(row.relative)
+    if row.before is None or row.after is None:
+        change = "added" if row.before is None else "removed"
+    return [
+        *(row.indicator, "" if row.until is None else str(row.until), row.country or total),
+        *(row.scenario, quantity_text(row.before), quantity_text(row.after), change, row.unit),
+    ]

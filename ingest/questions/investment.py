@@ -1,0 +1,295 @@
+"""Investment cases: what scenarios cost and what their benefits are worth, year by year."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+from ingest.questions.economics import Economics, Group
+from ingest.questions.measures import Measure
+from ingest.text.numbers import MINUS, exact_sum, in_full
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Money of one year over the baseline's; benefits by stream, in the order of the settings."""
+
+    year: int
+    cost: float
+    benefits: tuple[float, ...]
+
+    @property
+    def benefit(self) -> float:
+        """All streams together."""
+        return exact_sum(self.benefits)
+
+    def times(self, factor: float) -> Flow:
+        """The same money, discounted."""
+        return Flow(self.year, self.cost * factor, tuple(b * factor for b in self.benefits))
+
+
+@dataclass(frozen=True)
+class Case:
+    """Flows up to a horizon, added up.
+
+    person_years: the years that people live in the scenario; None where no label of people is
+    named.
+    """
+
+    flows: tuple[Flow, ...]
+    person_years: float | None = None
+
+    @cached_property
+    def cost(self) -> float:
+        """What the scenario costs more than the baseline."""
+        return exact_sum([flow.cost for flow in self.flows])
+
+    @cached_property
+    def benefits(self) -> tuple[float, ...]:
+        """The benefit of each stream."""
+        columns = zip(*(flow.benefits for flow in self.flows), strict=True)
+        return tuple(exact_sum(column) for column in columns)
+
+    @cached_property
+    def benefit(self) -> float:
+        """All streams together."""
+        return exact_sum(self.benefits)
+
+    @property
+    def benefit_cost_ratio(self) -> float | None:
+        """Benefit of one unit of money; None where the scenario costs nothing more."""
+        return self.benefit / self.cost if self.cost > 0 else None
+
+    @property
+    def return_on_investment(self) -> float | None:
+        """Net benefit of one unit of money; None where the scenario costs nothing more."""
+        return (self.benefit - self.cost) / self.cost if self.cost > 0 else None
+
+    @property
+    def mark(self) -> str:
+        """What stands in place of the ratios."""
+        if self.cost > 0:
+            return ""
+        if self.cost == 0:
+            return "no extra cost"
+        return "saves, brings less" if self.benefit < 0 else "cost-saving"
+
+    @property
+    def cost_per_person_year(self) -> float | None:
+        """Extra cost of one person in one year."""
+        return self.cost / self.person_years if self.person_years else None
+
+    @property
+    def break_even_year(self) -> int | None:
+        """The first year with a cost from which on the benefits so far are never below the costs.
+
+        None where they are below at the horizon, or where there never was a cost to get back.
+        """
+        nets = list(accumulate(flow.benefit - flow.cost for flow in self.flows))
+        spent = [flow.year for flow in self.flows if flow.cost > 0]
+        if not spent or nets[-1] < 0:
+            return None
+        below = [flow.year for flow, net in zip(self.flows, nets, strict=True) if net < 0]
+        return max(spent[0], below[-1] + 1 if below else spent[0])
+
+
+@dataclass(frozen=True)
+class InvestmentCase:
+    """One scenario against the baseline in one group.
+
+    without: countries of the group that lack a value of a column, and so are left out of costs and
+    benefits.
+    """
+
+    group: Group
+    scenario: str
+    flows: tuple[Flow, ...]
+    discounted: tuple[Flow, ...]
+    people: Mapping[int, float] | None
+    without: tuple[str, ...] = ()
+
+    def until(self, horizon: int, *, discounted: bool) -> Case:
+        """The case up to a year; people are never discounted."""
+        flows = self.discounted if discounted else self.flows
+        years = tuple(flow for flow in flows if flow.year <= horizon)
+        people = self.people
+        lived = None if people is None else exact_sum([people[flow.year] for flow in years])
+        return Case(years, lived)
+
+
+def investment_cases(
+    economics: Economics, groups: Sequence[Group] | None = None
+) -> list[InvestmentCase]:
+    """The case of each scenario in each group; money is discounted at the rate of costs.
+
+    groups: those of them that are wanted, all where None.
+    """
+    flows = _country_flows(economics)
+    return [
+        case
+        for group in (economics.groups if groups is None else groups)
+        for scenario in economics.scenarios
+        if (case := _case(economics, group, scenario, flows)) is not None
+    ]
+
+
+_CountryFlows = Mapping[tuple[str, str], tuple[Flow, ...]]
+
+
+def _case(
+    economics: Economics, group: Group, scenario: str, flows: _CountryFlows
+) -> InvestmentCase | None:
+    """The case, or None where no country of the group has all of it."""
+    pair = {economics.baseline, scenario}
+    whole = [each for each in group.countries if pair <= economics.complete[each]]
+    known = [each for each in whole if (each, scenario) in flows]
+    if not known:
+        return None
+    added = tuple(map(_sum, zip(*(flows[each, scenario] for each in known), strict=True)))
+    factors = economics.factors(economics.settings.discount_cost)
+    return InvestmentCase(
+        group,
+        scenario,
+        added,
+        tuple(flow.times(factors[flow.year]) for flow in added),
+        economics.people(known, scenario),
+        tuple(country for country in whole if country not in known),
+    )
+
+
+def _sum(flows: Sequence[Flow]) -> Flow:
+    """The money of several countries in one year."""
+    if len(flows) == 1:
+        return flows[0]
+    streams = zip(*(flow.benefits for flow in flows), strict=True)
+    return Flow(
+        flows[0].year, exact_sum([flow.cost for flow in flows]), tuple(map(exact_sum, streams))
+    )
+
+
+def _country_flows(economics: Economics) -> _CountryFlows:
+    """The flows of each country and scenario; of no country that lacks a value of a column."""
+    values, streams = economics.values, economics.settings.benefits
+    factors: dict[str, list[float]] = {}
+    for country in economics.complete:
+        amounts = [stream.amount for stream in streams]
+        if all(country in values.get(each.column, {}) for each in amounts if each.column):
+            factors[country] = [
+                each.factor * (values[each.column][country] if each.column else 1)
+                for each in amounts
+            ]
+    return {
+        (country, scenario): tuple(_flows(economics, country, scenario, worth))
+        for country, worth in factors.items()
+        for scenario in economics.scenarios
+        if {economics.baseline, scenario} <= economics.complete[country]
+    }
+
+
+def _flows(
+    economics: Economics, country: str, scenario: str, worth: Sequence[float]
+) -> Iterator[Flow]:
+    """Each year's extra cost, and the gain of each stream times what one unit of it is worth."""
+
+    def extra(measure: Measure) -> Iterator[float]:
+        series = economics.series[measure.name]
+        new, old = series[country, scenario], series[country, economics.baseline]
+        return (new[year] - old[year] for year in economics.years)
+
+    gains = [
+        [value * measure.gain * one for value in extra(measure)]
+        for measure, one in zip(economics.benefits, worth, strict=True)
+    ]
+    benefits = zip(*gains, strict=True)
+    for year, cost, benefit in zip(economics.years, extra(economics.cost), benefits, strict=True):
+        yield Flow(year, cost, benefit)
+
+
+def case_answer(economics: Economics, case: InvestmentCase) -> str:
+    """What a case comes to at the end of its years, discounted, in a sentence."""
+    last = economics.years[-1]
+    found = case.until(last, discounted=True)
+    ratio = found.benefit_cost_ratio
+    if ratio is None:
+        return f"{case.scenario} against {economics.baseline}: {found.mark}, until {last}."
+    year = found.break_even_year
+    even = f"even from {year}" if year is not None else "not even by then"
+    money = economics.settings.currency or "unit of money"
+    return (
+        f"Each {money} that {case.scenario} costs over {economics.baseline} brings back "
+        f"{in_full(ratio, 2).replace('-', MINUS)} by {last} (discounted): {even}."
+    )
+
+
+# --- rows for machines ----------------------------------------------------------------------------
+
+
+def summary_rows(economics: Economics, case: InvestmentCase) -> Iterator[dict[str, Any]]:
+    """A row for each horizon, discounted and not side by side; null where there is no number."""
+    for horizon in economics.horizons:
+        row = _head(case) | {"horizon": horizon}
+        for prefix, discounted in (("", False), ("discounted_", True)):
+            found = case.until(horizon, discounted=discounted)
+            row |= {prefix + name: value for name, value in _summary(economics, found).items()}
+        yield row | {"without": list(case.without)}
+
+
+def plain_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a summary as CSV has it."""
+    return row | {"without": " ".join(row["without"])}
+
+
+def year_rows(economics: Economics, case: InvestmentCase) -> Iterator[dict[str, Any]]:
+    """A row for each year: its money and what has come together by then, discounted and not."""
+    sums = [_running(flows) for flows in (case.flows, case.discounted)]
+    for number, pair in enumerate(zip(case.flows, case.discounted, strict=True)):
+        row = _head(case) | {"year": pair[0].year}
+        for prefix, flow, (cost, benefit) in zip(("", "discounted_"), pair, sums, strict=True):
+            row |= {prefix + name: value for name, value in _money(economics, flow).items()}
+            row |= {
+                f"{prefix}extra_cost_so_far": cost[number],
+                f"{prefix}benefit_so_far": benefit[number],
+                f"{prefix}net_so_far": benefit[number] - cost[number],
+            }
+        yield row
+
+
+def _running(flows: Sequence[Flow]) -> tuple[list[float], list[float]]:
+    costs = list(accumulate(flow.cost for flow in flows))
+    return costs, list(accumulate(flow.benefit for flow in flows))
+
+
+def _head(case: InvestmentCase) -> dict[str, Any]:
+    group = case.group
+    countries = len(group.countries) - len(case.without)
+    return {
+        "by": group.by,
+        "group": group.name,
+        "countries": countries,
+        "of_countries": group.of,
+        "scenario": case.scenario,
+    }
+
+
+def _money(economics: Economics, money: Flow | Case) -> dict[str, float]:
+    names = [f"benefit_{stream.name}" for stream in economics.settings.benefits]
+    return {
+        "extra_cost": money.cost,
+        **dict(zip(names, money.benefits, strict=True)),
+        "benefit": money.benefit,
+        "net_benefit": money.benefit - money.cost,
+    }
+
+
+def _summary(economics: Economics, found: Case) -> dict[str, Any]:
+    return {
+        **_money(economics, found),
+        "benefit_cost_ratio": found.benefit_cost_ratio,
+        "return_on_investment": found.return_on_investment,
+        "mark": found.mark,
+        "cost_per_person_year": found.cost_per_person_year,
+        "break_even_year": found.break_even_year,
+    }
