@@ -286,10 +286,16 @@ def test_numbers_of_a_question_carry_what_they_are_in_the_data(site: Site) -> No
 def test_numbers_of_a_column_line_up() -> None:
     query = parse_canned_query("q", HEAD.format("") + "SELECT 1 AS a")
     asked = AskedQuestion(query, {}, (), {}, None)
-    rows = [("x", 12.5, None), ("y", 3.0, 2.5), ("z", 0.25, "two")]
+    rows = [("x", 12.5, ""), ("y", 3.0, 2.5), ("z", 0.25, "<two>")]
     built = build_question_table(asked, ["name", "value", "mixed"], rows, rows)
-    assert [row[1].content for row in built.rows] == ["12.50", "3.00", "0.25"]
-    assert [row[2].content for row in built.rows] == [None, 2.5, "two"]
+    assert str(built.body).splitlines() == [
+        '<tr><th scope="row" class="col-name">x</th><td class="col-value number" data-value="12.5">'
+        '12.50</td><td class="col-mixed"></td></tr>',
+        '<tr><th scope="row" class="col-name">y</th><td class="col-value number" data-value="3.0">'
+        '3.00</td><td class="col-mixed">2.5</td></tr>',
+        '<tr><th scope="row" class="col-name">z</th><td class="col-value number" data-value="0.25">'
+        '0.25</td><td class="col-mixed">&lt;two&gt;</td></tr>',
+    ]
     assert [heading.css_class for heading in built.headings] == [
         "col-name", "col-value number", "col-mixed",
     ]  # fmt: skip
