@@ -292,7 +292,7 @@ def test_numbers_of_a_column_line_up() -> None:
         '<tr><th scope="row" class="col-name">x</th><td class="col-value number" data-value="12.5"'
         ' title="12.5">12.50</td><td class="col-mixed"></td></tr>',
         '<tr><th scope="row" class="col-name">y</th><td class="col-value number" data-value="3.0"'
-        ' title="3">3.00</td><td class="col-mixed">2.5</td></tr>',
+        ' title="3.0">3.00</td><td class="col-mixed">2.5</td></tr>',
         '<tr><th scope="row" class="col-name">z</th><td class="col-value number" data-value="0.25">'
         '0.25</td><td class="col-mixed">&lt;two&gt;</td></tr>',
     ]
