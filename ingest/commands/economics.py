@@ -24,16 +24,8 @@ from ingest.commands.common.options import (
     require_consistent_option,
     scenarios_option,
 )
-from ingest.commands.common.output import print_csv, print_json
+from ingest.commands.common.output import print_csv, print_json, text_table
 from ingest.commands.common.runs import find_run, run_as_json
-from ingest.commands.economics_tables import (
-    LEGEND,
-    evaluation_text,
-    investment_text,
-    title,
-    worth_notes,
-    years_table,
-)
 from ingest.database.consistency import read_consistency
 from ingest.database.kept_economics import read_kept_economics
 from ingest.database.study_settings import read_definitions
@@ -45,9 +37,18 @@ from ingest.questions.economics import (
     EconomicsRequest,
     read_economics_of,
 )
+from ingest.questions.economics_tables import (
+    LEGEND,
+    evaluation_table,
+    investment_tables,
+    title,
+    worth_notes,
+    years_table,
+)
 from ingest.questions.evaluation import Evaluation, evaluate, evaluation_rows, flat_row
 from ingest.questions.investment import (
     InvestmentCase,
+    cases_by_group,
     investment_cases,
     plain_row,
     summary_rows,
@@ -218,7 +219,7 @@ def _print_evaluations(
     if as_csv:
         _print_rows([flat_row(row) for row in rows], title(found))
     else:
-        texts = [evaluation_text(found, each) for each in evaluations]
+        texts = [text_table(evaluation_table(found, each)) for each in evaluations]
         click.echo("\n\n".join([title(found), *texts, LEGEND]))
 
 
@@ -254,14 +255,12 @@ def _print_cases(
 def _case_texts(
     found: Economics, cases: Sequence[InvestmentCase], show_years: bool
 ) -> Iterator[str]:
-    groups: dict[tuple[str, str], list[InvestmentCase]] = {}
-    for case in cases:
-        groups.setdefault((case.group.by, case.group.name), []).append(case)
-    for of_group in groups.values():
+    for of_group in cases_by_group(cases):
         if show_years:
-            yield from (years_table(found, case) for case in of_group)
+            yield from (text_table(years_table(found, case)) for case in of_group)
         else:
-            yield investment_text(found, of_group)
+            yield of_group[0].group.title
+            yield from map(text_table, investment_tables(found, of_group))
 
 
 def _write_workbook(

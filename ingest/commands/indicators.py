@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +24,14 @@ from ingest.commands.common.options import (
     require_consistent_option,
     scenarios_option,
 )
-from ingest.commands.common.output import print_csv, print_json, table
+from ingest.commands.common.output import print_csv, print_json, text_table
 from ingest.commands.common.runs import find_run, run_as_json
 from ingest.database.indicators import IndicatorRow, IndicatorTable, shown_rows
 from ingest.database.states import RunRef
 from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
 from ingest.questions.caption import RunFacts
-from ingest.questions.compare import decimals
-from ingest.questions.discount import rate_words
+from ingest.questions.indicator_tables import indicator_tables
 from ingest.questions.indicators import (
     IndicatorQuestion,
     ask_indicators,
@@ -41,8 +39,7 @@ from ingest.questions.indicators import (
     tidy_columns,
     tidy_rows,
 )
-from ingest.study.indicators import Indicator, said_of
-from ingest.text.numbers import in_full
+from ingest.study.indicators import said_of
 
 
 @click.command()
@@ -195,77 +192,5 @@ def _write_workbook(path: Path, answer: IndicatorTable, run: RunRef) -> None:
 
 
 def _text(answer: IndicatorTable, run: RunRef) -> str:
-    """A table of groups and scenarios for each indicator and horizon; of totals, one for all."""
     head = f"as of {RunFacts.of(run).words} · baseline {answer.request.baseline}"
-    totals = shown_rows(answer, answer.totals)
-    if not group_names(answer):
-        return f"{head}\n\n{_table(answer, totals, by_indicator=True)}"
-    blocks = [head]
-    of_indicator = {indicator.name: indicator for indicator in answer.indicators}
-    for key, rows in groupby(shown_rows(answer, answer.rows), lambda r: (r.indicator, r.until)):
-        own = [*rows, *(total for total in totals if (total.indicator, total.until) == key)]
-        blocks.append(f"{_title(of_indicator[key[0]], own[0])}\n\n{_table(answer, own)}")
-    return "\n\n".join(blocks)
-
-
-def _title(indicator: Indicator, row: IndicatorRow) -> str:
-    until = [] if row.until is None else [f"until {row.until}"]
-    rate = f"discounted at {rate_words(indicator.discount)} a year"
-    parts = [row.indicator, row.unit, *until, *([rate] if indicator.discount else [])]
-    return " · ".join(part for part in parts if part)
-
-
-def _table(
-    answer: IndicatorTable, rows: Sequence[IndicatorRow], *, by_indicator: bool = False
-) -> str:
-    """Rows and columns of numbers, each line with its own number of decimals, a total last."""
-    rows = _with_numbers(rows, lambda row: (row.indicator, row.until, row.group))
-    rows = _with_numbers(rows, lambda row: row.scenario)
-    scenarios = list(dict.fromkeys(row.scenario for row in rows))
-    groups = () if by_indicator else group_names(answer)
-    lines: dict[tuple[Any, ...], dict[str, IndicatorRow]] = {}
-    for row in rows:
-        key = (row.indicator, row.until) if by_indicator else row.group
-        lines.setdefault(key, {})[row.scenario] = row
-    has_countries = groups != ("country",)
-    places = _places(rows)
-    cells = []
-    for line in lines.values():
-        first = next(iter(line.values()))
-        until = "" if first.until is None else str(first.until)
-        keys = [first.indicator, until, first.unit] if by_indicator else _group_cells(first, groups)
-        digits = _places([*line.values()]) if by_indicator else places
-        values = [_number(line[name], digits) if name in line else "" for name in scenarios]
-        cells.append([*keys, *([_countries([*line.values()])] if has_countries else []), *values])
-    names = ["indicator", "until", "unit"] if by_indicator else list(groups)
-    headers = [*names, *(["countries"] if has_countries else []), *scenarios]
-    return table(cells, headers, right=[*scenarios, "countries", "until"])
-
-
-def _with_numbers(
-    rows: Sequence[IndicatorRow], part: Callable[[IndicatorRow], Hashable]
-) -> Sequence[IndicatorRow]:
-    """Rows of the lines or columns that have a number at all; all where there is none."""
-    have = {part(row) for row in rows if row.value is not None}
-    return [row for row in rows if part(row) in have] or rows
-
-
-def _group_cells(row: IndicatorRow, groups: Sequence[str]) -> list[str]:
-    return list(row.group) or ["total", *([""] * (len(groups) - 1))]
-
-
-def _countries(rows: Sequence[IndicatorRow]) -> str:
-    """187, or 182 of 187, or 180-182 of 187 where scenarios differ."""
-    counts = sorted({row.countries for row in rows})
-    whole = rows[0].of_countries
-    if counts == [whole]:
-        return f"{whole:,}"
-    return f"{'-'.join(f'{count:,}' for count in {counts[0]: 0, counts[-1]: 0})} of {whole:,}"
-
-
-def _places(rows: Sequence[IndicatorRow]) -> int:
-    return decimals([row.value for row in rows], 6)
-
-
-def _number(row: IndicatorRow, places: int) -> str:
-    return "n/a" if row.value is None else in_full(row.value, places)
+    return "\n\n".join([head, *map(text_table, indicator_tables(answer))])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Any
 
 from ingest.questions.economics import Economics, Group
@@ -134,6 +134,11 @@ def investment_cases(
         for scenario in economics.scenarios
         if (case := _case(economics, group, scenario, flows)) is not None
     ]
+
+
+def cases_by_group(cases: Iterable[InvestmentCase]) -> list[list[InvestmentCase]]:
+    """The cases of each group together."""
+    return [list(of_group) for _, of_group in groupby(cases, lambda case: case.group)]
 
 
 _CountryFlows = Mapping[tuple[str, str], tuple[Flow, ...]]

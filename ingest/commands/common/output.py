@@ -14,6 +14,7 @@ from ingest.findings import Finding, Severity
 from ingest.text.csv_rows import CsvWriter
 from ingest.text.json_text import json_text
 from ingest.text.numbers import at_most, count_text
+from ingest.text.text_table import TextTable
 
 if TYPE_CHECKING:
     from ingest.study.git import GitState
@@ -42,6 +43,12 @@ def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], right: Iterable
     return tabulate(
         rows, headers, tablefmt="simple", colalign=align, disable_numparse=True, missingval=""
     )
+
+
+def text_table(shown: TextTable) -> str:
+    """A table with its title above it and its lines below it."""
+    lines = [f"{shown.title}\n"] if shown.title else []
+    return "\n".join([*lines, table(shown.rows, shown.headers, right=shown.numbers), *shown.after])
 
 
 def severity_text(severity: Severity) -> str:

@@ -1,10 +1,9 @@
-"""Economic evaluations as tables in a terminal."""
+"""Economic evaluations as tables for people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ingest.commands.common.output import table
 from ingest.questions.caption import RunFacts
 from ingest.questions.cost_effectiveness import Position, Status
 from ingest.questions.discount import rate_words
@@ -21,6 +20,7 @@ from ingest.text.numbers import (
     table_number,
     years_text,
 )
+from ingest.text.text_table import TextTable
 
 
 def title(economics: Economics, *, is_case: bool = False) -> str:
@@ -62,7 +62,7 @@ def _group_title(evaluation: Evaluation) -> str:
     return f"{group.title}, {countries if has_all else f'{len(group.countries):,} of {countries}'}"
 
 
-def evaluation_text(economics: Economics, evaluation: Evaluation) -> str:
+def evaluation_table(economics: Economics, evaluation: Evaluation) -> TextTable:
     """One group's table, from the cheapest scenario to the dearest, and what is best."""
     gained = economics.effect.verb
     headers = [
@@ -75,11 +75,12 @@ def evaluation_text(economics: Economics, evaluation: Evaluation) -> str:
     headers += [f"cost per unit\n{gained}", "on the\nfrontier"]
     headers += [f"net benefit\nat {threshold_text(each)}" for each in evaluation.thresholds]
     rows = [_evaluation_row(economics, evaluation, each) for each in evaluation.positions]
-    lines = [_group_title(evaluation), "", table(rows, headers, right=headers[1:])]
-    for threshold, best in zip(evaluation.thresholds, evaluation.best, strict=True):
-        if best is not None:
-            lines.append(f"Best at {threshold.amount} ({threshold_text(threshold)}): {best}")
-    return "\n".join(lines)
+    best = [
+        f"Best at {threshold.amount} ({threshold_text(threshold)}): {best}"
+        for threshold, best in zip(evaluation.thresholds, evaluation.best, strict=True)
+        if best is not None
+    ]
+    return TextTable(_group_title(evaluation), headers, rows, headers[1:], best)
 
 
 LEGEND = (
@@ -129,10 +130,8 @@ def _frontier(position: Position) -> str:
 _SIDES = (False, True)
 
 
-def investment_text(economics: Economics, cases: Sequence[InvestmentCase]) -> str:
+def investment_tables(economics: Economics, cases: Sequence[InvestmentCase]) -> list[TextTable]:
     """The cases of one group: a table for each horizon, two lines for each scenario."""
-    group = cases[0].group
-    tables = [group.title]
     streams = [stream.name for stream in economics.settings.benefits]
     headers = ["scenario", "discounted", "extra cost", *streams, "benefits", "net benefit"]
     headers += [
@@ -141,13 +140,15 @@ def investment_text(economics: Economics, cases: Sequence[InvestmentCase]) -> st
         "cost per\nperson-year",
         "break-even",
     ]
-    for horizon in economics.horizons:
-        rows = [
-            _case_row(case, horizon, is_discounted) for case in cases for is_discounted in _SIDES
-        ]
-        years = years_text(range(economics.years[0], horizon + 1))
-        tables.append(f"{years}\n\n{table(rows, headers, right=headers[2:])}")
-    return "\n\n".join(tables)
+    return [
+        TextTable(
+            years_text(range(economics.years[0], horizon + 1)),
+            headers,
+            [_case_row(case, horizon, is_discounted) for case in cases for is_discounted in _SIDES],
+            headers[2:],
+        )
+        for horizon in economics.horizons
+    ]
 
 
 def _case_row(case: InvestmentCase, horizon: int, is_discounted: bool) -> list[str]:
@@ -177,7 +178,7 @@ def _break_even(found: Case) -> str:
     return "" if found.mark else "not reached"
 
 
-def years_table(economics: Economics, case: InvestmentCase) -> str:
+def years_table(economics: Economics, case: InvestmentCase) -> TextTable:
     """One case year by year: its money, and what has come together by then, both ways."""
     streams = [stream.name for stream in economics.settings.benefits]
     columns = ["extra_cost", *(f"benefit_{name}" for name in streams), "net_benefit", "net_so_far"]
@@ -188,4 +189,4 @@ def years_table(economics: Economics, case: InvestmentCase) -> str:
         [str(row["year"]), *(signed_quantity_text(row[name]) for name in columns)]
         for row in year_rows(economics, case)
     ]
-    return f"{case.group.title}, {case.scenario}\n\n{table(rows, headers, right=headers[1:])}"
+    return TextTable(f"{case.group.title}, {case.scenario}", headers, rows, headers[1:])
