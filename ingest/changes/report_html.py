@@ -9,6 +9,7 @@ from ingest.changes.report import Report, SeriesCells
 from ingest.changes.summary import SERIES, CausePattern, Direction, LabelSummary, median_text
 from ingest.database.states import RunRef
 from ingest.study.combination import Combination
+from ingest.text.html_page import html_page, html_table, html_text
 from ingest.text.numbers import at_most, count_text, percent_text
 
 _LARGEST = 10
@@ -18,62 +19,27 @@ _PATTERNS = 5
 _BAR_WIDTH, _BAR_HEIGHT = 1000, 20
 _LEAST_WIDTH = 6  # so that the range of one value can be seen
 
-_STYLE = """
-:root { color-scheme: light dark; --text: #1c1e21; --soft: #5b616a; --line: #d9dce1;
-  --ground: #fff; --box: #f5f6f8; --up: #0072b2; --down: #c2410c; --mixed: #6b7280; }
-@media (prefers-color-scheme: dark) { :root { --text: #e8eaed; --soft: #a3a9b3; --line: #3a3f47;
-  --ground: #16181c; --box: #1f2227; --up: #56b4e9; --down: #f0894a; --mixed: #9aa1ac; } }
-body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 62rem; background: var(--ground);
-  color: var(--text); font: 1rem/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.45rem; line-height: 1.25; margin: 0 0 .5rem; }
-h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.lead { font-size: 1.1rem; }
-.soft, caption { color: var(--soft); font-size: .9rem; }
-.warning { border-left: .3rem solid var(--down); background: var(--box); padding: .6rem .8rem; }
-.box { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; }
-caption { text-align: start; padding-bottom: .4rem; }
-th, td { text-align: start; vertical-align: top; padding: .35rem .7rem .35rem 0;
-  border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
-th { color: var(--soft); font-weight: 600; font-size: .9rem; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.picture { min-width: 9rem; width: 30%; vertical-align: middle; }
-.bar { display: block; width: 100%; height: 1.25rem; }
-.bar line { vector-effect: non-scaling-stroke; stroke-width: 1; stroke: var(--soft); }
-.bar .median { stroke: var(--text); stroke-width: 2; }
-.up { fill: var(--up); } .down { fill: var(--down); } .mixed { fill: var(--mixed); }
-summary { cursor: pointer; padding: .4rem 0; }
-"""
-
 
 def html_report(report: Report) -> str:
     """The whole page."""
     diff = report.diff
     title = f"What changed from run {diff.before.run_id} to run {diff.after.run_id}"
-    return "\n".join(
+    return html_page(
+        title,
         [
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
             f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(report.headline)}</p>',
             f'<p class="soft">{_run(diff.before)} → {_run(diff.after)}<br>'
             f"A series counts as changed when {escape(diff.rule)}; a is before, b is after.</p>",
             *_summary(report),
             *_others(report),
             *_all_series(report),
-            "</body>\n</html>\n",
-        ]
+        ],
     )
 
 
 def _run(run: RunRef) -> str:
     when = run.timestamp[:16].replace("T", " ")
     return f"Run {run.run_id}: commit {escape(run.git_commit[:7])}, {escape(when)} UTC"
-
-
-def _text(text: str) -> str:
-    """A name that may be in any script, kept from changing the direction of what is around it."""
-    return f"<bdi>{escape(text)}</bdi>"
 
 
 def _summary(report: Report) -> Iterator[str]:
@@ -83,7 +49,7 @@ def _summary(report: Report) -> Iterator[str]:
     if report.warning:
         yield f'<p class="warning"><strong>Warning</strong>: {escape(report.warning)}.</p>'
     if report.patterns:
-        shown = "".join(f"<li>{_text(text)}</li>" for text in report.patterns[:_PATTERNS])
+        shown = "".join(f"<li>{html_text(text)}</li>" for text in report.patterns[:_PATTERNS])
         yield f"<h2>Pattern</h2>\n<ul>{shown}</ul>"
     more = len(report.patterns) - _PATTERNS
     if more > 0:
@@ -102,20 +68,20 @@ def _summary(report: Report) -> Iterator[str]:
 def _causes_table(report: Report) -> str:
     rows = (
         (
-            _text(cause.cause) + _folded(cause),
+            html_text(cause.cause) + _folded(cause),
             f"{cause.combinations:,}",
             f"{cause.countries:,}",
-            ", ".join(map(_text, cause.scenarios)),
+            ", ".join(map(html_text, cause.scenarios)),
         )
         for cause in report.causes
     )
-    return _table(("Cause", "Combinations:", "Countries:", "Scenarios"), rows)
+    return html_table(("Cause", "Combinations:", "Countries:", "Scenarios"), rows)
 
 
 def _folded(cause: CausePattern) -> str:
     """What the line leaves out."""
     changes = [*cause.more, *cause.rest]
-    items = "".join(f"<li>{_text(change)}</li>" for change in changes)
+    items = "".join(f"<li>{html_text(change)}</li>" for change in changes)
     summary = count_text(len(changes), "further change")
     return f"<details><summary>{summary}</summary><ul>{items}</ul></details>" if changes else ""
 
@@ -123,7 +89,7 @@ def _folded(cause: CausePattern) -> str:
 def _labels_table(labels: Sequence[LabelSummary]) -> str:
     rows = (
         (
-            _text(label.element_label),
+            html_text(label.element_label),
             f"{label.series:,}",
             label.range_text,
             median_text(label),
@@ -132,7 +98,7 @@ def _labels_table(labels: Sequence[LabelSummary]) -> str:
         )
         for label, bar in zip(labels, _range_bars(labels), strict=True)
     )
-    return _table(
+    return html_table(
         ("Label", "Series:", "Relative change:", "Median:", "From zero (n/a):", "Range!"),
         rows,
         "Each series in the year in which it moved most. Bar: from the smallest to the largest "
@@ -150,7 +116,7 @@ def _others(report: Report) -> Iterator[str]:
 
 
 def _list(title: str, combinations: Sequence[Combination]) -> str:
-    names = ", ".join(_text(str(combination)) for combination in combinations[:_COMBINATIONS])
+    names = ", ".join(html_text(str(combination)) for combination in combinations[:_COMBINATIONS])
     cut = f" … and {len(combinations) - _COMBINATIONS:,} more"
     more = cut if len(combinations) > _COMBINATIONS else ""
     return f"<details><summary>{escape(title)}</summary><p>{names}{more}</p></details>"
@@ -170,30 +136,9 @@ def _all_series(report: Report) -> Iterator[str]:
 
 
 def _series_table(series: Iterable[SeriesCells], note: str | None = None) -> str:
-    rows = ((*map(_text, cells[:3]), *cells[3:]) for cells in series)
+    rows = ((*map(html_text, cells[:3]), *cells[3:]) for cells in series)
     headers = ("Country", "Scenario", "Label", "Year:", "Before:", "After:", "Difference:")
-    return _table((*headers, "Change:"), rows, note)
-
-
-def _table(
-    headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str | None = None
-) -> str:
-    """A table of cells that are HTML; a header ends with : for numbers and with ! for pictures."""
-    classes = [_CLASSES.get(header[-1], "") for header in headers]
-    names = [header.rstrip(":!") for header in headers]
-    lines = [f"<caption>{escape(caption)}</caption>"] if caption else []
-    head = "".join(
-        f'<th scope="col"{kind}>{name}</th>' for name, kind in zip(names, classes, strict=True)
-    )
-    lines += [f"<thead><tr>{head}</tr></thead>", "<tbody>"]
-    for row in rows:
-        cells = "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(row, classes, strict=True))
-        lines.append(f"<tr>{cells}</tr>")
-    body = "\n".join(lines)
-    return f'<div class="box"><table>\n{body}\n</tbody></table></div>'
-
-
-_CLASSES = {":": ' class="number"', "!": ' class="picture"'}
+    return html_table((*headers, "Change:"), rows, note)
 
 
 def _range_bars(labels: Sequence[LabelSummary]) -> list[str]:

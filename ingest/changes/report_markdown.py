@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
@@ -10,18 +9,13 @@ from ingest.changes.report import Report
 from ingest.changes.summary import COUNTRIES, SERIES, CausePattern, LabelSummary, median_text
 from ingest.database.states import RunRef
 from ingest.study.combination import Combination
+from ingest.text.markdown import entities, escape, markdown_table
 from ingest.text.numbers import at_most, count_text
 
 _CAUSES = 5
 _LABELS = 9
 _PATTERNS = 3
 _NAMED = 4
-# Control characters would break a line, direction overrides the lines around it.
-_UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-_SPECIAL = re.compile(r"[\\|`*\[\]~$]|(?<![^\W_])_|_(?![^\W_])")
-# As entities: with a backslash these would still become HTML, mentions and links.
-_ENTITIES = {"&": "&amp;", "<": "&lt;", "@": "&#64;", "#": "&#35;", "://": "&#58;//"}
-_ENTITY = re.compile("|".join(map(re.escape, _ENTITIES)) + r"|(?<=www)\.", re.IGNORECASE)
 
 
 def markdown_report(report: Report, *, limit: int = 10, chart: str | None = None) -> str:
@@ -57,17 +51,6 @@ def markdown_report(report: Report, *, limit: int = 10, chart: str | None = None
     return "\n".join(lines).rstrip() + "\n"
 
 
-def escape(text: str) -> str:
-    """Text that Markdown and a pull request show as it is, on one line and within a table."""
-    # the entities' own & and # are no special characters of _SPECIAL
-    return _SPECIAL.sub(lambda match: "\\" + match[0], _entities(text)).strip()
-
-
-def _entities(text: str) -> str:
-    """Text without what would become HTML, a mention or a link, on one line."""
-    return _ENTITY.sub(lambda m: _ENTITIES.get(m[0], "&#46;"), _UNWANTED.sub(" ", text))
-
-
 def _run(run: RunRef) -> str:
     when = run.timestamp[:16].replace("T", " ")
     commit = f"`{run.git_commit[:7]}`" if run.git_commit != "unknown" else "no commit"
@@ -79,7 +62,7 @@ def _causes(causes: Sequence[CausePattern]) -> list[str]:
         (escape(c.cause), f"{c.combinations:,}", f"{c.countries:,}", _some(c.scenarios))
         for c in causes[:_CAUSES]
     )
-    table = _table(("Why", "Combinations:", "Countries:", "Scenarios"), rows)
+    table = markdown_table(("Why", "Combinations:", "Countries:", "Scenarios"), rows)
     return [*table, *_folded_causes(causes), ""]
 
 
@@ -98,8 +81,8 @@ def _folded_causes(causes: Sequence[CausePattern]) -> Iterator[str]:
 
 def _details(summary: str, texts: Iterable[str]) -> str:
     """A folded list of texts, on one line, with an empty line before it: HTML within Markdown."""
-    items = "".join(f"<li>{_entities(text)}</li>" for text in texts)
-    return f"\n<details><summary>{_entities(summary)}</summary><ul>{items}</ul></details>"
+    items = "".join(f"<li>{entities(text)}</li>" for text in texts)
+    return f"\n<details><summary>{entities(summary)}</summary><ul>{items}</ul></details>"
 
 
 def _labels(labels: Sequence[LabelSummary]) -> list[str]:
@@ -112,7 +95,7 @@ def _labels(labels: Sequence[LabelSummary]) -> list[str]:
         )
         for label in labels[:_LABELS]
     )
-    table = _table(("What", "Series:", "Relative change:", "Median:"), rows)
+    table = markdown_table(("What", "Series:", "Relative change:", "Median:"), rows)
     return [*table, *_more(len(labels) - _LABELS, "label"), ""]
 
 
@@ -148,7 +131,7 @@ def _largest(report: Report, limit: int) -> list[str]:
     )
     headers = ("Largest", "Label", "Year:", "Before:", "After:", "Change:")
     more = sum(series.kind == "changed" for series in report.diff.series) - len(shown)
-    return [*_table(headers, rows), *_more(more, SERIES), ""] if shown else []
+    return [*markdown_table(headers, rows), *_more(more, SERIES), ""] if shown else []
 
 
 def _others(report: Report) -> Iterator[str]:
@@ -180,10 +163,3 @@ def _more(number: int, noun: str, begin: str = "\n") -> list[str]:
 
 def _plural(number: int, noun: str) -> str:
     return count_text(number, noun).partition(" ")[2]
-
-
-def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A table; a header that ends with a colon belongs to a column of numbers."""
-    rule = ["---:" if header.endswith(":") else "---" for header in headers]
-    lines = [[header.rstrip(":") for header in headers], rule, *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]

@@ -12,10 +12,11 @@ import pytest
 from ingest.changes.diff import StateDiff, diff_states
 from ingest.changes.report import Report
 from ingest.changes.report_html import html_report
-from ingest.changes.report_markdown import escape, markdown_report
+from ingest.changes.report_markdown import markdown_report
 from ingest.database.files import open_for_reading
 from ingest.database.states import resolve_run
 from ingest.study.combination import Combination
+from ingest.text.markdown import escape
 from tests.conftest import Ingest, StudyFolder, scenario
 from tests.differences import NONE_CHANGED, cause, change, difference
 
