@@ -70,6 +70,10 @@ _COMMANDS = {
         "rename_study:rename_study",
         "Tell a results database that its study has another name.",
     ),
+    "report": (
+        "report:report",
+        "Write the study's indicators, cost-effectiveness, investment case and changes for people.",
+    ),
     "run": ("run:run", "Run what has changed, and store the results."),
     "serve": (
         "serve:serve",

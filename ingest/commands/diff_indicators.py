@@ -8,15 +8,16 @@ from typing import Any
 import click
 
 from ingest.changes.diff import Tolerances
-from ingest.changes.indicator_changes import IndicatorChange, IndicatorDiff, diff_indicators
+from ingest.changes.indicator_changes import IndicatorDiff, diff_indicators
 from ingest.commands.common.context import StudyChoice
-from ingest.commands.common.output import print_csv, print_json, table
+from ingest.commands.common.output import print_csv, print_json, text_table
 from ingest.commands.common.runs import run_as_json
 from ingest.database.choice import NameChoice
 from ingest.database.states import RunRef
 from ingest.database.study_settings import read_definitions
+from ingest.questions.indicator_tables import change_table
 from ingest.study.combination import select_names
-from ingest.text.numbers import count_text, percent_text, quantity_text
+from ingest.text.numbers import count_text
 
 _SHOWN = 20
 _COLUMNS = (
@@ -86,20 +87,7 @@ def _show(found: IndicatorDiff, show_all: bool) -> None:
     if not found.rows:
         return
     shown = found.rows if show_all else found.rows[: max(_SHOWN, len(found.totals))]
-    headers = ("indicator", "until", "country", "scenario", "before", "after", "change", "unit")
-    click.echo("\n" + table(map(_cells, shown), headers, right=headers[4:7]))
+    click.echo("\n" + text_table(change_table(shown)))
     if len(shown) < len(found.rows):
         rest = count_text(len(found.rows) - len(shown), "number")
         click.echo(f"and {rest} more: --all, --csv, --json", err=True)
-
-
-def _cells(row: IndicatorChange) -> list[str]:
-    counts = sorted({row.countries_before, row.countries_after})
-    total = f"total of {'-'.join(map(str, counts))}"
-    change = percent_text(row.relative)
-    if row.before is None or row.after is None:
-        change = "added" if row.before is None else "removed"
-    return [
-        *(row.indicator, "" if row.until is None else str(row.until), row.country or total),
-        *(row.scenario, quantity_text(row.before), quantity_text(row.after), change, row.unit),
-    ]

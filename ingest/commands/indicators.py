@@ -39,7 +39,7 @@ from ingest.questions.indicators import (
     tidy_columns,
     tidy_rows,
 )
-from ingest.study.indicators import said_of
+from ingest.study.indicators import definition_text, said_of
 
 
 @click.command()
@@ -177,10 +177,7 @@ def _row_as_json(answer: IndicatorTable, row: IndicatorRow) -> dict[str, Any]:
 def _write_workbook(path: Path, answer: IndicatorTable, run: RunRef) -> None:
     from ingest.exchange.workbook import Sheet, write_workbook
 
-    definitions = [
-        (one.name, "; ".join(f"{key} = {value}" for key, value in said_of(one).items()))
-        for one in answer.indicators
-    ]
+    definitions = [(one.name, definition_text(one)) for one in answer.indicators]
     notes = [RunFacts.of(run).words, f"baseline {answer.request.baseline}", *answer.notes]
     notes += [answer.consistency.warning] if answer.consistency.warning else []
     sheets = [

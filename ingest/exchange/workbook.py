@@ -1,24 +1,65 @@
-"""Tables as an Excel workbook: frozen headers, filters, numbers as numbers."""
+"""Tables as an Excel workbook: frozen headers, filters, numbers as numbers, charts of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ingest.errors import ConfigError
+from ingest.text.numbers import shared_decimals
 
 _WIDEST = 60
+_CHART_ROWS = 21
+_CHART_SIZE = {"width": 760, "height": 400}
+
+
+@dataclass(frozen=True)
+class Series:
+    """What a chart draws: two columns of a sheet, from a row to another; rows count from 0."""
+
+    name: str
+    sheet: str
+    x: str
+    y: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class NativeChart:
+    """A chart that the reader's own program draws. kind: bar, line or scatter."""
+
+    kind: str
+    title: str
+    x_title: str
+    y_title: str
+    series: Sequence[Series]
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One sheet: a name, a header and rows of texts, numbers and None."""
+    """One sheet: a name, a header and rows of texts, numbers and None.
+
+    heading: lines above the header. charts: below the rows.
+    """
 
     name: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+    heading: Sequence[str] = ()
+    charts: Sequence[NativeChart] = ()
+
+    @classmethod
+    def of(cls, name: str, rows: Sequence[Mapping[str, Any]]) -> Sheet:
+        """The sheet of rows, one at least, that have names for their values."""
+        return cls(name, list(rows[0]), [list(row.values()) for row in rows])
+
+    @property
+    def top(self) -> int:
+        """The row of the header."""
+        return len(self.heading) + 1 if self.heading else 0
 
 
 def write_workbook(path: Path, sheets: Sequence[Sheet]) -> None:
@@ -34,20 +75,74 @@ def write_workbook(path: Path, sheets: Sequence[Sheet]) -> None:
         "nan_inf_to_errors": True,
     }
     with Workbook(path, as_they_are) as book:
-        bold = book.add_format({"bold": True, "bottom": 1})
-        number, whole = (book.add_format({"num_format": form}) for form in ("#,##0.00", "0"))
+        formats = _Formats(book)
+        by_name = {sheet.name: sheet for sheet in sheets}
         for sheet in sheets:
             page = book.add_worksheet(sheet.name)
-            page.write_row(0, 0, sheet.columns, bold)
-            for position, row in enumerate(sheet.rows, 1):
-                for column, value in enumerate(row):
-                    form = {float: number, int: whole}.get(type(value))
-                    page.write(position, column, value, form)
-            page.freeze_panes(1, 0)
-            if sheet.rows:
-                page.autofilter(0, 0, len(sheet.rows), len(sheet.columns) - 1)
-            for column, name in enumerate(sheet.columns):
-                page.set_column(column, column, _width(name, [row[column] for row in sheet.rows]))
+            _write_cells(page, sheet, formats)
+            for number, chart in enumerate(sheet.charts):
+                row = sheet.top + len(sheet.rows) + 2 + number * _CHART_ROWS
+                page.insert_chart(row, 0, _drawn(book, chart, by_name), _CHART_SIZE)
+
+
+class _Formats:
+    """The formats of cells of a workbook, each made once."""
+
+    def __init__(self, book: Any) -> None:
+        self._book = book
+        self._numbers: dict[str, Any] = {}
+        self.header = book.add_format({"bold": True, "bottom": 1})
+        self.title = book.add_format({"bold": True, "font_size": 14})
+
+    def of(self, value: Any) -> Any:
+        """Years and counts as they are; other numbers with as many decimals as show four digits."""
+        if type(value) is int:
+            return self._number("0")
+        if not isinstance(value, float):
+            return None
+        decimals = shared_decimals([value])
+        return self._number(f"#,##0.{'0' * decimals}" if decimals else "#,##0")
+
+    def _number(self, form: str) -> Any:
+        if form not in self._numbers:
+            self._numbers[form] = self._book.add_format({"num_format": form})
+        return self._numbers[form]
+
+
+def _write_cells(page: Any, sheet: Sheet, formats: _Formats) -> None:
+    for line, text in enumerate(sheet.heading):
+        page.write_string(line, 0, text, None if line else formats.title)
+    page.write_row(sheet.top, 0, sheet.columns, formats.header)
+    for position, row in enumerate(sheet.rows, sheet.top + 1):
+        for column, value in enumerate(row):
+            page.write(position, column, value, formats.of(value))
+    page.freeze_panes(sheet.top + 1, 0)
+    if sheet.rows:
+        last = sheet.top + len(sheet.rows)
+        page.autofilter(sheet.top, 0, last, len(sheet.columns) - 1)
+    for column, name in enumerate(sheet.columns):
+        page.set_column(column, column, _width(name, [row[column] for row in sheet.rows]))
+
+
+def _drawn(book: Any, chart: NativeChart, sheets: Mapping[str, Sheet]) -> Any:
+    drawn = book.add_chart({"type": chart.kind})
+    for series in chart.series:
+        places = {"categories": series.x, "values": series.y}
+        ranges = {key: _range(sheets[series.sheet], series, name) for key, name in places.items()}
+        drawn.add_series({"name": series.name, **ranges})
+    drawn.set_title({"name": chart.title, "overlay": False, "name_font": {"size": 12}})
+    # the categories of bars stand on their left, and are read from the top
+    is_bar = chart.kind == "bar"
+    drawn.set_x_axis({"name": chart.x_title, **({"reverse": True} if is_bar else {})})
+    drawn.set_y_axis({"name": chart.y_title, "num_format": "#,##0"})
+    if len(chart.series) == 1:
+        drawn.set_legend({"none": True})
+    return drawn
+
+
+def _range(sheet: Sheet, series: Series, name: str) -> list[Any]:
+    column, first = sheet.columns.index(name), sheet.top + 1
+    return [sheet.name, first + series.first, column, first + series.last, column]
 
 
 def _width(name: str, values: Sequence[Any]) -> int:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Hashable, Sequence
 from itertools import groupby
 from typing import Any
 
+from ingest.changes.indicator_changes import IndicatorChange
 from ingest.database.indicators import IndicatorRow, IndicatorTable, shown_rows
 from ingest.questions.compare import decimals
 from ingest.questions.discount import rate_words
 from ingest.questions.indicators import group_names
 from ingest.study.indicators import Indicator
-from ingest.text.numbers import in_full
+from ingest.text.numbers import in_full, percent_text, quantity_text
 from ingest.text.text_table import TextTable
 
 
@@ -93,3 +94,21 @@ def _places(rows: Sequence[IndicatorRow]) -> int:
 
 def _number(row: IndicatorRow, places: int) -> str:
     return "n/a" if row.value is None else in_full(row.value, places)
+
+
+def change_table(rows: Sequence[IndicatorChange]) -> TextTable:
+    """Indicators that moved, in countries and in total."""
+    headers = ("indicator", "until", "country", "scenario", "before", "after", "change", "unit")
+    return TextTable("", headers, list(map(_change_cells, rows)), headers[4:7])
+
+
+def _change_cells(row: IndicatorChange) -> list[str]:
+    counts = sorted({row.countries_before, row.countries_after})
+    total = f"total of {'-'.join(map(str, counts))}"
+    change = percent_text(row.relative)
+    if row.before is None or row.after is None:
+        change = "added" if row.before is None else "removed"
+    return [
+        *(row.indicator, "" if row.until is None else str(row.until), row.country or total),
+        *(row.scenario, quantity_text(row.before), quantity_text(row.after), change, row.unit),
+    ]

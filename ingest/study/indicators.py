@@ -298,3 +298,12 @@ def said_of(indicator: Indicator) -> dict[str, Any]:
     """What a definition says beside the defaults, by the keys of the file."""
     values = ((key_of(field), getattr(indicator, field.name), field) for field in fields(indicator))
     return {key: value for key, value, field in values if value != field.default}
+
+
+def definition_text(indicator: Indicator) -> str:
+    """What a definition says, on one line: labels = ...; sense = averted."""
+    said = {key: value for key, value in said_of(indicator).items() if key != "name"}
+    return "; ".join(
+        f"{key} = {', '.join(map(str, value)) if isinstance(value, tuple) else value}"
+        for key, value in said.items()
+    )

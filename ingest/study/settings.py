@@ -19,6 +19,7 @@ from ingest.study.indicators import Indicator, read_indicators_section
 from ingest.study.label import LabelSettings, read_label_settings
 from ingest.study.quality_rules import Rule, read_rules
 from ingest.study.regular_files import read_regular
+from ingest.study.report_settings import DEFAULT_REPORT, ReportSettings
 from ingest.study.setting_fields import FromText, read_section, setting
 from ingest.text.suggest import did_you_mean
 
@@ -246,6 +247,7 @@ class Settings:
     quality: QualitySettings = QualitySettings()
     results: ResultsSettings = ResultsSettings()
     economics: EconomicsSettings = NO_ECONOMICS
+    report: ReportSettings = DEFAULT_REPORT
     rules: tuple[Rule, ...] = ()
     indicators: tuple[Indicator, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
@@ -277,6 +279,7 @@ SECTIONS: dict[str, type[Any]] = {
     "quality": QualitySettings,
     "results": ResultsSettings,
     "economics": EconomicsSettings,
+    "report": ReportSettings,
 }
 
 

@@ -1,0 +1,29 @@
+"""A report as a workbook: a sheet for each section, with unrounded numbers and native charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ingest.exchange.workbook import Sheet, write_workbook
+from ingest.reports.model import Report
+
+
+def write_report_workbook(path: Path, report: Report) -> None:
+    """Write an .xlsx file. Raises ConfigError where XlsxWriter is not installed."""
+    write_workbook(path, list(_sheets(report)))
+
+
+def _sheets(report: Report) -> Iterator[Sheet]:
+    texts = [*report.warnings, *report.summary]
+    charts = [chart for section in report.sections for chart in section.charts]
+    as_of = f"As of {report.as_of}"
+    summary = [(text,) for text in texts]
+    yield Sheet("Summary", ("summary",), summary, (report.title, as_of), charts)
+    for section in report.sections:
+        for sheet in section.sheets:
+            heading = (f"{report.title}: {section.title}", as_of, section.conditions)
+            yield replace(sheet, heading=heading)
+    table = report.notes_table
+    yield Sheet("Notes", table.headers, table.rows, (f"{report.title}: notes", as_of))
