@@ -10,8 +10,8 @@ from typing import Any
 from ingest.errors import ConfigError
 from ingest.text.numbers import shared_decimals
 
-_WIDEST = 60
-_CHART_ROWS = 21
+_WIDEST = 80
+_CHART_ROWS = 22
 _CHART_SIZE = {"width": 760, "height": 400}
 
 
@@ -82,7 +82,7 @@ def write_workbook(path: Path, sheets: Sequence[Sheet]) -> None:
             _write_cells(page, sheet, formats)
             for number, chart in enumerate(sheet.charts):
                 row = sheet.top + len(sheet.rows) + 2 + number * _CHART_ROWS
-                page.insert_chart(row, 0, _drawn(book, chart, by_name), _CHART_SIZE)
+                page.insert_chart(row, 0, _drawn(book, chart, by_name))
 
 
 class _Formats:
@@ -92,14 +92,18 @@ class _Formats:
         self._book = book
         self._numbers: dict[str, Any] = {}
         self.header = book.add_format({"bold": True, "bottom": 1})
+        self.text = book.add_format({"text_wrap": True, "valign": "top"})
         self.title = book.add_format({"bold": True, "font_size": 14})
 
     def of(self, value: Any) -> Any:
-        """Years and counts as they are; other numbers with as many decimals as show four digits."""
+        """Years and counts as they are; other numbers with as many decimals as show four digits.
+
+        Long texts are broken into lines.
+        """
         if type(value) is int:
             return self._number("0")
         if not isinstance(value, float):
-            return None
+            return self.text if len(str(value)) > _WIDEST else None
         decimals = shared_decimals([value])
         return self._number(f"#,##0.{'0' * decimals}" if decimals else "#,##0")
 
@@ -117,6 +121,9 @@ def _write_cells(page: Any, sheet: Sheet, formats: _Formats) -> None:
         for column, value in enumerate(row):
             page.write(position, column, value, formats.of(value))
     page.freeze_panes(sheet.top + 1, 0)
+    page.repeat_rows(sheet.top)
+    page.set_landscape()
+    page.fit_to_pages(1, 0)
     if sheet.rows:
         last = sheet.top + len(sheet.rows)
         page.autofilter(sheet.top, 0, last, len(sheet.columns) - 1)
@@ -130,6 +137,7 @@ def _drawn(book: Any, chart: NativeChart, sheets: Mapping[str, Sheet]) -> Any:
         places = {"categories": series.x, "values": series.y}
         ranges = {key: _range(sheets[series.sheet], series, name) for key, name in places.items()}
         drawn.add_series({"name": series.name, **ranges})
+    drawn.set_size(_CHART_SIZE)
     drawn.set_title({"name": chart.title, "overlay": False, "name_font": {"size": 12}})
     # the categories of bars stand on their left, and are read from the top
     is_bar = chart.kind == "bar"

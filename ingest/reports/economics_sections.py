@@ -70,7 +70,7 @@ def economics_part(connection: sqlite3.Connection, question: ReportQuestion) -> 
 
 def _evaluation_section(found: Economics, evaluations: Sequence[Evaluation]) -> Section:
     rows = [flat_row(row) for each in evaluations for row in evaluation_rows(found, each)]
-    first = evaluations[0]
+    first = next((each for each in evaluations if each.group.by == TOTAL), evaluations[0])
     title = f"{found.effect.gained} and what they cost, {first.group.title}"
     return Section(
         title=_TITLE,
@@ -98,13 +98,14 @@ def _conditions(found: Economics, rates: str) -> str:
 
 
 def _plane(
-    found: Economics, first: Evaluation, rows: Sequence[dict[str, Any]], title: str
+    found: Economics, shown: Evaluation, rows: Sequence[dict[str, Any]], title: str
 ) -> NativeChart:
-    """A point for each scenario of the first group."""
+    """A point for each scenario of a group."""
+    own = (shown.group.by, shown.group.name)
     points = [
         Series(row["scenario"], _TITLE, "effect_gained", "extra_cost", number, number)
-        for number, row in enumerate(rows[: len(first.positions)])
-        if row["extra_cost"] is not None
+        for number, row in enumerate(rows)
+        if (row["by"], row["group"]) == own and row["extra_cost"] is not None
     ]
     money = found.settings.money or found.cost.name
     return NativeChart("scatter", title, found.effect.gained, f"Extra cost ({money})", points)
@@ -122,7 +123,7 @@ def _case_part(found: Economics, evaluations: Sequence[Evaluation]) -> Part:
         return Part.left_out(_CASE, f"no country has {', '.join(found.settings.columns)}")
     groups = cases_by_group(cases)
     best = [case for case in (_best_case(evaluations, own) for own in groups) if case]
-    shown = best[0] if best else cases[0]
+    shown = next((case for case in (*best, *cases) if case.group.by == TOTAL), (best or cases)[0])
     years = [row for case in cases for row in year_rows(found, case)]
     rate = f"money discounted at {rate_words(found.settings.discount_cost)} a year"
     title = f"{shown.scenario} against {found.baseline}, {shown.group.title}: net benefit so far"
@@ -140,7 +141,7 @@ def _case_part(found: Economics, evaluations: Sequence[Evaluation]) -> Part:
             Sheet.of(_YEARS, years),
         ],
         pictures=[Picture(title, investment_chart(found, shown))],
-        charts=[_net_benefits(found, years)],
+        charts=[_net_benefits(found, shown, years)],
     )
     return Part([section], list(_case_notes(found, cases)))
 
@@ -162,15 +163,17 @@ def _answer(found: Economics, case: InvestmentCase) -> str:
     return answer if case.group.by == TOTAL else f"{case.group.title}: {answer}"
 
 
-def _net_benefits(found: Economics, rows: Sequence[dict[str, Any]]) -> NativeChart:
-    """The discounted net benefit so far of each scenario of the first group, over the years."""
-    length, own = len(found.years), (rows[0]["by"], rows[0]["group"])
+def _net_benefits(
+    found: Economics, shown: InvestmentCase, rows: Sequence[dict[str, Any]]
+) -> NativeChart:
+    """The discounted net benefit so far of each scenario of a group, over the years."""
+    length, own = len(found.years), (shown.group.by, shown.group.name)
     lines = [
         Series(row["scenario"], _YEARS, "year", "discounted_net_so_far", start, start + length - 1)
         for start, row in list(enumerate(rows))[::length]
         if (row["by"], row["group"]) == own
     ]
-    title = f"Net benefit so far, discounted, {own[1]}"
+    title = f"Net benefit so far, discounted, {shown.group.title}"
     return NativeChart("line", title, "", found.settings.money or found.cost.name, lines)
 
 

@@ -62,19 +62,18 @@ def _rows(answer: IndicatorTable) -> Iterator[tuple[Any, ...]]:
 
 
 def _charts(rows: Sequence[tuple[Any, ...]]) -> Iterator[NativeChart]:
-    """The scenarios of each indicator at its last horizon, in the first group."""
-    place = {name: _COLUMNS.index(name) for name in _COLUMNS}
-    blocks: dict[str, tuple[int, int]] = {}
-    start = 0
-    for key, block in groupby(rows, lambda row: row[: place["scenario"]]):
-        end = start + sum(1 for _ in block)
-        if key[:2] == rows[0][:2] and any(r[place["value"]] is not None for r in rows[start:end]):
-            blocks[key[place["indicator"]]] = (start, end - 1)
-        start = end
-    for indicator, (first, last) in list(blocks.items())[:_MOST_CHARTS]:
-        row = rows[first]
-        until = f" until {row[place['until_year']]}" if row[place["until_year"]] else ""
-        group = "" if row[place["group"]] == TOTAL else f", {row[place['group']]}"
-        series = Series(indicator, _TITLE, "scenario", "value", first, last)
-        title = f"{indicator}{until}{group}"
-        yield NativeChart("bar", title, "", row[place["unit"]] or "", [series])
+    """The scenarios of each indicator at its last horizon: in total, else in the first group."""
+    named = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+    blocks: dict[str, list[int]] = {}
+    for key, block in groupby(range(len(rows)), lambda n: rows[n][: _COLUMNS.index("scenario")]):
+        numbers = list(block)
+        has_numbers = any(named[n]["value"] is not None for n in numbers)
+        known = blocks.get(named[numbers[0]]["indicator"])
+        if has_numbers and (known is None or key[0] == TOTAL or rows[known[0]][:2] == key[:2]):
+            blocks[named[numbers[0]]["indicator"]] = numbers
+    for indicator, numbers in list(blocks.items())[:_MOST_CHARTS]:
+        row = named[numbers[0]]
+        until = f" until {row['until_year']}" if row["until_year"] else ""
+        group = "" if row["by"] == TOTAL else f", {row['group']}"
+        series = Series(indicator, _TITLE, "scenario", "value", numbers[0], numbers[-1])
+        yield NativeChart("bar", f"{indicator}{until}{group}", "", row["unit"] or "", [series])
