@@ -11,7 +11,12 @@ from ingest.errors import ConfigError
 from ingest.text.numbers import shared_decimals
 
 _WIDEST = 80
+_BROKEN_AT, _LINE_HEIGHT = 75, 15
 _CHART_ROWS = 22
+_POINT = {
+    "marker": {"type": "circle", "size": 8},
+    "data_labels": {"series_name": True, "value": False, "position": "right"},
+}
 _CHART_SIZE = {"width": 760, "height": 400}
 
 
@@ -118,6 +123,9 @@ def _write_cells(page: Any, sheet: Sheet, formats: _Formats) -> None:
         page.write_string(line, 0, text, None if line else formats.title)
     page.write_row(sheet.top, 0, sheet.columns, formats.header)
     for position, row in enumerate(sheet.rows, sheet.top + 1):
+        longest = max((len(value) for value in row if isinstance(value, str)), default=0)
+        if longest > _WIDEST:
+            page.set_row(position, _LINE_HEIGHT * -(-longest // _BROKEN_AT))
         for column, value in enumerate(row):
             page.write(position, column, value, formats.of(value))
     page.freeze_panes(sheet.top + 1, 0)
@@ -134,18 +142,40 @@ def _write_cells(page: Any, sheet: Sheet, formats: _Formats) -> None:
 def _drawn(book: Any, chart: NativeChart, sheets: Mapping[str, Sheet]) -> Any:
     drawn = book.add_chart({"type": chart.kind})
     for series in chart.series:
-        places = {"categories": series.x, "values": series.y}
-        ranges = {key: _range(sheets[series.sheet], series, name) for key, name in places.items()}
-        drawn.add_series({"name": series.name, **ranges})
+        drawn.add_series(
+            {
+                "name": series.name,
+                "categories": _range(sheets[series.sheet], series, series.x),
+                "values": _range(sheets[series.sheet], series, series.y),
+                **(_POINT if chart.kind == "scatter" else {}),
+            }
+        )
     drawn.set_size(_CHART_SIZE)
     drawn.set_title({"name": chart.title, "overlay": False, "name_font": {"size": 12}})
-    # the categories of bars stand on their left, and are read from the top
-    is_bar = chart.kind == "bar"
-    drawn.set_x_axis({"name": chart.x_title, **({"reverse": True} if is_bar else {})})
-    drawn.set_y_axis({"name": chart.y_title, "num_format": "#,##0"})
-    if len(chart.series) == 1:
+    form = _axis_format(chart, sheets)
+    if chart.kind == "bar":  # its categories stand on the left, and are read from the top
+        drawn.set_y_axis({"name": chart.x_title, "reverse": True})
+        drawn.set_x_axis({"name": chart.y_title, "label_position": "high", "num_format": form})
+    else:
+        drawn.set_x_axis(
+            {"name": chart.x_title, "label_position": "low"}
+            | ({"num_format": "#,##0"} if chart.kind == "scatter" else {})
+        )
+        drawn.set_y_axis({"name": chart.y_title, "label_position": "low", "num_format": form})
+    if chart.kind != "line":
         drawn.set_legend({"none": True})
     return drawn
+
+
+def _axis_format(chart: NativeChart, sheets: Mapping[str, Sheet]) -> str:
+    """Thousands separators where the numbers are large, decimals where they are small."""
+    numbers = [
+        value
+        for series in chart.series
+        for row in sheets[series.sheet].rows[series.first : series.last + 1]
+        if isinstance(value := row[sheets[series.sheet].columns.index(series.y)], float)
+    ]
+    return "#,##0" if shared_decimals(numbers) == 0 else "General"
 
 
 def _range(sheet: Sheet, series: Series, name: str) -> list[Any]:
