@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -93,6 +92,7 @@ def report(
     if update and output:
         raise ConfigError("--update and --output: choose one")
     file = None if output is None else choice.output(output, *_ENDINGS, force=force)
+    within = None if update is None else choice.output(update, ".md", force=True)
     with choice.reading() as connection, long_work("computing"):
         question = _question(connection, choice, run_name)
         settings = replace(
@@ -112,8 +112,8 @@ def report(
     warn(*built.warnings)
     if file is not None:
         _write(built, file)
-    elif update is not None:
-        _update(built, choice, Path(update), check)
+    elif within is not None:
+        _update(built, within, check)
     else:
         click.echo(markdown_of(built), nl=False)
 
@@ -167,9 +167,9 @@ def _write(built: Report, file: OutputFile) -> None:
     click.echo(f"Wrote {file.path}", err=True)
 
 
-def _update(built: Report, choice: StudyChoice, path: Path, only_check: bool) -> None:
+def _update(built: Report, file: OutputFile, only_check: bool) -> None:
     """Put the report between the marks of a file, or say that another one is there."""
-    file = choice.output(path.resolve(), ".md", force=True)
+    path = file.path
     try:
         before = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as exc:
@@ -182,5 +182,5 @@ def _update(built: Report, choice: StudyChoice, path: Path, only_check: bool) ->
         click.echo(f"{path} is out of date: ingest report --update {path}", err=True)
         raise SystemExit(OUT_OF_DATE)
     else:
-        file.write(after.encode())
+        replace(file, path=path.resolve()).write(after.encode())
         click.echo(f"Wrote {path}", err=True)

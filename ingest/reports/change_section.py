@@ -51,15 +51,15 @@ def change_part(connection: sqlite3.Connection, question: ReportQuestion) -> Par
         title=_TITLE,
         conditions=f"What moved {since} · rule: {found.rule}",
         answers=[f"{report.headline.rstrip('.')} ({since})."],
-        sentences=[
-            report.headline,
-            *([report.warning] if report.warning else []),
-            *report.patterns,
-        ],
+        sentences=[report.headline, *_warning(report), *report.patterns],
         tables=[*moved, *_tables(report)],
         sheets=[Sheet(_TITLE, columns, rows)],
     )
     return Part([section], notes)
+
+
+def _warning(report: ChangeReport) -> list[str]:
+    return [f"Warning: {report.warning}."] if report.warning else []
 
 
 def _scenarios(question: ReportQuestion) -> list[str]:

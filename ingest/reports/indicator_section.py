@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -13,7 +14,7 @@ from ingest.questions.indicator_tables import indicator_tables
 from ingest.questions.indicators import VALUES, IndicatorQuestion, ask_indicators
 from ingest.reports.model import Section
 from ingest.reports.question import Part, ReportQuestion
-from ingest.study.indicators import definition_text
+from ingest.study.indicators import definition_text, horizons
 
 _TITLE = "Indicators"
 _COLUMNS = ("by", "group", "indicator", "until_year", "scenario", *VALUES)
@@ -34,7 +35,11 @@ def indicator_part(connection: sqlite3.Connection, question: ReportQuestion) -> 
         sheets=[Sheet(_TITLE, _COLUMNS, rows)],
         charts=list(_charts(rows)),
     )
-    notes = [(indicator.name, definition_text(indicator)) for indicator in first.indicators]
+    known = {indicator.name: indicator for indicator in first.definitions}
+    notes = [
+        (one.name, definition_text(replace(one, until=horizons(one, known))))
+        for one in first.indicators
+    ]
     if any(indicator.discount for indicator in first.indicators):
         notes.append(("Discounting of indicators", f"to {first.base_year} where none is set"))
     told = dict.fromkeys(note for answer in answers for note in answer.notes)

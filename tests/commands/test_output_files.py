@@ -44,6 +44,8 @@ WRITERS = {
     "export": ["export", "--force", "-o"],
     "bundle": ["export", "--format", "bundle", "--force", "-o"],
     "chart": ["chart", "scenario_impact", "--force", "-o"],
+    "report": ["report", "--force", "-o"],
+    "report --update": ["report", "--update"],
     "log": ["run", "--log-file"],
 }
 

@@ -1,0 +1,336 @@
+"""`ingest report` on numbers made by hand: the numbers that other commands print as JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from python_calamine import CalamineWorkbook
+
+from ingest.database import ValidationDatabase
+from ingest.database.study_settings import keep_definitions
+from ingest.reports.update import BEGIN, END
+from ingest.study.settings import load_settings
+from tests.commands.test_economics import GDP, NULL, SETTINGS, STORED, numbers, store
+from tests.conftest import Ingest, StudyFolder
+
+INDICATORS = """
+[[indicators]]
+name = "Healthy years gained"
+labels = "Healthy Years Lived"
+sense = "gained"
+until = [2026, 2027]
+discount = 0.03
+[[indicators]]
+name = "Extra cost"
+labels = "Cost"
+sense = "gained"
+until = [2026, 2027]
+[[indicators]]
+name = "Cost | year"
+ratio = ["Extra cost", "Healthy years gained"]
+"""
+BY = ("--by", "country,region,total")
+SHEETS = [
+    "Summary", "Indicators", "Cost-effectiveness", "Investment case", "Years", "Changes", "Notes",
+]  # fmt: skip
+STUDY = 'name = "tiny"\ncountry_values = "gdp.csv"'
+
+
+def write_study(study: StudyFolder, settings: str) -> None:
+    study.write_settings(settings, STUDY)
+    rows = "".join(f"{iso3},{value}\n" for iso3, value in GDP.items())
+    (study.root / "gdp.csv").write_text(f"iso3,gdp\n{rows}")
+
+
+@pytest.fixture
+def stored(study: StudyFolder) -> StudyFolder:
+    """Two runs; in the second, Kenya's cheap scenario costs more."""
+    write_study(study, SETTINGS + INDICATORS)
+    store(study, STORED)
+    store(study, {**STORED, ("KEN", "cheap"): numbers((110, 55, 55), (101, 102, 103), 4)})
+    return study
+
+
+def printed(ingest: Ingest, *arguments: str) -> str:
+    result = ingest("report", *arguments)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+
+
+def as_json(ingest: Ingest, *arguments: str) -> Any:
+    result = ingest(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def sheet_rows(path: Path, name: str) -> list[dict[str, Any]]:
+    """The rows of a sheet below its header, which stands after the first empty line."""
+    cells = CalamineWorkbook.from_path(path).get_sheet_by_name(name).to_python()
+    top = next(number for number, row in enumerate(cells) if not any(row)) + 1
+    return [dict(zip(cells[top], row, strict=True)) for row in cells[top + 1 :]]
+
+
+def same(cells: list[Any], values: list[Any]) -> bool:
+    """Whether cells hold these numbers; an empty one stands for none."""
+    return [None if cell == "" else cell for cell in cells] == [
+        None if value is None else pytest.approx(value, rel=1e-15) for value in values
+    ]
+
+
+# --- numbers -------------------------------------------------------------------------------------
+
+
+def test_the_workbook_has_the_numbers_of_the_json(
+    stored: StudyFolder, ingest: Ingest, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.xlsx"
+    printed(ingest, *BY, "-o", str(path))
+    assert CalamineWorkbook.from_path(path).sheet_names == SHEETS
+    found = sheet_rows(path, "Indicators")
+    expected = [
+        row for by in ("country", "region", "total")
+        for row in as_json(ingest, "indicators", "--by", by)["rows"]
+    ]  # fmt: skip
+    assert len(found) > 20
+    assert [row["scenario"] for row in found] == [row["scenario"] for row in expected]
+    assert same([row["value"] for row in found], [row["value"] for row in expected])
+    tables = {
+        "Cost-effectiveness": as_json(ingest, "economics", *BY)["rows"],
+        "Investment case": as_json(ingest, "economics", *BY, "--investment-case")["rows"],
+        "Years": as_json(ingest, "economics", *BY, "--investment-case")["years"],
+    }
+    for name, rows in tables.items():
+        found = sheet_rows(path, name)
+        columns = [key for key in rows[0] if isinstance(rows[0][key], int | float)]
+        assert len(columns) > 3
+        for column in [*columns, *(["icer"] if "icer" in rows[0] else [])]:
+            cells = [row[column.replace("_", " ")] for row in found]
+            assert same(cells, [row[column] for row in rows]), (name, column)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice is not installed")
+def test_libreoffice_reads_the_same_numbers(
+    stored: StudyFolder, ingest: Ingest, tmp_path: Path
+) -> None:
+    printed(ingest, *BY, "-o", str(tmp_path / "report.xlsx"))
+    every_sheet = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,-1"
+    profile = f"-env:UserInstallation=file://{tmp_path / 'profile'}"
+    command = ["soffice", profile, "--headless", "--convert-to", every_sheet, "--outdir"]
+    subprocess.run(
+        [*command, str(tmp_path), str(tmp_path / "report.xlsx")],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    text = (tmp_path / "report-Cost-effectiveness.csv").read_text(encoding="utf-8")
+    head, *cells = list(csv.reader(text.splitlines()))[4:]
+    rows = as_json(ingest, "economics", *BY)["rows"]
+    for column in ("extra_cost", "effect_gained", "icer"):
+        place = head.index(column.replace("_", " "))
+        found = [float(row[place]) if row[place] else None for row in cells]
+        assert found == [row[column] and pytest.approx(row[column]) for row in rows]
+
+
+def test_markdown_says_numbers_and_where_they_are_from(stored: StudyFolder, ingest: Ingest) -> None:
+    text = printed(ingest)
+    assert headings(text) == [
+        "tiny", "Indicators", "Cost-effectiveness", "Investment case", "Changes", "Notes",
+    ]  # fmt: skip
+    rows = as_json(ingest, "indicators", "--by", "total", "--until", "2027")["rows"]
+    cost = next(r for r in rows if (r["indicator"], r["scenario"]) == ("Extra cost", "dear"))
+    assert "| Extra cost | 2027 | US\\$ | 2-3 of 4 | " in text
+    assert f" {cost['value']:,.2f} |" in text
+    assert "**total, 2 of 4 countries**" in text
+    assert "| Healthy years gained | labels = Healthy Years Lived; until = 2026, 2027; " in text
+    assert "sense = gained; discount = 0.03 |" in text
+    assert "| Discount rates | costs 3 %, effects 3 % a year to 2025 |" in text
+    assert "| Run | 2, " in text
+    assert "| Cost \\| year | " in text
+    assert "Costs and effects are of 2 of 4 countries; see notes." in text
+    assert "in no group, no results of dear: TZA" in text
+    assert "- Warning: the model is not deterministic: 1 combination changed" in text
+    assert "| Extra cost | 2027 | total of 3 | cheap | 385 | 405 | +5.19 % | US\\$ |" in text
+
+
+def test_html_opens_offline_with_its_pictures(
+    stored: StudyFolder, ingest: Ingest, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    printed(ingest, "-o", str(path), "--set", "report.title=<b>A & B</b>")
+    text = path.read_text(encoding="utf-8")
+    assert "<h1><bdi>&lt;b&gt;A &amp; B&lt;/b&gt;</bdi></h1>" in text
+    assert text.count("<figure") == text.count("<svg") == 2
+    assert not re.search(r"<script|<link|src=|href=\"http|url\(http", text)
+    assert '<th scope="col" class="number"><bdi>extra cost</bdi></th>' in text
+
+
+# --- what is told --------------------------------------------------------------------------------
+
+
+def test_the_settings_choose_sections_groups_and_names(
+    stored: StudyFolder, ingest: Ingest, tmp_path: Path
+) -> None:
+    chosen = """
+    [report]
+    title = "For the ministry"
+    sections = ["indicators"]
+    by = ["region"]
+    countries = ["KEN"]
+    scenarios = ["ch*"]
+    indicators = ["Extra*"]
+    """
+    write_study(stored, SETTINGS + INDICATORS + chosen)
+    text = printed(ingest)
+    assert headings(text) == ["For the ministry", "Indicators", "Notes"]
+    assert "| region | countries | cheap |" in text
+    assert "| East | 1 | 220.000 |" in text
+    assert "Healthy years gained" not in text
+    assert "| Only countries | KEN |" in text
+    by_option = printed(ingest, "--by", "total", "-c", "uga", "-s", "dear")
+    assert "| indicator | until | unit | countries | dear |" in by_option
+    assert "| Only countries | UGA |" in by_option
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("sections=indicatrs", "report.sections"),
+        ("by=contnent", "contnent"),
+        ("countries=XYZ", "XYZ"),
+        ("scenarios=chep", "Did you mean cheap"),
+        ("indicators=Extra", "Extra cost"),
+    ],
+)
+def test_what_is_not_there_is_named(
+    stored: StudyFolder, ingest: Ingest, setting: str, message: str
+) -> None:
+    result = ingest("report", "--set", f"report.{setting}")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+def test_what_the_study_does_not_define_is_left_out_with_a_note(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    study.write_settings(INDICATORS)
+    store(study, STORED)
+    text = printed(ingest)
+    assert headings(text)[1:] == ["Indicators", "Notes"]
+    assert (
+        "| Cost-effectiveness | left out: the study has no \\[economics\\] in ingest.toml |" in text
+    )
+    assert "| Changes | left out: run 1 is the first |" in text
+    write_study(study, SETTINGS.partition("[[")[0])
+    text = printed(ingest)
+    assert headings(text)[1:] == ["Cost-effectiveness", "Notes"]
+    assert (
+        "| Indicators | left out: the study has no \\[\\[indicators\\]\\] in ingest.toml |" in text
+    )
+    assert "| Investment case | left out: ingest.toml has no " in text
+    study.write_settings()
+    result = ingest("report")
+    assert (result.exit_code, "there is nothing to report" in result.stderr) == (2, True)
+
+
+def test_a_database_alone_has_the_same_report(
+    stored: StudyFolder, ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(stored.root / "ingest.toml", {})[0]
+    with ValidationDatabase(stored.database).writing() as database:
+        keep_definitions(database.db, settings)
+    before = printed(ingest)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(stored.database, tmp_path / "alone.db")
+    after = printed(ingest, "-d", str(tmp_path / "alone.db"))
+    assert after.splitlines()[1:] == before.splitlines()[1:]
+
+
+def test_indicators_that_the_run_before_cannot_answer_are_told(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    write_study(study, INDICATORS)
+    store(study, {("KEN", "cheap"): NULL})
+    store(study, {("KEN", "null"): NULL, ("KEN", "cheap"): numbers((5, 5, 5), (101, 102, 103))})
+    text = printed(ingest)
+    assert "indicators are not compared with run 1" in text
+
+
+# --- within a file -------------------------------------------------------------------------------
+
+
+def test_update_replaces_what_is_between_the_marks_and_nothing_else(
+    stored: StudyFolder, ingest: Ingest
+) -> None:
+    readme = stored.root / "README.md"
+    head, tail = f"# Mine\r\n\r\n{BEGIN}\r\n".encode(), f"{END}\r\nThe end".encode()
+    readme.write_bytes(head + b"old\r\n" + tail)
+    readme.chmod(0o644)
+    check = ingest("report", "--update", "README.md", "--check")
+    assert (check.exit_code, "README.md is out of date" in check.stderr) == (3, True)
+    assert readme.read_bytes() == head + b"old\r\n" + tail
+    printed(ingest, "--update", "README.md")
+    written = readme.read_bytes()
+    assert written.startswith(head + b"\r\n## tiny\r\n")
+    assert written.endswith(b"\r\n\r\n" + tail)
+    assert written.count(b"\n") == written.count(b"\r\n")
+    changed = readme.stat().st_mtime_ns
+    again = ingest("report", "--update", "README.md")
+    assert (again.exit_code, again.stderr) == (0, "README.md is up to date\n")
+    assert (readme.read_bytes(), readme.stat().st_mtime_ns) == (written, changed)
+    assert ingest("report", "--update", "README.md", "--check").exit_code == 0
+    assert ingest("report", "previous", "--update", "README.md", "--check").exit_code == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        f"{BEGIN}\n",
+        f"{END}\n{BEGIN}\n",
+        f"{BEGIN}\n{END}\n{BEGIN}\n{END}\n",
+        f"{BEGIN} {END}\n",
+    ],
+)
+def test_a_file_without_its_marks_stays_as_it_is(
+    stored: StudyFolder, ingest: Ingest, text: str
+) -> None:
+    readme = stored.root / "README.md"
+    readme.write_text(text)
+    result = ingest("report", "--update", "README.md")
+    assert result.exit_code == 2
+    assert BEGIN in result.stderr
+    assert END in result.stderr
+    assert readme.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--check"], "--check goes with --update"),
+        (["--update", "a.md", "-o", "b.md"], "choose one"),
+        (["-o", "report.pdf"], "must end in .md, .xlsx or .html"),
+        (["-o", "gdp.csv", "--force"], "a file of the study"),
+        (["-o", "there.md"], "overwrite it with --force"),
+        (["--update", "missing.md"], "missing.md cannot be read: No such file"),
+        (["--update", "there.txt"], "must end in .md"),
+    ],
+)
+def test_options_that_do_not_fit_write_nothing(
+    stored: StudyFolder, ingest: Ingest, options: list[str], message: str
+) -> None:
+    (stored.root / "there.md").write_text("mine")
+    before = sorted(stored.root.glob("*.[!d]*"))
+    result = ingest("report", *options)
+    assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+    assert (stored.root / "there.md").read_text() == "mine"
+    assert sorted(stored.root.glob("*.[!d]*")) == before
