@@ -162,6 +162,8 @@ def _show_run(run: dict[str, Any], causes: list[dict[str, Any]]) -> None:
     )
     if run["git_problem"]:
         click.echo(f"Git: {run['git_problem']}")
+    if run["model_path"]:
+        click.echo(f"Model: {run['model_path']}")
     show_failure_causes(causes)
 
 

@@ -146,15 +146,13 @@ def _read_successes(
     rows = connection.execute(
         f"""SELECT country, scenario, run_id, git_commit,
                   result_set_id IS NOT NULL, input_set_id, document_digest,
-                  coalesce(country_data_digest, '')
+                  coalesce(country_data_digest, ''), analytics_source
              FROM ({NEWEST_SUCCESSES}) JOIN validation_runs USING (run_id)"""
     )
     successes = {}
-    for country, scenario, run_id, commit, has_metrics, set_id, document_digest, data in rows:
-        inputs = None
-        if set_id and document_digest:
-            inputs = Inputs(input_sets[set_id], document_digest, data)
-        success = StoredSuccess(run_id, commit, bool(has_metrics), inputs)
+    for country, scenario, run_id, commit, has_metrics, set_id, document, data, source in rows:
+        inputs = Inputs(input_sets[set_id], document, data) if set_id and document else None
+        success = StoredSuccess(run_id, commit, bool(has_metrics), inputs, source)
         successes[Combination(country, scenario)] = success
     return successes
 
@@ -334,7 +332,7 @@ def _read_runs(
     columns = ", ".join(
         (
             "run_id, timestamp, finished_at, git_commit, dirty_files, git_problem, status",
-            "executor, study",
+            "executor, study, model_path",
             "total_jobs, successful_jobs, failed_jobs, up_to_date_jobs",
             "(julianday(finished_at) - julianday(timestamp)) * 86400 AS duration_s",
             *more,

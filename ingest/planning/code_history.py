@@ -12,7 +12,7 @@ from functools import lru_cache
 from ingest.planning.file_changes import file_changes
 from ingest.planning.input_changes import InputChange, InputKind
 from ingest.planning.inputs import ContentLookup
-from ingest.study.code_version import differing_parts, newly_covered
+from ingest.study.code_version import differing_parts, is_file, newly_covered, without_marks
 from ingest.study.line_ends import with_line_feeds
 
 # Content of a file by its digest; a text says why it was not kept, None: it is not known.
@@ -50,12 +50,16 @@ class CodeHistory:
         if old is None or new is None:
             return None
         names = differing_parts(old, new)
-        return [change for name in names for change in self._part_changes(name, old, new, file)]
+        parts = without_marks(old), without_marks(new)
+        return [change for name in names for change in self._part_changes(name, *parts, file)]
 
     def _part_changes(
         self, name: str, old: Mapping[str, str], new: Mapping[str, str], file: FileLookup
     ) -> Iterator[InputChange]:
         before, after = old.get(name), new.get(name)
+        if not is_file(name):
+            yield InputChange(InputKind.CODE, name, before, after)
+            return
         if before is None or after is None:
             word = "added" if before is None else "removed"
             yield InputChange(InputKind.CODE, f"{name} {word}", None, None)

@@ -24,10 +24,10 @@ from ingest.executors.base import (
 )
 from ingest.executors.local.worker_process import WorkerProcess
 from ingest.executors.local.worker_side import Answer
-from ingest.executors.model_call import describe_exit
+from ingest.executors.model_call import command_path, describe_exit
 from ingest.executors.output_tail import with_output
 from ingest.findings import Finding, error, warning
-from ingest.study.local_settings import LocalSettings
+from ingest.study.local_settings import MODEL_SECTION, LocalSettings
 
 # Jobs a worker holds: the one it works on, and the next, so that it never waits for the runner.
 _JOBS_A_WORKER = 2
@@ -50,7 +50,7 @@ _NOTHING_SET = (
 class LocalExecutor(Executor):
     """Runs jobs in worker processes; a job that crashes its worker fails alone."""
 
-    name: ClassVar[str] = "local"
+    name: ClassVar[str] = MODEL_SECTION
     waits_in_poll: ClassVar[bool] = True
     polls_a_service: ClassVar[bool] = False
     Settings: ClassVar[type[LocalSettings]] = LocalSettings
@@ -164,6 +164,9 @@ class LocalExecutor(Executor):
                 return
             if answer.kind == Answer.READY:
                 worker.ready = True
+                command = self._settings.command
+                path = command_path(command, self._root) if command else answer.body.decode()
+                self.model_path = self.model_path or path
             elif answer.kind == Answer.CANNOT_START:
                 raise ConfigError(answer.body.decode())
             elif answer.kind == Answer.RECALLED and answer.ulid == worker.recalled:
