@@ -80,6 +80,9 @@ def status(
             print_json({**chosen, "failures": causes, **details})
             return
         _show_run(chosen, causes)
+        if causes and not (failed or jobs):
+            where = choice.as_options()
+            click.echo(f"All of them: ingest status {chosen['run_id']} --failed{where}")
         if failed:
             _show_failed(listed)
         elif jobs:

@@ -22,6 +22,7 @@ from ingest.errors import (
     NewerSchemaError,
     OriginalSchemaError,
 )
+from ingest.installation import update_command
 from ingest.text.file_kind import HEAD_BYTES, other_kind
 
 _READ_TIMEOUT_S = 30.0
@@ -177,7 +178,7 @@ def refuse_unusable(form: DatabaseForm, path: Path) -> None:
     if form is DatabaseForm.NEWER:
         raise NewerSchemaError(
             f"{path} was written by a later version of ingest; nothing was changed. "
-            "Update with: pip install --upgrade ingest"
+            + update_command()
         )
     if form is DatabaseForm.FOREIGN:
         raise DatabaseError(f"{path} is a database of something else; name another --database")

@@ -31,6 +31,7 @@ from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.exchange.export import write_csv
 from ingest.exchange.whole_file import OutputFile
+from ingest.installation import not_installed
 from ingest.questions.caption import read_run_facts
 from ingest.questions.catalogue import load_canned_queries
 from ingest.questions.compare import COUNTRY, VALUE_COLUMNS, YEAR, CompareRequest, compare_scenarios
@@ -415,4 +416,4 @@ def _library(name: str, extra: str) -> Any:
     try:
         return import_module(name)
     except ImportError as exc:
-        raise ConfigError(f"{name} is not installed: pip install 'ingest[{extra}]'") from exc
+        raise ConfigError(not_installed(name, extra)) from exc

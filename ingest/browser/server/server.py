@@ -21,6 +21,7 @@ from ingest.browser.server.hosts import only_known_hosts
 from ingest.browser.server.metadata import browser_metadata, merge_metadata, parse_metadata
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.errors import BackendError, ConfigError, DatabaseError
+from ingest.installation import not_installed
 from ingest.resources import resource_path
 
 # With Datasette's own defaults some of these fail on tens of millions of rows: facets are suggested
@@ -82,7 +83,7 @@ def make_site(options: ServeOptions) -> Site:
     try:
         command = serve_command()
     except ImportError as exc:
-        raise ConfigError("Datasette is not installed: pip install 'ingest[browser]'") from exc
+        raise ConfigError(not_installed("datasette", "browser")) from exc
     hide_local_variables()
     from datasette.utils import StartupError
 
