@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingest.errors import ConfigError
-from ingest.installation import not_installed
+from ingest.text.installation import not_installed
 
 
 def render_svg(spec: Mapping[str, Any]) -> str:

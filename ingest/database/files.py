@@ -22,8 +22,8 @@ from ingest.errors import (
     NewerSchemaError,
     OriginalSchemaError,
 )
-from ingest.installation import update_command
 from ingest.text.file_kind import HEAD_BYTES, other_kind
+from ingest.text.installation import update_command
 
 _READ_TIMEOUT_S = 30.0
 _SQLITE_HEAD = b"SQLite format 3\x00"

@@ -41,11 +41,11 @@ from ingest.database.transfer import (
     write_excerpt,
 )
 from ingest.errors import ConfigError, DatabaseError, NewerSchemaError
-from ingest.installation import update_command
 from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
 from ingest.temporary import TemporaryFolder
 from ingest.text.file_kind import zip_bomb
+from ingest.text.installation import update_command
 from ingest.text.numbers import count_text
 
 Manifest = dict[str, Any]

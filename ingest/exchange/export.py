@@ -15,8 +15,8 @@ from ingest.database.read import read_study_name
 from ingest.errors import ConfigError
 from ingest.exchange.bundle import write_bundle
 from ingest.exchange.whole_file import OutputFile
-from ingest.installation import not_installed
 from ingest.text.csv_rows import CsvWriter
+from ingest.text.installation import not_installed
 from ingest.text.numbers import count_text
 
 Row = ResultRow | MixedRow

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ingest.errors import ConfigError
 from ingest.exchange.imported_records import ImportFileError
-from ingest.installation import not_installed
 from ingest.text.csv_rows import Rows
+from ingest.text.installation import not_installed
 from ingest.text.tables import Table, TableChoice, read_table
 
 YEAR, VALUE = "timestamp_year", "value"

@@ -31,12 +31,12 @@ from ingest.database.states import resolve_run
 from ingest.errors import ConfigError
 from ingest.exchange.export import write_csv
 from ingest.exchange.whole_file import OutputFile
-from ingest.installation import not_installed
 from ingest.questions.caption import read_run_facts
 from ingest.questions.catalogue import load_canned_queries
 from ingest.questions.compare import COUNTRY, VALUE_COLUMNS, YEAR, CompareRequest, compare_scenarios
 from ingest.questions.discount import Bare, parse_rate
 from ingest.study.combination import select_names
+from ingest.text.installation import not_installed
 
 if TYPE_CHECKING:
     import altair

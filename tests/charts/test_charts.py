@@ -11,8 +11,8 @@ from ingest.charts.pictures import render_html, render_png, render_svg
 from ingest.charts.question_charts import draw_chart
 from ingest.charts.style import GREY, PALETTE, as_json, scenario_colours
 from ingest.errors import ConfigError
-from ingest.installation import not_installed
 from ingest.questions.files import COUNT, YEARS, Chart
+from ingest.text.installation import not_installed
 from tests.differences import change, difference
 
 TITLE = "What is the impact?"

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from ingest.installation import not_installed
 from ingest.questions.catalogue import load_canned_queries
+from ingest.text.installation import not_installed
 from tests.conftest import Ingest, StudyFolder
 
 LABEL = "label=Healthy Years Lived"

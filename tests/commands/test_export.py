@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from ingest.database.choice import Chosen, choose_results
-from ingest.installation import not_installed
+from ingest.text.installation import not_installed
 from tests.conftest import Ingest, StudyFolder
 from tests.exchange.test_export import run_without
 from tests.odd_study import ODD_LABEL, Row, make_odd, metrics, run_study

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.installation import not_installed
+from ingest.text.installation import not_installed
 from tests.browser.site import Site, make_served_study, start_site
 from tests.conftest import Ingest, StudyFolder
 

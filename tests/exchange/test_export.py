@@ -38,7 +38,7 @@ from ingest.exchange.export import (
     write_wide,
 )
 from ingest.exchange.whole_file import OutputFile
-from ingest.installation import not_installed
+from ingest.text.installation import not_installed
 from tests.conftest import PROJECT, StudyFolder, scenario
 from tests.odd_study import ODD_LABEL, SPARSE_LABEL, make_odd, metrics, run_study
 

@@ -11,9 +11,9 @@ import pytest
 
 from ingest.changes.diff import Tolerances
 from ingest.errors import ConfigError, DatabaseMissingError
-from ingest.installation import not_installed
 from ingest.questions.results_query import ResultsQuery
 from ingest.study.settings import ToleranceSettings
+from ingest.text.installation import not_installed
 from tests.conftest import Ingest, StudyFolder, scenario
 from tests.exchange.test_export import EXACT, run_without
 from tests.odd_study import ODD_LABEL, make_odd, metrics, run_study

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import ConfigError
-from ingest.installation import not_installed
+from ingest.text.installation import not_installed
 
 
 def bundle_version() -> str:

@@ -21,8 +21,8 @@ from ingest.browser.server.hosts import only_known_hosts
 from ingest.browser.server.metadata import browser_metadata, merge_metadata, parse_metadata
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.errors import BackendError, ConfigError, DatabaseError
-from ingest.installation import not_installed
 from ingest.resources import resource_path
+from ingest.text.installation import not_installed
 
 # With Datasette's own defaults some of these fail on tens of millions of rows: facets are suggested
 # by scans, and CSV is streamed page by page. Here it is whole without, see whole_csv.

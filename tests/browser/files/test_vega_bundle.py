@@ -9,7 +9,7 @@ import pytest
 from ingest.browser.files import vega_bundle as module
 from ingest.browser.files.vega_bundle import bundle_version, vega_bundle, vega_url
 from ingest.errors import ConfigError
-from ingest.installation import not_installed
+from ingest.text.installation import not_installed
 
 vl_convert = pytest.importorskip("vl_convert")
 

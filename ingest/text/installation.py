@@ -1,4 +1,4 @@
-"""How ingest is installed, and the commands that install more of it."""
+"""The commands that install more of ingest, or a later version of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def not_installed(name: str, extra: str) -> str:
 
 def update_command() -> str:
     """How a later version of ingest is had."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parent.parent.parent
     if (root / "pyproject.toml").exists():
         return f"Update with: git -C {shlex.quote(str(root))} pull"
     return f"Update with: {shlex.quote(sys.executable)} -m pip install FILE, the later wheel"

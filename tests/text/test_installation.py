@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest import installation
-from ingest.installation import not_installed, update_command
+from ingest.text import installation
+from ingest.text.installation import not_installed, update_command
 from tests.conftest import PROJECT
 
 EXTRAS = ["browser", "charts", "frames"]
@@ -40,7 +40,9 @@ def test_updating_is_told_for_a_checkout_and_for_a_wheel(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert update_command() == f"Update with: git -C {PROJECT} pull"
-    monkeypatch.setattr(installation, "__file__", str(tmp_path / "ingest" / "installation.py"))
+    monkeypatch.setattr(
+        installation, "__file__", str(tmp_path / "ingest" / "text" / "installation.py")
+    )
     assert update_command().endswith(" -m pip install FILE, the later wheel")
 
 
