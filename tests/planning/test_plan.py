@@ -207,8 +207,8 @@ def test_change_of_layout_words_and_metadata_alone_runs_nothing() -> None:
 def test_change_of_layout_counts_where_the_study_says_so() -> None:
     made = plan(study_of(model=moved(), ignore=("$.metadata",)), succeeded(study_of()))
     text = (
-        "model document changed (nodes[population].color added: #fff, "
-        "nodes[population].description added: New, nodes[population].x added: 3.5, 1 more; "
+        "model document changed (node 'Population': color added: #fff, "
+        "node 'Population': description added: New, node 'Population': x added: 3.5, 1 more; "
         "2 metadata values)"
     )
     assert reasons(made) == {("input", text): 6}
@@ -325,7 +325,7 @@ def test_model_change_that_a_scenario_overrides_does_not_run_that_scenario() -> 
     changed = copy.deepcopy(MODEL)
     changed["nodes"][1]["generate_array"]["parameters"]["value"] = 0.4
     made = plan(study_of(documents, model=changed), succeeded(study_of(documents)))
-    place = "nodes[coverage].generate_array.parameters.value"
+    place = "node 'Coverage': value"
     assert reasons(made) == {("input", f"model document changed ({place} 0.1 -> 0.4)"): 3}
     assert {job.combination.scenario for job in made.restored} == {"scale_up"}
     assert made.up_to_date == ()
