@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 from ingest.planning.file_changes import file_changes
-from ingest.planning.input_changes import InputChange, InputKind
+from ingest.planning.input_changes import InputChange, InputKind, value_texts
 from ingest.planning.inputs import ContentLookup
 from ingest.study.code_version import differing_parts, is_file, newly_covered, without_marks
 from ingest.study.line_ends import with_line_feeds
@@ -58,7 +58,8 @@ class CodeHistory:
     ) -> Iterator[InputChange]:
         before, after = old.get(name), new.get(name)
         if not is_file(name):
-            yield InputChange(InputKind.CODE, name, before, after)
+            sides = [[] if value is None else [value] for value in (before, after)]
+            yield InputChange(InputKind.CODE, name, *value_texts(*sides))
             return
         if before is None or after is None:
             word = "added" if before is None else "removed"
