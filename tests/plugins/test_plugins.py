@@ -752,6 +752,21 @@ def test_the_backend_of_a_study_is_made_of_its_settings(study: StudyFolder) -> N
         source.close()
 
 
+@pytest.mark.parametrize(
+    ("workers", "in_flight", "jobs", "started"),
+    [(300, None, 3, 3), (300, 2, 3, 2), (2, None, 3, 2), (300, None, 1, 1)],
+)
+def test_there_are_never_more_workers_than_jobs(
+    study: StudyFolder, workers: int, in_flight: int | None, jobs: int, started: int
+) -> None:
+    overrides = [f"executors.local.workers={workers}"]
+    overrides += [f"run.max_in_flight={in_flight}"] if in_flight else []
+    settings, _ = load_settings(study.root / "ingest.toml", {}, overrides)
+    with closing(choose_backend(settings, load_plugins()).make_executor(jobs)) as executor:
+        assert isinstance(executor, LocalExecutor)
+        assert executor.worker_count == started
+
+
 def test_an_executor_without_results_says_where_to_get_them() -> None:
     class Silent(Executor):
         name = "silent"

@@ -59,7 +59,9 @@ class LocalExecutor(Executor):
         super().__init__(settings, context)
         self._settings = settings
         self._root = context.root.resolve()
-        self._count = min(settings.workers or available_cores(), max(1, context.max_in_flight))
+        self.worker_count = min(
+            settings.workers or available_cores(), max(1, context.max_in_flight)
+        )
         self._waiting: deque[Job] = deque()
         self._documents: dict[str, Job] = {}
         self._workers: list[WorkerProcess] = []
@@ -90,7 +92,7 @@ class LocalExecutor(Executor):
         """
         if not self._settings.command and self._settings.entry_point is None:
             raise ConfigError(_NOTHING_SET)
-        for _ in range(self._count):
+        for _ in range(self.worker_count):
             self._start_worker()
         self._wait_until_ready(self._workers[0])
 
