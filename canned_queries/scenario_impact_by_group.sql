@@ -96,25 +96,22 @@ memberships (country, grouping, value) AS (
     /* end groups */
     ) WHERE country NOT IN (SELECT country FROM listed)
 ),
+placed AS MATERIALIZED (
+    SELECT country, max(CASE grouping WHEN :group_1 THEN value END) AS value_1,
+           max(CASE grouping WHEN :group_2 THEN value END) AS value_2,
+           max(CASE grouping WHEN :group_3 THEN value END) AS value_3
+      FROM memberships WHERE grouping IN (:group_1, :group_2, :group_3) GROUP BY country
+),
 grouped AS (
     SELECT
            CASE :group_1 WHEN '' THEN NULL WHEN 'year' THEN period
-               WHEN 'country' THEN series ELSE coalesce(groups_1.value, '(none)') END
-               AS group_1,
+               WHEN 'country' THEN series ELSE coalesce(value_1, '(none)') END AS group_1,
            CASE :group_2 WHEN '' THEN NULL WHEN 'year' THEN period
-               WHEN 'country' THEN series ELSE coalesce(groups_2.value, '(none)') END
-               AS group_2,
+               WHEN 'country' THEN series ELSE coalesce(value_2, '(none)') END AS group_2,
            CASE :group_3 WHEN '' THEN NULL WHEN 'year' THEN period
-               WHEN 'country' THEN series ELSE coalesce(groups_3.value, '(none)') END
-               AS group_3,
+               WHEN 'country' THEN series ELSE coalesce(value_3, '(none)') END AS group_3,
            added.*
-      FROM added
-      LEFT JOIN memberships AS groups_1
-        ON groups_1.country = series AND groups_1.grouping = :group_1
-      LEFT JOIN memberships AS groups_2
-        ON groups_2.country = series AND groups_2.grouping = :group_2
-      LEFT JOIN memberships AS groups_3
-        ON groups_3.country = series AND groups_3.grouping = :group_3
+      FROM added LEFT JOIN placed ON placed.country = series
 ),
 summed AS (
     SELECT group_1, group_2, group_3, count(DISTINCT series) AS countries,

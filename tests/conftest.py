@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -47,6 +48,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def pytest_collection_finish() -> None:
+    """Thousands of tests and their modules stay to the end: no look for garbage goes over them."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Know which test may not start a process, see _refuse()."""
@@ -59,7 +66,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def _refuse(event: str, arguments: tuple[object, ...]) -> None:
-    if event in _STARTS and _fast_test:
+    if _fast_test and event in _STARTS:
         raise AssertionError(f"{event} in {_fast_test[0]}: mark it with @pytest.mark.slow")
 
 

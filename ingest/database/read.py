@@ -144,14 +144,20 @@ def _read_successes(
     connection: sqlite3.Connection, input_sets: Mapping[int, InputSet]
 ) -> dict[Combination, StoredSuccess]:
     rows = connection.execute(
-        f"""SELECT country, scenario, run_id, git_commit,
-                  result_set_id IS NOT NULL, input_set_id, document_digest,
-                  coalesce(country_data_digest, ''), analytics_source
-             FROM ({NEWEST_SUCCESSES}) JOIN validation_runs USING (run_id)"""
+        f"""SELECT country, scenario, run_id, result_set_id IS NOT NULL, input_set_id,
+                  document_digest, coalesce(country_data_digest, '')
+             FROM ({NEWEST_SUCCESSES})"""
     )
+    runs = {
+        run_id: told
+        for run_id, *told in connection.execute(
+            "SELECT run_id, git_commit, analytics_source FROM validation_runs"
+        )
+    }
     successes = {}
-    for country, scenario, run_id, commit, has_metrics, set_id, document, data, source in rows:
+    for country, scenario, run_id, has_metrics, set_id, document, data in rows:
         inputs = Inputs(input_sets[set_id], document, data) if set_id and document else None
+        commit, source = runs[run_id]
         success = StoredSuccess(run_id, commit, bool(has_metrics), inputs, source)
         successes[Combination(country, scenario)] = success
     return successes

@@ -251,7 +251,7 @@ def _is_of_another_model(success: StoredSuccess, inputs: Inputs, rules: PlanRule
 
     A value that its document is without, or files that an earlier code version did not cover.
     """
-    if success.inputs is None:
+    if success.inputs is None or success.inputs == inputs:
         return False
     old, new = success.inputs.shared, inputs.shared
     same_code = "code" in rules.triggers or old.code_digest == new.code_digest
@@ -302,6 +302,8 @@ def _changed(
     old = success.inputs
     if old is None:
         return Reason(ReasonKind.INPUT, f"inputs of run {success.run_id} were not recorded")
+    if old == inputs and "commit" not in rules.triggers:
+        return None
     before, now = old.shared, inputs.shared
     if "input" in rules.triggers:
         is_other = old.document_digest != inputs.document_digest
@@ -332,9 +334,9 @@ def _query_cause(
     success: StoredSuccess, before: InputSet, now: InputSet, rules: PlanRules, changes: ChangeFinder
 ) -> Cause:
     """What of the analytics query and its source is another; what was not recorded is not."""
-    sources = (success.source or rules.source, rules.source)
-    if before.query_digest == now.query_digest and sources[0] == sources[1]:
+    if before.query_digest == now.query_digest:
         return Cause(())
+    sources = (success.source or rules.source, rules.source)
     return changes.of_query(before.query_digest, now.query_digest, sources)
 
 

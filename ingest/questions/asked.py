@@ -267,8 +267,8 @@ def describe_question(
     memo: Memo | None = None,
 ) -> AskedQuestion:
     """The question with its drop-downs and names; values as resolve_values() gives them."""
-    reader = _Reader(connection, query, {} if memo is None else memo)
-    choices = tuple(_choice(reader, parameter, values) for parameter in query.parameters)
+    memo = {} if memo is None else memo
+    choices = read_choices(connection, query, values, memo)
     scenarios = frozenset(
         value
         for choice in choices
@@ -284,9 +284,17 @@ def describe_question(
         run=read_run_facts(connection, int(values["run"])) if values.get("run") else None,
         scenarios=scenarios,
         label=_label(connection, values),
-        horizon=_horizon(connection, query, values, reader.memo),
-        consistency=_consistency(connection, query, values, reader.memo),
+        horizon=_horizon(connection, query, values, memo),
+        consistency=_consistency(connection, query, values, memo),
     )
+
+
+def read_choices(
+    connection: sqlite3.Connection, query: CannedQuery, values: Mapping[str, str], memo: Memo
+) -> tuple[Choice, ...]:
+    """A question's parameters with their values and drop-downs; values as describe_question()'s."""
+    reader = _Reader(connection, query, memo)
+    return tuple(_choice(reader, parameter, values) for parameter in query.parameters)
 
 
 def _label(connection: sqlite3.Connection, values: Mapping[str, str]) -> Label:

@@ -10,15 +10,13 @@ from dataclasses import replace
 import pluggy
 
 from ingest.analytics.completeness import Completeness
-from ingest.analytics.fetcher import Fetched, ResultFetcher
+from ingest.analytics.fetcher import ResultFetcher
 from ingest.analytics.sources.base import AnalyticsSource
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase, write
 from ingest.database.late_results import (
-    NOT_FETCHED,
     mark_incomplete,
     read_jobs_without_results,
-    withdraw_results,
 )
 from ingest.database.read import (
     read_job_names,
@@ -27,17 +25,14 @@ from ingest.database.read import (
     read_unanswered,
 )
 from ingest.database.records import (
-    INCOMPLETE,
     AcceptedJob,
     CutOffJob,
-    JobOutcome,
     JobStatus,
     OpenRun,
     RunStatus,
 )
 from ingest.errors import BackendError, ConfigError
 from ingest.executors.base import (
-    BAD_ANSWER,
     JOB_LOST,
     Executor,
     Job,
@@ -49,19 +44,20 @@ from ingest.executors.base import (
 from ingest.executors.job_name import name_job, new_ulid
 from ingest.executors.output_tail import with_output
 from ingest.planning.plan import Plan
-from ingest.plugins.events import JobFinished, RunFinished, RunProgress
+from ingest.plugins.events import RunFinished, RunProgress
 from ingest.plugins.manager import call_observers, find_executor
 from ingest.running.backend import Backend, without_exit
 from ingest.running.backfill import Backfill
-from ingest.running.claims import Claims, Clash, Holder
+from ingest.running.claims import Claims, Holder
 from ingest.running.closing import (
     RunChanges,
     close_changes,
     read_run_quality,
     store_run_quality,
 )
+from ingest.running.job_ends import JobEnds
 from ingest.running.planner import RunPlanner, Selection
-from ingest.running.processor import AnalyticsProcessor, ProcessedResults
+from ingest.running.processor import AnalyticsProcessor
 from ingest.running.session import RunReport, RunSession
 from ingest.running.start import RunStart, RunStarter
 from ingest.study.combination import Combination
@@ -72,8 +68,6 @@ log = logging.getLogger("ingest.run")
 
 # The longest a round waits for something to happen before it looks for a stop again.
 _ROUND_S = 0.25
-
-_NO_RESULTS = ProcessedResults(None)
 
 
 class ValidationRunner(RunPlanner):
@@ -261,6 +255,9 @@ class ValidationRunner(RunPlanner):
             "run %d: %d jobs to do, executor %s", start.run_id, len(start.names), executor.name
         )
         self._session = session
+        self._ends = JobEnds(
+            session, self._database, settings, self._plugins, self._clock, self.end_year
+        )
         self._follow(start)
         return session
 
@@ -347,12 +344,12 @@ class ValidationRunner(RunPlanner):
         session = self._session
         combination = session.by_ulid[submission.ulid]
         if submission.fault is not None:
-            self._attempt_failed(combination, submission.fault)
+            self._ends.attempt_failed(combination, submission.fault)
             return []
         own = Holder(session.run_id, combination)
         clash = session.claims.find_clash(submission, own, is_adopted=adopted is not None)
         if clash is not None:
-            self._doubt_both(own, clash)
+            self._ends.doubt_both(own, clash)
             return []
         ulid = submission.new_ulid or submission.ulid
         session.rename(combination, ulid, submission.job_name or session.job_names[combination])
@@ -367,22 +364,6 @@ class ValidationRunner(RunPlanner):
                 attempts=session.scheduler.attempts(combination),
             )
         ]
-
-    def _doubt_both(self, own: Holder, clash: Clash) -> None:
-        """Two jobs have one name: neither is a success, not even one that is stored already."""
-        self._attempt_failed(own.combination, JobFault(BAD_ANSWER, clash.message))
-        first = clash.holder
-        if first.run_id != self._session.run_id:
-            return
-        fault = JobFault(BAD_ANSWER, replace(clash, holder=own).message)
-        if first.combination in self._session.ulids:
-            self._store(first.combination, JobStatus.FAILED, fault=fault)
-        else:
-            values = withdraw_results(
-                self._database.db, first.run_id, first.combination, fault.kind, fault.message
-            )
-            if values is not None:
-                self._session.withdraw(first.combination, values)
 
     def monitor_job_progress(self) -> None:
         """Ask what became of the jobs in flight; waits a moment, gives up those out of time."""
@@ -429,7 +410,7 @@ class ValidationRunner(RunPlanner):
             self._session.fetcher.request(update.ulid)
         elif update.state is JobState.FAILED:
             fault = update.fault or JobFault("failed", "the executor gave no reason")
-            self._attempt_failed(combination, fault)
+            self._ends.attempt_failed(combination, fault)
         else:
             scheduler.queued(combination, now)
 
@@ -459,12 +440,7 @@ class ValidationRunner(RunPlanner):
                 session.scheduler.fetching(combination)
                 session.fetcher.request(session.ulids[combination], is_look=True)
             else:
-                self._give_up(combination, "its results may be there later: ingest backfill")
-
-    def _give_up(self, combination: Combination, hint: str) -> None:
-        doubt, limit_s = self._session.doubts[combination], self.study.settings.run.unknown_limit_s
-        message = f"{doubt.message}\ngiven up after {limit_s:g} s (run.unknown_limit_s); {hint}"
-        self._store(combination, JobStatus.FAILED, fault=JobFault(doubt.kind, message))
+                self._ends.give_up(combination, "its results may be there later: ingest backfill")
 
     def _stop_overdue(self, overdue: Sequence[Combination]) -> None:
         session = self._session
@@ -479,7 +455,7 @@ class ValidationRunner(RunPlanner):
                 message += "; its results may come all the same: ingest backfill"
             message = with_output(message, outputs.get(session.ulids[combination]))
             fault = JobFault("timed out", message)
-            self._store(combination, JobStatus.TIMEOUT, fault=fault)
+            self._ends.store(combination, JobStatus.TIMEOUT, fault=fault)
 
     def _cancel_the_rest(self) -> None:
         """Stop every job at the backend, and give up those that were never submitted."""
@@ -500,46 +476,7 @@ class ValidationRunner(RunPlanner):
         wait_s = session.scheduler.wait_s(self._clock.now(), _ROUND_S) if only_fetching else 0.0
         for fetched in session.fetcher.finished(wait_s):
             if fetched.ulid in session.by_ulid:  # else the job has failed in the meantime
-                self._store_fetched(session.by_ulid[fetched.ulid], fetched)
-
-    def _store_fetched(self, combination: Combination, fetched: Fetched) -> None:
-        if fetched.raw is None and fetched.is_look:
-            if not self._session.scheduler.is_in_flight(combination):
-                self._give_up(combination, f"{fetched.error}. Look again later: ingest backfill")
-        elif fetched.raw is None:
-            fault = JobFault(NOT_FETCHED, str(fetched.error))
-            self._store(combination, JobStatus.FAILED, fault=fault)
-        else:
-            self._store_raw(combination, fetched)
-
-    def _store_raw(self, combination: Combination, fetched: Fetched) -> None:
-        assert fetched.raw is not None
-        session, end_year = self._session, self.end_year(combination)
-        processed = session.processor.process(combination, fetched.raw)
-        results, lack = processed.result_set, processed.lack
-        if results is not None:
-            lack = session.completeness.find_lack(combination, results, end_year)
-        if lack and session.fetcher.ask_again(fetched.ulid, lack):
-            return
-        if lack and results is not None:
-            lack = session.completeness.find_lack(combination, results, end_year, is_last=True)
-            if lack:
-                self._store_incomplete(combination, replace(processed, lack=lack))
-                return
-        if processed.fault is not None:
-            self._attempt_failed(combination, processed.fault)
-        else:
-            assert results is not None
-            session.completeness.keep(combination, results, end_year)
-            self._store(combination, JobStatus.SUCCESS, processed=processed)
-
-    def _store_incomplete(self, combination: Combination, processed: ProcessedResults) -> None:
-        """Results that lack something when there is no more time: kept, or not, and told."""
-        fault = JobFault(INCOMPLETE, processed.lack)
-        if self.study.settings.analytics.incomplete == "fail":
-            self._store(combination, JobStatus.FAILED, fault=fault)
-        else:
-            self._store(combination, JobStatus.SUCCESS, fault=fault, processed=processed)
+                self._ends.take_results(session.by_ulid[fetched.ulid], fetched)
 
     def _ask_for_late(self, backend: Backend) -> None:
         """Ask again for results that lack something by what came after them."""
@@ -553,62 +490,6 @@ class ValidationRunner(RunPlanner):
         self._filler.execute([job for job in jobs if job.combination in lacks])
         session.failed = len(self._database.get_failed_jobs(session.run_id))
         session.succeeded = session.total - session.failed
-
-    def _attempt_failed(self, combination: Combination, fault: JobFault) -> None:
-        now = self._clock.now()
-        if self._session.scheduler.failed(combination, now, can_pass=fault.can_pass):
-            what = f"{fault.kind}: {fault.first_line}"
-            log.warning("%s: %s; will be tried again", combination, what)
-        else:
-            self._store(combination, JobStatus.FAILED, fault=fault)
-
-    def _store(
-        self,
-        combination: Combination,
-        status: JobStatus,
-        *,
-        fault: JobFault | None = None,
-        processed: ProcessedResults = _NO_RESULTS,
-    ) -> None:
-        """Store a job's end, count it, and tell the plugins."""
-        session = self._session
-        outcome = JobOutcome(
-            combination=combination,
-            job_status=status,
-            completed_at=self._clock.timestamp(),
-            attempts=session.scheduler.attempts(combination),
-            duration_s=session.scheduler.running_s(combination, self._clock.now()),
-            result_set=processed.result_set,
-            error_kind=fault.kind if fault else None,
-            error=fault.message if fault else None,
-            notes=processed.notes,
-            findings=processed.findings,
-        )
-        ulid = session.ulids[combination]
-        stored = session.processor.store_analytics_in_db(session.run_id, ulid, outcome)
-        session.scheduler.ended(combination)
-        session.forget(combination)
-        session.count(outcome, stored)
-        is_new = stored is not None and stored.is_new
-        self._tell_job_finished(outcome, ulid, is_new)
-
-    def _tell_job_finished(self, outcome: JobOutcome, ulid: str, is_new: bool) -> None:
-        event = JobFinished(
-            run_id=self._session.run_id,
-            combination=outcome.combination,
-            ulid=ulid,
-            job_status=outcome.job_status.value,
-            attempts=outcome.attempts,
-            duration_s=outcome.duration_s,
-            row_count=len(outcome.result_set) if outcome.result_set else 0,
-            is_new_result=is_new,
-            error_kind=outcome.error_kind,
-            error=outcome.error,
-        )
-        first_line = (outcome.error or "").partition("\n")[0]
-        log.debug("%s %s %s", event.combination, event.job_status, first_line)
-        for problem in call_observers(self._plugins.hook.ingest_job_finished, event=event):
-            log.warning(problem)
 
     def _finish(self, *, interrupted: bool) -> RunReport:
         """Record the run's end and say what it came to."""

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MODEL_CODE, Ingest, StudyFolder
+from tests.effort import examples
 
 
 def rows(study: StudyFolder, sql: str) -> list[tuple[Any, ...]]:
@@ -103,7 +104,7 @@ def test_after_kill_9_a_run_ends_as_if_undisturbed(
     assert contents(study) == contents(undisturbed)
 
 
-@pytest.mark.parametrize("delay_s", [0.05, 0.15, 0.25, 0.35, 0.45, 0.55])
+@pytest.mark.parametrize("delay_s", [n / 100 for n in range(15, 60, examples(20, 5))])
 def test_after_kill_9_at_any_time_a_run_ends_as_if_undisturbed(
     study: StudyFolder, undisturbed: StudyFolder, delay_s: float
 ) -> None:

@@ -79,7 +79,7 @@ def poll_until(
         open_ulids = set(ulids) - {update.ulid for update in updates if update.state.is_final}
         updates += executor.poll([ulid for ulid in ulids if ulid in open_ulids], 0.05)
         if not executor.waits_in_poll:
-            time.sleep(0.01)
+            time.sleep(0.03)
     return updates
 
 

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+from ingest.browser.memo import memo_of
 from ingest.browser.questions.catalogue import question_topics, questions_of
 from ingest.errors import ConfigError
-from ingest.questions.asked import describe_question, resolve_values
+from ingest.questions.asked import read_choices, resolve_values
 from ingest.questions.catalogue import Memo
 from ingest.questions.files import YEARS, CannedQuery, ParameterType, QueryParameter, is_sql
 
@@ -158,7 +159,7 @@ def read_api_questions(connection: sqlite3.Connection) -> list[ApiQuestion]:
     """The questions of a database by topic, those beside it among them, with its own values."""
     file = connection.execute("PRAGMA database_list").fetchone()[2]
     queries = questions_of(file)
-    memo: Memo = {}
+    memo = memo_of(file)
     return [_read_question(connection, query, memo) for query in in_order(queries.values())]
 
 
@@ -172,7 +173,7 @@ def in_order(queries: Iterable[CannedQuery]) -> list[CannedQuery]:
 def _read_question(connection: sqlite3.Connection, query: CannedQuery, memo: Memo) -> ApiQuestion:
     try:
         values = resolve_values(connection, query, {}, memo)
-        asked = describe_question(connection, query, values, memo)
+        choices = read_choices(connection, query, values, memo)
     except ConfigError as exc:
         return replace(describe_query(query, {}), problem=str(exc))
     described = describe_query(query, values)
@@ -182,7 +183,7 @@ def _read_question(connection: sqlite3.Connection, query: CannedQuery, memo: Mem
             now=choice.value,
             values=_shortened([value for value, _ in choice.options if value]),
         )
-        for parameter, choice in zip(described.parameters, asked.choices, strict=True)
+        for parameter, choice in zip(described.parameters, choices, strict=True)
     )
     return ApiQuestion(query, parameters, described.arguments)
 
