@@ -183,6 +183,8 @@ def _list_changes(old: list[Any], new: list[Any], place: _Place) -> Iterator[_Ra
     elif all(isinstance(entry, str) for entry in [*old, *new]):
         pairs = _equal_pairs(old, new)
     else:
+        is_ignored = place.is_ignored or _text(_inputs(old)) == _text(_inputs(new))
+        place = replace(place, is_ignored=is_ignored)
         yield _ranked(place, place.text, *value_texts((_plain(old),), (_plain(new),)))
         return
     repeated = _repeated_labels(old) | _repeated_labels(new)

@@ -242,6 +242,12 @@ def test_ignored_members_of_a_list_are_no_change_of_its_other_members() -> None:
     ]
 
 
+def test_what_is_no_input_within_a_list_of_several_kinds_is_told_as_such() -> None:
+    old, new = {"nodes": [{}, [], 1]}, {"nodes": [{"x": None}, [], 1]}
+    found = document_changes(old, new, StudySettings.ignore)
+    assert [bool(change.sum_noun) for change in found] == [True]
+
+
 # --- nothing is missed ---------------------------------------------------------------------------
 
 SCALARS = st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "a", "b", "1"])
