@@ -72,6 +72,7 @@ screenshots: $(VENV)/installed-dev
 
 bench-browser: $(VENV)/installed
 	$(BIN)/python benchmarks/browser.py $(if $(DATABASE),--database $(DATABASE))
+	$(BIN)/python benchmarks/browser_load.py $(if $(DATABASE),--database $(DATABASE))
 
 wheel: $(VENV)/installed-dev
 	rm -rf dist

@@ -98,6 +98,7 @@ class Served:
 
     port: int
     start_s: float
+    pid: int
 
 
 @contextmanager
@@ -116,7 +117,7 @@ def serving(database: Path) -> Iterator[Served]:
         watch.cancel()
         seconds = time.perf_counter() - begin
         threading.Thread(target=_drain, args=[process], daemon=True).start()
-        yield Served(port, seconds)
+        yield Served(port, seconds, process.pid)
     finally:
         watch.cancel()
         process.terminate()

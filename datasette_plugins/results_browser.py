@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from ingest.browser.files import renderers, vega_bundle
 from ingest.browser.files.json_answer import render_json
-from ingest.browser.links import static_version
+from ingest.browser.links import EDITOR, static_version
 from ingest.browser.pages.routes import page_routes
 from ingest.browser.questions import routes as questions
 from ingest.browser.questions.table import read_question_table
@@ -112,5 +112,7 @@ def extra_template_vars(datasette, request, table):
         "question_page": question_page,
         "question_table": question_table,
         "absolute_url": lambda path: datasette.absolute_url(request, path),
+        "has_editor": request is not None and EDITOR in request.args,
+        "editor_address": request and f"{request.path}?{request.query_string}&{EDITOR}=1",
         "can_be_sorted": request is None or table is None or can_be_sorted(request, table),
     }

@@ -19,7 +19,7 @@ class TemporaryFolder:
     """
 
     def __init__(self, what: str) -> None:
-        _remove_leftovers()
+        remove_leftovers()
         while True:
             self.path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{what}_"))
             lock = _lock(self.path)
@@ -55,7 +55,7 @@ def _lock(folder: Path) -> int | None:
     return handle
 
 
-def _remove_leftovers() -> None:
+def remove_leftovers() -> None:
     """Remove the folders of this user whose processes are gone."""
     with suppress(OSError):
         for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*_*"):

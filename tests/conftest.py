@@ -16,6 +16,8 @@ from click.testing import CliRunner, Result
 
 from ingest.cli import main
 
+gc.disable()  # until pytest_collection_finish()
+
 # The results browser's fixtures, which the tests of several folders use.
 pytest_plugins = ["tests.browser.fixtures"]
 
@@ -50,8 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Thousands of tests and their modules stay to the end: no look for garbage goes over them."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,6 +10,9 @@ from urllib.parse import quote, urlencode
 
 from ingest.resources import resource_path
 
+EDITOR = "_editor"
+"""The argument that asks for the chart editor; no page without it compiles expressions."""
+
 
 @dataclass(frozen=True)
 class Links:

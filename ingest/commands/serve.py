@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import signal
 import threading
 import webbrowser
@@ -14,13 +15,24 @@ from typing import NoReturn
 import click
 
 from ingest.browser.server.hosts import is_this_machine
-from ingest.browser.server.server import ServeOptions, make_site, open_socket, site_url
+from ingest.browser.server.server import Access, ServeOptions, make_site, open_socket, site_url
 from ingest.browser.server.server import serve as serve_site
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import host_option, port_option
 from ingest.database.files import make_snapshot, open_for_reading
 from ingest.errors import ConfigError
-from ingest.temporary import TemporaryFolder
+from ingest.temporary import TemporaryFolder, remove_leftovers
+
+
+def _check_proxies(
+    _context: click.Context, _parameter: click.Parameter, addresses: tuple[str, ...]
+) -> tuple[str, ...]:
+    for address in addresses:
+        try:
+            ipaddress.ip_network(address)
+        except ValueError as exc:
+            raise click.BadParameter(f"{address} is no address or network: {exc}") from exc
+    return addresses
 
 
 @click.command()
@@ -37,6 +49,15 @@ from ingest.temporary import TemporaryFolder
     multiple=True,
     help="Answer to this name, too, such as that of a proxy; may be repeated; * is every name",
 )
+@click.option(
+    "--proxy",
+    "proxies",
+    metavar="ADDRESS",
+    multiple=True,
+    callback=_check_proxies,
+    help="Believe X-Forwarded-* of this address or network; may be repeated",
+)
+@click.option("--diagnostics", is_flag=True, help="Open pages on versions, plugins, settings")
 @click.option("--snapshot", is_flag=True, help="Serve a copy of the database as it is now")
 @click.argument("datasette_options", nargs=-1, metavar="[-- DATASETTE_OPTIONS]")
 def serve(
@@ -47,6 +68,8 @@ def serve(
     allow_sql: bool,
     cors: bool,
     allowed_hosts: tuple[str, ...],
+    proxies: tuple[str, ...],
+    diagnostics: bool,
     snapshot: bool,
     datasette_options: tuple[str, ...],
 ) -> None:
@@ -61,6 +84,7 @@ def serve(
       ingest serve --port 8002 --snapshot
       ingest serve -- --setting base_url /results/ --metadata licence.yml
     """
+    remove_leftovers()
     path = choice.database_path()
     open_for_reading(path).close()
     with _copied(path) if snapshot else nullcontext(path) as served, _ending_by_signal():
@@ -75,7 +99,7 @@ def serve(
             _tell_who_sees(host, allow_sql, cors)
             if open_browser:
                 threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
-            serve_site(site, listening, host, allowed_hosts)
+            serve_site(site, listening, Access(host, allowed_hosts, proxies, diagnostics))
 
 
 def _tell_who_sees(host: str, allow_sql: bool, cors: bool) -> None:

@@ -14,6 +14,7 @@ from ingest.errors import ConfigError
 from ingest.questions.marks import MARKS
 from ingest.questions.shared import include_fragments, with_shared
 from ingest.text.suggest import did_you_mean
+from ingest.text.yaml_text import read_yaml
 
 # In place of a column: the number of rows; every column that is a year, whose numbers are `value`.
 COUNT = "count()"
@@ -164,7 +165,7 @@ def parse_canned_query(name: str, text: str) -> CannedQuery:
 
 def _load_yaml(file: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return read_yaml(text)
     except (yaml.YAMLError, ValueError, RecursionError) as exc:  # such as a date 2026-13-45
         reason = " ".join(str(exc).split())
         raise ConfigError(f"{file}: the YAML in its comment: {reason}") from exc

@@ -7,11 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ingest.errors import ConfigError
 from ingest.resources import resource_path
 from ingest.text.suggest import did_you_mean
+from ingest.text.yaml_text import read_yaml
 
 _FOLDER = "canned_queries"
 _INCLUDE = re.compile(r"^-- include:(.*)$", re.MULTILINE)
@@ -50,7 +49,7 @@ def include_fragments(file: str, sql: str) -> str:
 
 @lru_cache(maxsize=1)
 def _parameters() -> dict[str, Any]:
-    shared: dict[str, Any] = yaml.safe_load(read_text(resource_path(_FOLDER) / "parameters.yml"))
+    shared: dict[str, Any] = read_yaml(read_text(resource_path(_FOLDER) / "parameters.yml"))
     return shared
 
 

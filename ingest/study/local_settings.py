@@ -25,3 +25,7 @@ class LocalSettings:
         is_input=True,
     )
     workers: int = setting(0, "worker processes; 0 stands for one a core", minimum=0)
+    pass_variables: tuple[str, ...] = setting(
+        (),
+        "variables that the model gets though they begin with AWS_ or INGEST_; * is any ending",
+    )

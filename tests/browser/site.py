@@ -145,10 +145,15 @@ class Site:
 
 
 def start_site(
-    database: Path, *options: str, folder: Path | None = None, extra: Sequence[str] = ()
+    database: Path,
+    *options: str,
+    folder: Path | None = None,
+    extra: Sequence[str] = (),
+    files: int | None = None,
 ) -> Site:
-    """`ingest serve` on a free port, once it says that it serves."""
-    command = [sys.executable, "-m", "ingest", "serve", "-d", str(database), "--port", "0"]
+    """`ingest serve` on a free port, once it says that it serves. files: as many may be open."""
+    command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh"] if files else []
+    command += [sys.executable, "-m", "ingest", "serve", "-d", str(database), "--port", "0"]
     command += [*options, *(["--", *extra] if extra else [])]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(PROJECT)}
     process = subprocess.Popen(

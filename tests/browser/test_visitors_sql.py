@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from urllib.parse import urlencode
 
 import pytest
@@ -59,3 +62,41 @@ def test_sql_that_writes_is_refused_and_changes_nothing(
     assert answer.status == 400
     assert open_site.checksum() == before
     assert sorted(open_site.database.parent.iterdir()) == files
+
+
+LIMIT_S = 1.0
+COUNTING = """(WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT {})
+    SELECT count(*) FROM n) > 0"""
+
+
+@pytest.fixture(scope="module")
+def slow_rows() -> str:
+    """A condition that takes a statement 0.4 of the time limit here."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        begin = time.thread_time()
+        connection.execute(f"SELECT {COUNTING.format(300_000)}").fetchall()
+        return COUNTING.format(int(300_000 * 0.4 * LIMIT_S / (time.thread_time() - begin)))
+
+
+def test_all_statements_of_a_request_have_one_time_limit(
+    served_study: StudyFolder, slow_rows: str
+) -> None:
+    limit = ["--setting", "sql_time_limit_ms", str(int(LIMIT_S * 1000))]
+    site = start_site(served_study.database, "--allow-sql", extra=limit)
+    table = "/validation_results/job_results"
+    facets = [("_facet", name) for name in ("country", "scenario", "run_id", "ulid", "job_status")]
+    try:
+        for ending in (".json", ""):
+            asked = urlencode([("_where", slow_rows), ("_size", "1"), *facets])
+            begin = time.monotonic()
+            answer = site.request(f"{table}{ending}?{asked}")
+            assert time.monotonic() - begin < 3 * LIMIT_S
+            if answer.status == 200 and ending:
+                assert len(answer.json()["facet_results"]) <= 2
+            else:
+                assert "These facets timed out" in answer.text or "too long" in answer.text
+        quick = site.get(f"{table}.json?{urlencode([('_where', '1'), *facets])}").json()
+        assert len(quick["facet_results"]) == 5
+    finally:
+        site.process.kill()
+        site.process.wait()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, expect
 
 from ingest.browser.links import Links
 from ingest.browser.pages.routes import PAGES
@@ -213,3 +213,21 @@ def test_a_chart_fits_again_after_its_window_was_narrow_for_a_moment(
 
 def test_every_page_of_ingest_is_among_those_opened_here() -> None:
     assert set(PAGES) - {"home"} <= set(ODD_PAGES)
+
+
+@pytest.mark.parametrize("path", ["job_results", "compare_scenarios"])
+def test_chart_editor_draws_where_it_is_asked_for(site: Site, chromium: Browser, path: str) -> None:
+    page = chromium.new_page()  # the editor's own warnings are not ours
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    try:
+        page.goto(f"{site.url}/validation_results/{path}")
+        assert page.locator("script[src*=datasette_vega]").count() == 0
+        page.get_by_role("link", name="Open in chart editor").click()
+        page.wait_for_url("**_editor=1**")
+        expect(page.locator("script[src*=datasette_vega]")).to_have_count(1)
+        if path == "compare_scenarios":  # its link chooses mark and columns
+            page.locator("canvas, svg.marks").first.wait_for()
+        assert errors == []
+    finally:
+        page.close()

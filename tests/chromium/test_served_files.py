@@ -6,12 +6,20 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Error
 
 from tests.browser.server.test_served_files import copy_with_tag
 from tests.browser.site import Site, start_site
 from tests.chromium.chromium import find_chromium
 from tests.conftest import StudyFolder
+
+REBOUND = (
+    "/validation_results/run_tags.json",
+    "/validation_results/metrics.csv",
+    "/validation_results/compare_scenarios.vl.json",
+    "/-/versions.json",
+)
 
 
 def test_reload_shows_the_new_file_and_says_when_there_is_none(
@@ -40,6 +48,35 @@ def test_reload_shows_the_new_file_and_says_when_there_is_none(
         site.process.wait()
 
 
+WAYS = {"moved over": os.replace, "overwritten": shutil.copyfile}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "path", ["/results/run_tags", "/results/run_tags.json", "/results/run_tags.csv"]
+)
+def test_nothing_kept_by_the_browser_hides_the_new_file(
+    chromium: Browser, served_study: StudyFolder, tmp_path: Path, way: str, path: str
+) -> None:
+    database = copy_with_tag(served_study.database, tmp_path / "results.db", "first")
+    site = start_site(database)
+    page = chromium.new_page()
+    try:
+        page.goto(f"{site.url}/results/-/runs")
+        read = f"() => fetch('{path}').then(answer => answer.text())"
+        assert "first" in page.evaluate(read)
+        WAYS[way](copy_with_tag(database, tmp_path / "new.db", "second"), database)
+        text = page.evaluate(read)
+        assert ("second" in text, "first" in text) == (True, False)
+        database.unlink()
+        statuses = f"() => fetch('{path}').then(answer => answer.status)"
+        assert page.evaluate(statuses) == 503
+    finally:
+        page.close()
+        site.process.kill()
+        site.process.wait()
+
+
 def test_rebound_name_reads_nothing(site: Site, chromium: Browser) -> None:
     rules = "--host-resolver-rules=MAP evil.example.com 127.0.0.1"
     browser = chromium.browser_type.launch(
@@ -50,8 +87,13 @@ def test_rebound_name_reads_nothing(site: Site, chromium: Browser) -> None:
         answer = page.goto(f"http://evil.example.com:{site.port}/validation_results/metrics.csv")
         assert answer is not None
         assert answer.status == 421
-        text = page.evaluate("() => fetch('/validation_results/run_tags.json').then(a => a.text())")
-        assert text.startswith("This server does not answer to that name.")
+        for path in REBOUND:
+            text = page.evaluate(f"() => fetch('{path}').then(answer => answer.text())")
+            assert text.startswith("This server does not answer to that name."), path
+        # under its own address it is another site, whose answers a script may not read
+        blocked = "url => fetch(url).then(() => 'read', () => 'blocked')"
+        for path in REBOUND:
+            assert page.evaluate(blocked, site.url + path) == "blocked", path
     except Error as exc:
         raise AssertionError(f"the name was not led to this machine: {exc}") from exc
     finally:

@@ -319,3 +319,47 @@ def test_name_of_a_web_server_before_it_can_be_allowed(served_study: StudyFolder
     assert site.request("/", Host="results.example.org").status == 200
     assert site.request("/", Host="other.example.org").status == 421
     ended(site)
+
+
+@pytest.mark.parametrize("address", ["nginx", "10.0.0.1/8", "*", ""])
+def test_proxy_is_an_address(study: StudyFolder, ingest: Ingest, address: str) -> None:
+    result = ingest("serve", "--proxy", address)
+    assert result.exit_code == 2
+    assert f"{address} is no address or network" in result.stderr
+
+
+FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.9"}
+ROWS = "/validation_results/job_results.json?_size=1"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "scheme"),
+    [((), "http"), (("192.0.2.0/24",), "http"), (("192.0.2.1", "127.0.0.0/8"), "https")],
+)
+def test_only_a_named_proxy_says_how_it_was_asked(
+    served_study: StudyFolder, proxies: tuple[str, ...], scheme: str
+) -> None:
+    options = [part for address in proxies for part in ("--proxy", address)]
+    site = start_site(served_study.database, *options, "--diagnostics")
+    assert site.request(ROWS, **FORWARDED).json()["next_url"].startswith(f"{scheme}://127.0.0.1:")
+    settings = site.get("/-/settings.json").json()
+    wanted = {
+        "suggest_facets": False, "allow_csv_stream": False, "allow_download": False,
+        "default_allow_sql": False, "max_returned_rows": 10_000, "default_page_size": 50,
+    }  # fmt: skip
+    assert {name: settings[name] for name in wanted} == wanted
+    ended(site)
+
+
+def test_copy_of_a_killed_server_goes_with_the_next_start(
+    served_study: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    first, second = (start_site(served_study.database, "--snapshot") for _ in range(2))
+    first.process.kill()
+    first.process.wait()
+    assert len(list(tmp_path.glob("ingest_serve_*/*.db"))) == 2
+    ended(start_site(served_study.database))
+    assert len(list(tmp_path.glob("ingest_serve_*/*.db"))) == 1  # of the one that still serves
+    ended(second)
+    assert list(tmp_path.glob("ingest_serve_*")) == []

@@ -100,4 +100,6 @@ def test_every_setting_of_analytics_is_an_input_or_known_to_be_none() -> None:
 
 def test_how_the_model_is_called_is_an_input() -> None:
     assert list(input_values(LocalSettings())) == ["entry_point", "command"]
-    assert set(LocalSettings.__dataclass_fields__) == {"entry_point", "command", "workers"}
+    assert set(LocalSettings.__dataclass_fields__) == {
+        "entry_point", "command", "workers", "pass_variables",
+    }  # fmt: skip

@@ -7,21 +7,28 @@ answered meanwhile.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import multiprocessing
 import os
 import pickle
 import threading
 import time
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from ingest.browser.files.whole_csv import disconnected
+from ingest.browser.protocols import Receive
 from ingest.charts.pictures import render_png, render_svg
 from ingest.errors import ConfigError
+from ingest.text.json_text import json_text
 
 _LIMIT_S = 60.0
 _LARGE_BYTES = 5_000_000
+_GONE = "nobody waits for this picture any more"
 
 
 class DrawingProcess:
@@ -108,19 +115,108 @@ def _picture(kind: str, spec: dict[str, Any]) -> bytes | ConfigError:
         return exc
 
 
-# --- one for the server --------------------------------------------------------------------------
+# --- for all visitors of a server ----------------------------------------------------------------
 
 
-_PROCESS = DrawingProcess()
-# The one thread that waits for the process, and that requests wait for.
-_THREAD = ThreadPoolExecutor(1, thread_name_prefix="drawing")
+class BusyError(ConfigError):
+    """So many pictures are waited for that another one cannot be promised."""
 
 
-async def draw_picture(kind: str, spec: dict[str, Any]) -> bytes:
-    """The picture of a chart, while other requests are answered. Raises as DrawingProcess.draw."""
-    try:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(_THREAD, _PROCESS.draw, kind, spec)
-    except asyncio.CancelledError as exc:
-        _PROCESS.stop()  # which does not wait for a picture
-        raise ConfigError("the server is ending") from exc
+@dataclass
+class _Drawing:
+    """A picture that is due. waiting: how many visitors wait for it."""
+
+    task: asyncio.Task[bytes]
+    waiting: int = 0
+    is_begun: bool = False
+
+
+class Drawings:
+    """The pictures of one server: each is drawn once for all who wait for it, and kept a while.
+
+    One that nobody waits for any more is dropped before it is begun.
+    """
+
+    def __init__(
+        self,
+        process: DrawingProcess | None = None,
+        most_due: int = 20,
+        kept_bytes: int = 50_000_000,
+    ) -> None:
+        self._process = process or DrawingProcess()
+        self._most_due = most_due
+        self._free_bytes = kept_bytes
+        self._kept: OrderedDict[bytes, bytes] = OrderedDict()  # the last one was asked for last
+        self._due: dict[bytes, _Drawing] = {}
+        self._turn = asyncio.Lock()
+        # the one thread that waits for the process
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="drawing")
+
+    async def picture(self, kind: str, spec: dict[str, Any], receive: Receive) -> bytes:
+        """The picture of a chart, while other requests are answered. receive: of who asks for it.
+
+        Raises ConfigError as DrawingProcess.draw, and where the visitor or the server goes;
+        BusyError.
+        """
+        gone = asyncio.ensure_future(disconnected(receive))
+        try:
+            key = await asyncio.to_thread(_key, kind, spec)
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+            if key not in self._due and not gone.done():
+                self._begin(key, kind, spec)
+            return await self._wait(key, gone)
+        except asyncio.CancelledError as exc:
+            raise ConfigError("the server is ending") from exc
+        finally:
+            gone.cancel()
+
+    def _begin(self, key: bytes, kind: str, spec: dict[str, Any]) -> None:
+        if len(self._due) >= self._most_due:
+            raise BusyError("many pictures are being drawn now; ask again in some seconds")
+        task = asyncio.create_task(self._draw(key, kind, spec))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._due[key] = _Drawing(task)
+
+    async def _wait(self, key: bytes, gone: asyncio.Future[None]) -> bytes:
+        if gone.done():
+            raise ConfigError(_GONE)
+        drawing = self._due[key]
+        drawing.waiting += 1
+        try:
+            either: list[asyncio.Future[Any]] = [drawing.task, gone]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if drawing.task.done():
+                return drawing.task.result()
+            raise ConfigError(_GONE)
+        finally:
+            drawing.waiting -= 1
+            if not (drawing.waiting or drawing.is_begun or drawing.task.done()):
+                drawing.task.cancel()
+                del self._due[key]
+
+    async def _draw(self, key: bytes, kind: str, spec: dict[str, Any]) -> bytes:
+        async with self._turn:
+            self._due[key].is_begun = True
+            try:
+                loop = asyncio.get_running_loop()
+                picture = await loop.run_in_executor(self._thread, self._process.draw, kind, spec)
+            except asyncio.CancelledError:
+                self._process.stop()  # the server does not wait for a picture when it ends
+                raise
+            finally:
+                del self._due[key]
+        self._keep(key, picture)
+        return picture
+
+    def _keep(self, key: bytes, picture: bytes) -> None:
+        self._kept[key] = picture
+        self._free_bytes -= len(picture)
+        while self._free_bytes < 0:
+            _, oldest = self._kept.popitem(last=False)
+            self._free_bytes += len(oldest)
+
+
+def _key(kind: str, spec: dict[str, Any]) -> bytes:
+    return hashlib.sha256(f"{kind} {json_text(spec)}".encode()).digest()

@@ -12,7 +12,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from ingest.browser.files.drawing import draw_picture
+from ingest.browser.files.drawing import BusyError, Drawings
 from ingest.browser.files.whole_csv import file_name
 from ingest.browser.protocols import Datasette, Request
 from ingest.browser.questions.routes import asked_question, question_of
@@ -34,6 +34,7 @@ CHART_TYPES = {
 _CHOSEN = "_chart"
 # 100,000 points are drawn in about five seconds, and nobody sees more.
 _MOST_DRAWN = 100_000
+_BUSY_S = "10"
 # A picture opened in its own tab is a page: it gets no scripts and loads nothing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -41,10 +42,11 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 def renderers() -> list[dict[str, Any]]:
     """The formats, as Datasette registers them."""
     can_draw = find_spec("vl_convert") is not None
+    drawings = Drawings()
     return [
         {
             "extension": kind,
-            "render": partial(_render, kind),
+            "render": partial(_render, drawings, kind),
             "can_render": partial(_can_render, can_draw or kind == "vl.json"),
         }
         for kind in CHART_TYPES
@@ -58,6 +60,7 @@ def _can_render(can_draw: bool, request: Request) -> bool:
 
 
 async def _render(
+    drawings: Drawings,
     kind: str,
     datasette: Datasette,
     request: Request,
@@ -80,16 +83,18 @@ async def _render(
                 bound = sql_values(asked.query, asked.values)
                 rows = await _all_rows(datasette, database, data["query"]["sql"], bound)
             spec = await asyncio.to_thread(standalone_chart, asked, chart, columns, rows)
-            body = await _draw(kind, spec)
+            body = await _draw(drawings, kind, spec, request)
+    except BusyError as exc:
+        return _refusal(503, str(exc), {"retry-after": _BUSY_S, "cache-control": "no-store"})
     except ConfigError as exc:
         return _refusal(400, str(exc))
     return _answer(kind, body, asked.query, chart)
 
 
-async def _draw(kind: str, spec: Spec) -> bytes:
+async def _draw(drawings: Drawings, kind: str, spec: Spec, request: Request) -> bytes:
     if kind == "vl.json":
         return (json_text(spec, indent=2, ensure_ascii=False) + "\n").encode()
-    return await draw_picture(kind, spec)
+    return await drawings.picture(kind, spec, request.receive)
 
 
 def _chosen_chart(query: CannedQuery, anchor: str) -> Chart:
@@ -131,11 +136,11 @@ def _answer(kind: str, body: bytes, query: CannedQuery, chart: Chart) -> dict[st
     return {"body": body, "content_type": CHART_TYPES[kind], "headers": headers}
 
 
-def _refusal(status: int, message: str) -> dict[str, Any]:
+def _refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     body = {"ok": False, "error": message, "status": status, "title": None}
     return {
         "body": json.dumps(body),
         "content_type": "application/json; charset=utf-8",
-        "headers": {},
+        "headers": dict(headers or {}),
         "status_code": status,
     }

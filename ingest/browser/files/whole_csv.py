@@ -235,7 +235,7 @@ async def _while_wanted(
 
     Raises ConfigError: it is given up, or what the work raises.
     """
-    gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnected(request.receive))
+    gone: asyncio.Future[Any] = asyncio.ensure_future(disconnected(request.receive))
     work.add_done_callback(lambda done: done.cancelled() or done.exception())  # looked at, always
     try:
         await asyncio.wait([work, gone], return_when=asyncio.FIRST_COMPLETED)
@@ -250,7 +250,8 @@ async def _while_wanted(
         gone.cancel()
 
 
-async def _disconnected(receive: Any) -> None:
+async def disconnected(receive: Any) -> None:
+    """Returns when whoever asked has gone, or has the answer."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

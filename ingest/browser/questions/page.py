@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from ingest.browser.links import EDITOR
 from ingest.browser.questions.answer import answer_text
 from ingest.charts.question_charts import question_chart, source_text
 from ingest.charts.style import Spec
@@ -17,8 +18,6 @@ from ingest.questions.marks import MARKS
 Rows = Sequence[Sequence[Any]]
 
 _EMPTY = "There is no row to show. Choose something else above."
-EDITOR = "_editor"
-"""The argument that asks for the chart editor."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,6 @@ class QuestionPage:
     source: str
     pinned: str
     editor: str
-    has_editor: bool
     related: tuple[tuple[str, str], ...]
 
     @property
@@ -78,7 +76,6 @@ def build_question_page(
     *,
     shapes: Spec | None = None,
     truncated: bool = False,
-    has_editor: bool = False,
     questions: Iterable[CannedQuery] = (),
 ) -> QuestionPage:
     """The page of a question and its rows. shapes: where a map's outlines come from.
@@ -108,7 +105,6 @@ def build_question_page(
         source=source_text(asked),
         pinned=urlencode(asked.values),
         editor=_editor(asked),
-        has_editor=has_editor,
         related=tuple(_related(asked, questions)),
     )
 

@@ -17,10 +17,14 @@ from ingest.browser.memo import memo_of
 from ingest.browser.own_database import find_database, has_results, own_tables
 from ingest.browser.protocols import Database, Datasette, Request
 from ingest.browser.questions.catalogue import question_problems, questions_of
-from ingest.browser.questions.page import EDITOR, QuestionPage, build_question_page
+from ingest.browser.questions.page import QuestionPage, build_question_page
 from ingest.browser.server.datasette_internals import database_view, table_view
 from ingest.browser.server.errors import error_answer
-from ingest.browser.tables.arguments import check_own_arguments, check_table_arguments
+from ingest.browser.tables.arguments import (
+    check_own_arguments,
+    check_table_arguments,
+    once_each,
+)
 from ingest.charts.world_map import SHAPES_FILE, shapes_at
 from ingest.errors import ConfigError
 from ingest.questions.asked import AskedQuestion, describe_question, resolve_values
@@ -87,6 +91,7 @@ async def answer_question(datasette: Datasette, request: Request) -> Any:
         if database is None or query is None:
             if database is not None:
                 await check_table_arguments(datasette, request, database, decode(name))
+                request = changed_request(request, once_each(request))
             return await answer_view(datasette, request, database, view, name)
         check_own_arguments(request)
         given, others = _split(request, query)
@@ -181,6 +186,5 @@ async def question_page(
         [tuple(row) for row in rows or ()],
         shapes=shapes_at(links.static(SHAPES_FILE, static_version(SHAPES_FILE))),
         truncated=bool(truncated),
-        has_editor=EDITOR in request.args,
         questions=questions_of(database.path).values() if database else (),
     )

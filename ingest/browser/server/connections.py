@@ -6,8 +6,8 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from ingest.browser.file_state import file_key
 from ingest.browser.protocols import Database, Datasette, T
 from ingest.browser.server.datasette_internals import (
     is_immutable,
+    limit_statements,
     prepare_connection,
     replace_connections,
     sql_threads,
@@ -52,11 +53,14 @@ class Reading:
     """What one request reads: which file of each path, and which databases cannot be read, why.
 
     is_outdated: a file was another one, or could not be read, so the answer must not be sent.
+    sql_s: processor time of its statements so far that have a time limit; they take turns.
     """
 
     files: dict[str, Identity] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     is_outdated: bool = False
+    sql_s: float = 0.0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 reading: ContextVar[Reading | None] = ContextVar("reading", default=None)
@@ -79,6 +83,7 @@ class ServedFile:
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         replace_connections(database, self._connect_once, self._execute)
+        limit_statements(database, self._turn)
 
     @property
     def identity(self) -> Identity:
@@ -149,11 +154,26 @@ class ServedFile:
         request = reading.get()
 
         def read() -> T:
-            with self._connection(request) as connection:
-                return fn(connection)
+            begin = time.thread_time()
+            try:
+                with self._connection(request) as connection:
+                    return fn(connection)
+            finally:
+                if request and request.turn.locked():
+                    request.sql_s += time.thread_time() - begin
 
         threads = sql_threads(self._datasette)
         return read() if threads is None else await _in(threads, read)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[float]:
+        """What a request has left of the time limit, in ms, which is one for all its statements.
+
+        They come one after the other, so that one request never takes the threads of all.
+        """
+        request = reading.get() or Reading()
+        async with request.turn:
+            yield max(1, self._datasette.sql_time_limit_ms - request.sql_s * 1000)
 
     @contextmanager
     def _connection(self, request: Reading | None) -> Iterator[sqlite3.Connection]:

@@ -12,7 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import wraps
 from typing import Any
 
@@ -85,6 +85,24 @@ def replace_connections(
     """Have everything that reads a database do it over these connections."""
     private: Any = database
     private.connect, private.execute_fn = connect, execute_fn
+
+
+def limit_statements(
+    database: Database, turn: Callable[[], AbstractAsyncContextManager[float]]
+) -> None:
+    """Have each statement with a time limit wait for its turn, and end when that is over.
+
+    turn(): a context that gives how many milliseconds there are, at least 1.
+    """
+    private: Any = database
+    execute_plainly = private.execute
+
+    async def execute(*args: Any, custom_time_limit: float | None = None, **more: Any) -> Any:
+        async with turn() as left_ms:
+            limit = min(left_ms, custom_time_limit or left_ms)
+            return await execute_plainly(*args, custom_time_limit=limit, **more)
+
+    private.execute = execute
 
 
 def build_links_once() -> None:

@@ -14,6 +14,7 @@ from ingest.errors import ConfigError, IngestError
 Answer = Callable[[], Awaitable[Any]]
 # A question's own SQL or template, and values that SQLite cannot take.
 _OF_ADDRESS = (IngestError, sqlite3.ProgrammingError, OverflowError)
+_TOO_LONG = "this takes too long to find; ask for less (--setting sql_time_limit_ms)"
 
 
 async def error_answer(
@@ -50,6 +51,7 @@ def answer_exception(datasette: Datasette, request: Request, exception: Exceptio
 
     What Datasette itself refuses without saying whose fault it is came from the address.
     """
+    from datasette.database import QueryInterrupted
     from datasette.utils.asgi import Base400
     from datasette.views.base import DatasetteError
 
@@ -59,6 +61,8 @@ def answer_exception(datasette: Datasette, request: Request, exception: Exceptio
     elif isinstance(exception, DatasetteError):
         status = 400 if exception.status == 500 else exception.status
         message = _without_markup(exception)
+    elif isinstance(exception, QueryInterrupted):
+        status, message = 400, _TOO_LONG
     elif isinstance(exception, _OF_ADDRESS):
         status = 400
     else:
@@ -80,5 +84,5 @@ def answer_exception(datasette: Datasette, request: Request, exception: Exceptio
 def _without_markup(exception: Any) -> str:
     """The message of Datasette's error; its only one in HTML is that the time is over."""
     if exception.message_is_html:
-        return "this takes too long to find; ask for less (--setting sql_time_limit_ms)"
+        return _TOO_LONG
     return str(exception.message)

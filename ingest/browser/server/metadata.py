@@ -10,6 +10,7 @@ import yaml
 
 from ingest.errors import ConfigError
 from ingest.resources import resource_path
+from ingest.text.yaml_text import read_yaml
 
 # The name under which metadata.yml describes a results database.
 _NAME = "validation_results"
@@ -30,13 +31,13 @@ def described_tables() -> list[str]:
 
 
 def _document() -> Any:
-    return yaml.safe_load(resource_path("metadata.yml").read_text(encoding="utf-8"))
+    return read_yaml(resource_path("metadata.yml").read_text(encoding="utf-8"))
 
 
 def parse_metadata(text: str, where: str) -> dict[str, Any]:
     """A person's own metadata, JSON or YAML. Raises ConfigError."""
     try:
-        document = yaml.safe_load(text)
+        document = read_yaml(text)
     except yaml.YAMLError as exc:
         raise ConfigError(f"{where}: {' '.join(str(exc).split())}") from exc
     if not isinstance(document, dict):

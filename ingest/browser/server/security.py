@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
+from ingest.browser.links import EDITOR
 from ingest.browser.protocols import App, Message, Receive, Send
 
-_METHODS = ("GET", "HEAD", "OPTIONS")
+METHODS = ("GET", "HEAD", "OPTIONS")
 
 # Scripts come only from files, so text of the database can never become one. Charts and Datasette
 # write style attributes.
@@ -20,7 +23,8 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-# The chart editor on Datasette's own pages (datasette-vega) compiles its expressions.
+# Ingest's charts are interpreted; the chart editor (datasette-vega) compiles its expressions. Its
+# script is on no page without its argument.
 _EDITOR_POLICY = _POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-eval'")
 _HEADERS = {
     b"x-content-type-options": b"nosniff",
@@ -34,21 +38,23 @@ def guard(app: App) -> App:
     async def guarded(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
-        elif scope["method"] not in _METHODS:
+        elif scope["method"] not in METHODS:
             await _refuse(send)
         else:
-            await app(scope, receive, _with_headers(send, _policy(scope["path"])))
+            await app(scope, receive, with_headers(scope, send))
 
     return guarded
 
 
-def _policy(path: str) -> bytes:
-    """The content security policy of a path; ingest's own pages compile nothing."""
-    return (_POLICY if path.endswith("/") or "/-/" in path else _EDITOR_POLICY).encode()
+def _policy(scope: Message) -> bytes:
+    """The content security policy of a page."""
+    names = parse_qs((scope.get("query_string") or b"").decode("latin-1"), keep_blank_values=True)
+    return (_EDITOR_POLICY if EDITOR in names else _POLICY).encode()
 
 
-def _with_headers(send: Send, policy: bytes) -> Send:
-    wanted = {b"content-security-policy": policy, **_HEADERS}
+def with_headers(scope: Message, send: Send) -> Send:
+    """What sends an answer with the headers that protect, where it has none of its own."""
+    wanted = {b"content-security-policy": _policy(scope), **_HEADERS}
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -63,7 +69,7 @@ def _with_headers(send: Send, policy: bytes) -> Send:
 
 async def _refuse(send: Send) -> None:
     headers = [
-        (b"allow", ", ".join(_METHODS).encode()),
+        (b"allow", ", ".join(METHODS).encode()),
         (b"content-type", b"text/plain; charset=utf-8"),
         *_HEADERS.items(),
     ]

@@ -8,17 +8,19 @@ import gc
 import io
 import json
 import socket
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ingest.browser.protocols import Datasette
+from ingest.browser.protocols import App, Datasette
 from ingest.browser.server.base_path import base_path
 from ingest.browser.server.datasette_internals import hide_local_variables, serve_command
+from ingest.browser.server.diagnostics import without_diagnostics
 from ingest.browser.server.hosts import only_known_hosts
+from ingest.browser.server.log_lines import limit_log_lines
 from ingest.browser.server.metadata import browser_metadata, merge_metadata, parse_metadata
+from ingest.browser.server.visitors import limiting_protocol, limits_here
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.errors import BackendError, ConfigError, DatabaseError
 from ingest.resources import resource_path
@@ -30,6 +32,7 @@ SETTINGS: dict[str, int] = {
     "suggest_facets": 0,
     "allow_csv_stream": 0,
     "allow_download": 0,
+    "default_cache_ttl": 0,
     "default_page_size": 50,
     "max_returned_rows": 10_000,
     "max_csv_mb": 1_000,
@@ -64,6 +67,20 @@ class ServeOptions:
     allow_sql: bool = False
     cors: bool = False
     extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may ask for what. host: that is listened on. allowed_hosts: further names of the server.
+
+    proxies: addresses or networks whose X-Forwarded-* is believed. diagnostics: whether pages about
+    the server itself are open.
+    """
+
+    host: str
+    allowed_hosts: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
+    diagnostics: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,9 +188,7 @@ def site_url(site: Site, listening: socket.socket) -> str:
     return f"{scheme}://{host}:{port}{path}"
 
 
-def serve(
-    site: Site, listening: socket.socket, host: str, allowed_hosts: Sequence[str] = ()
-) -> None:
+def serve(site: Site, listening: socket.socket, access: Access) -> None:
     """Answer requests until a signal ends the process' wish to; the last ones are finished.
 
     Only requests to host, to this machine and to allowed_hosts are answered, see hosts.py.
@@ -181,9 +196,17 @@ def serve(
     """
     import uvicorn
 
+    limits = limits_here()
+    limit_log_lines()
     config = uvicorn.Config(
-        only_known_hosts(site.datasette.app(), host, allowed_hosts),
-        log_level="warning",
+        _guarded(site, access),
+        proxy_headers=bool(access.proxies),
+        forwarded_allow_ips=list(access.proxies),
+        http=limiting_protocol(limits),
+        ws="none",
+        backlog=limits.backlog,
+        log_config=None,
+        access_log=False,
         lifespan="on",
         server_header=False,
         timeout_graceful_shutdown=_LAST_REQUESTS_S,
@@ -200,3 +223,10 @@ def serve(
         raise BackendError(f"the web server could not begin: {exc}") from exc
     if not server.started:
         raise BackendError("the web server could not begin; see above")
+
+
+def _guarded(site: Site, access: Access) -> App:
+    app = site.datasette.app()
+    if not access.diagnostics:
+        app = without_diagnostics(app, site.datasette.setting("base_url"))
+    return only_known_hosts(app, access.host, access.allowed_hosts)

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import parse_qsl
 
 from ingest.browser.protocols import Database, Datasette, Request
 from ingest.browser.server.datasette_internals import filter_names
@@ -16,9 +17,10 @@ from ingest.errors import ConfigError
 from ingest.text.suggest import did_you_mean
 
 # Datasette's own arguments, and those of ingest.
+_FACETS = ("_facet", "_facet_array", "_facet_date")
+_MOST_FACETS = 5
 _COLUMNS = (
-    "_sort", "_sort_desc", "_facet", "_facet_array", "_facet_date", "_col", "_nocol", "_label",
-    "_json",
+    "_sort", "_sort_desc", *_FACETS, "_col", "_nocol", "_label", "_json",
 )  # fmt: skip
 _NUMBERS = ("_timelimit", "_facet_size", "_ttl")
 _SWITCHES = ("_labels", "_json_infinity")
@@ -31,6 +33,21 @@ _OF_ALL = (
 _OF_FORMS = re.compile(r"_filter_(column|op|value)(_\d+)?|_search_.+")
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _COMPARED = ("gt", "gte", "lt", "lte")
+
+
+def once_each(request: Request) -> list[tuple[str, str]]:
+    """The arguments of a table, each facet once, since each is counted anew wherever it stands.
+
+    Raises ConfigError: there are more than five facets.
+    """
+    given = parse_qsl(request.query_string, keep_blank_values=True)
+    kept = [pair for i, pair in enumerate(given) if pair[0] not in _FACETS or pair not in given[:i]]
+    facets = [text for name, text in kept if name in _FACETS]
+    if len(facets) > _MOST_FACETS:
+        raise ConfigError(
+            f"there are {len(facets)} facets; at most {_MOST_FACETS} are counted at once"
+        )
+    return kept
 
 
 def check_own_arguments(request: Request, *, is_table: bool = False) -> None:

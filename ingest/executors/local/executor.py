@@ -98,7 +98,7 @@ class LocalExecutor(Executor):
 
     def _start_worker(self) -> None:
         try:
-            worker = WorkerProcess(self._root, self._settings.entry_point, self._settings.command)
+            worker = WorkerProcess(self._root, self._settings)
         except OSError as exc:
             raise BackendError(f"cannot start a worker process: {exc}") from exc
         self._workers.append(worker)

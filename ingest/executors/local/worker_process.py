@@ -10,12 +10,14 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import ingest
 from ingest.executors.local.worker_side import Frame, Request, take_frames
 from ingest.executors.output_tail import output_tail
+from ingest.study.local_settings import LocalSettings
 from ingest.temporary import TemporaryFolder
 
 # -P and the place of ingest at the end: neither the folder that one is in nor the study's comes
@@ -26,13 +28,27 @@ _START = (
 )
 
 
+# They lead to services and hold passwords, which a model that prints or uploads them gives away.
+_KEPT_BACK = ("AWS_", "INGEST_")
+
+
+def model_environment(environ: Mapping[str, str], passed: Sequence[str]) -> dict[str, str]:
+    """The variables that a model gets: all but those for ingest alone, and of these the passed."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(_KEPT_BACK) or any(fnmatchcase(name, one) for one in passed)
+    }
+
+
 class WorkerProcess:
     """A running worker; jobs it holds are in ulids, the first is the one it works on.
 
     recalled: the job that was asked back, until it comes back or ends.
     """
 
-    def __init__(self, root: Path, entry_point: str | None, command: tuple[str, ...]) -> None:
+    def __init__(self, root: Path, settings: LocalSettings) -> None:
+        command = settings.command
         self.ulids: deque[str] = deque()
         self.recalled: str | None = None
         self.ready = False
@@ -55,6 +71,7 @@ class WorkerProcess:
                 stdout=self._output,
                 stderr=self._output,
                 start_new_session=True,
+                env=model_environment(os.environ, settings.pass_variables),
             )
         except OSError:
             self._free()
@@ -64,7 +81,7 @@ class WorkerProcess:
             os.close(answers_write)
         model = {
             "root": str(root),
-            "entry_point": entry_point,
+            "entry_point": settings.entry_point,
             "command": command,
             "folder": str(self._folder.path) if self._folder else None,
         }

@@ -14,7 +14,6 @@ from typing import Any
 from ingest.executors.base import JOB_LOST, JobFault, JobState
 from ingest.executors.batch_words import BATCH_STATES, HOST_LOST, NOT_STARTED
 from ingest.services.http_answers import (
-    DETAIL_CHARACTERS,
     HttpAnswer,
     find_barrier,
     parse_json,
@@ -149,6 +148,6 @@ def _read_fault(content: Mapping[str, Any]) -> JobFault:
     if has_code:
         lines[0] += f" (exit code {exit_code})"
     if isinstance(stream, str) and stream:
-        lines.append(f"log stream: {stream[:DETAIL_CHARACTERS]}")
+        lines.append(f"log stream: {read_detail(stream.encode())}")
     can_pass = reason.startswith((HOST_LOST, *NOT_STARTED))
     return JobFault("job failed", "\n".join(lines), can_pass)

@@ -47,7 +47,9 @@ def below(served_study: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -
         closing(sqlite3.connect(database)) as target,
     ):
         source.backup(target)
-    running = start_site(database, "--allow-sql", extra=["--setting", "base_url", "results"])
+    running = start_site(
+        database, "--allow-sql", "--diagnostics", extra=["--setting", "base_url", "results"]
+    )
     yield running
     running.process.kill()
     running.process.wait()

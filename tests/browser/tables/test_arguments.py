@@ -134,5 +134,31 @@ def test_every_page_of_a_sorted_table_is_reached(site: Site) -> None:
     assert len(rows) == site.get(f"{JOBS}.json").json()["filtered_table_rows_count"]
 
 
+# --- facets --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "facets"),
+    [
+        ("_facet=value&_facet=country&" * 30, {"value", "country"}),
+        ("_facet=run_id&_nl=&" * 9, {"run_id"}),
+        ("&".join(f"_facet={name}" for name in ("value", "country", "scenario", "run_id")),
+         {"value", "country", "scenario", "run_id"}),
+    ],
+)  # fmt: skip
+def test_a_facet_is_counted_once(site: Site, asked: str, facets: set[str]) -> None:
+    found = site.get(f"{DB}/metrics.json?{asked}").json()["facet_results"]
+    assert set(found) == facets
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_more_than_five_facets_are_refused(site: Site, ending: str) -> None:
+    names = ("value", "country", "scenario", "run_id", "element_label", "timestamp_year")
+    asked = "&".join(f"_facet={name}" for name in names)
+    status, text = error(site, f"{DB}/metrics{ending}?{asked}")
+    assert status == 400
+    assert "there are 6 facets; at most 5 are counted at once" in text
+
+
 def test_server_said_no_traceback(site: Site) -> None:
     assert not any("Traceback" in line for line in site.read_lines())
