@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import ConfigError
+from ingest.text.installation import not_installed
 from ingest.text.numbers import shared_decimals
 
 _WIDEST = 80
@@ -72,7 +73,7 @@ def write_workbook(path: Path, sheets: Sequence[Sheet]) -> None:
     try:
         from xlsxwriter import Workbook  # type: ignore[import-untyped]  # it brings no types
     except ImportError as exc:
-        raise ConfigError("XlsxWriter is not installed: pip install 'ingest[xlsx]'") from exc
+        raise ConfigError(not_installed("XlsxWriter", "xlsx")) from exc
     # texts stay texts: one that begins with = is no formula, an address no link
     as_they_are = {
         "strings_to_formulas": False,

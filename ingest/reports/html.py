@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from importlib.util import find_spec
 
 from ingest.charts.pictures import render_svg
 from ingest.reports.model import Picture, Report, Section
 from ingest.text.html_page import html_page, html_table, html_text
 from ingest.text.text_table import TextTable
-
-_NO_PICTURES = "No pictures: vl-convert is not installed (pip install 'ingest[charts]')."
 
 
 def html_of(report: Report) -> str:
@@ -35,7 +32,7 @@ def _section(section: Section) -> Iterator[str]:
         yield f'<p class="soft">{html_text(section.conditions)}</p>'
     yield from _list(section.sentences)
     if section.pictures and find_spec("vl_convert") is None:
-        yield f'<p class="soft">{escape(_NO_PICTURES)}</p>'
+        yield '<p class="soft">No pictures: vl-convert was not installed.</p>'
     else:
         yield from map(_figure, section.pictures)
     for table in section.tables:
