@@ -27,5 +27,5 @@ def entities(text: str) -> str:
 def markdown_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A table; a header that ends with a colon belongs to a column of numbers."""
     rule = ["---:" if header.endswith(":") else "---" for header in headers]
-    lines = [[header.rstrip(":") for header in headers], rule, *rows]
+    lines = [[header.removesuffix(":") for header in headers], rule, *rows]
     return [f"| {' | '.join(line)} |" for line in lines]
