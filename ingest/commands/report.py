@@ -153,7 +153,7 @@ def _chosen(connection: sqlite3.Connection, column: str, patterns: Sequence[str]
 def _write(built: Report, file: OutputFile) -> None:
     """The report in the format that the file's name ends in."""
     kind = file.path.suffix.lower()
-    with file.whole() as temporary:
+    with file.whole() as temporary, long_work("writing"):
         if kind == ".xlsx":
             from ingest.reports.workbook import write_report_workbook
 

@@ -41,7 +41,6 @@ def change_part(connection: sqlite3.Connection, question: ReportQuestion) -> Par
     )
     report = ChangeReport.of(found)
     moved, notes = _moved(connection, question, before)
-    since = f"since {RunFacts.of(before).words}"
     rows = [
         (label.element_label, label.series, label.smallest, label.median, label.largest)
         for label in report.labels
@@ -49,8 +48,8 @@ def change_part(connection: sqlite3.Connection, question: ReportQuestion) -> Par
     columns = ("label", "series", "smallest change", "median change", "largest change")
     section = Section(
         title=_TITLE,
-        conditions=f"What moved {since} · rule: {found.rule}",
-        answers=[f"{report.headline.rstrip('.')} ({since})."],
+        conditions=f"What moved since {RunFacts.of(before).words} · rule: {found.rule}",
+        answers=[report.headline],
         sentences=[report.headline, *_warning(report), *report.patterns],
         tables=[*moved, *_tables(report)],
         sheets=[Sheet(_TITLE, columns, rows)],
