@@ -202,7 +202,8 @@ def read_economics_of(
         measures.append(Measure(settings.population, {settings.population: 1}))
     series = read_series(connection, state.sets, measures)
     with_results = {scenario for _, scenario in state.sets}
-    scenarios = tuple(n for n in dict.fromkeys((baseline, *state.scenarios)) if n in with_results)
+    others = (n for n in dict.fromkeys(state.scenarios) if n in with_results and n != baseline)
+    scenarios = (baseline, *others)
     years, notes = _years(settings, series)
     complete, left_out = _complete(state.countries, scenarios, series, years)
     return Economics(

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -117,6 +118,39 @@ def test_the_workbook_has_the_numbers_of_the_json(
         for column in [*columns, *(["icer"] if "icer" in rows[0] else [])]:
             cells = [row[column.replace("_", " ")] for row in found]
             assert same(cells, [row[column] for row in rows]), (name, column)
+
+
+def test_each_sheet_names_its_run_keeps_its_header_and_charts_are_native(
+    stored: StudyFolder, ingest: Ingest, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.xlsx"
+    printed(ingest, "-o", str(path))
+    book = CalamineWorkbook.from_path(path)
+    for name in SHEETS:
+        cells = book.get_sheet_by_name(name).to_python()
+        assert cells[1][0] == "As of run 2, commit ccccccc, 2026-11-23 09:00 UTC"
+    with ZipFile(path) as parts:
+        sheets = [parts.read(f"xl/worksheets/sheet{n + 1}.xml") for n in range(len(SHEETS))]
+        charts = [parts.read(name) for name in parts.namelist() if "charts/chart" in name]
+    assert all(b'state="frozen"' in sheet for sheet in sheets)
+    kinds = [kind for kind in (b"<c:barChart", b"<c:scatterChart", b"<c:lineChart")
+             for chart in charts if kind in chart]  # fmt: skip
+    assert kinds == [b"<c:barChart"] * 3 + [b"<c:scatterChart", b"<c:lineChart"]
+
+
+def test_a_country_that_lacks_the_baseline_or_values_says_so(
+    study: StudyFolder, ingest: Ingest
+) -> None:
+    write_study(study, SETTINGS)
+    store(study, {**STORED, ("NAM", "dear"): NULL})
+    for command in ("report", "economics"):
+        result = ingest(command, "-c", "NAM")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "no country has results of the baseline null and of another" in result.stderr
+        assert "NAM: no results of null" in result.stderr
+    text = printed(ingest, "-c", "TZA")
+    assert headings(text) == ["tiny", "Cost-effectiveness", "Notes"]
+    assert "| Investment case | left out: no country has gdp |" in text
 
 
 @pytest.mark.slow
