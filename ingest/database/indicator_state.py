@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 from ingest.database.indicator_levels import Span, read_spans
@@ -19,6 +18,14 @@ from ingest.text.suggest import did_you_mean_or_list
 
 COUNTRY = "country"
 Spans = tuple[Span | None, ...]
+"""The years of each of some labels, None where there are no numbers of it."""
+
+
+class Kinds(NamedTuple):
+    """The different spans that result sets have, and which of these each result set has."""
+
+    kinds: tuple[Spans, ...]
+    of: Mapping[int, int]
 
 
 @dataclass(frozen=True)
@@ -59,35 +66,28 @@ class State:
     countries: tuple[str, ...]
     scenarios: tuple[str, ...]
     sets: Mapping[tuple[str, str], int]
+    elements: Mapping[str, int]
+    first_year: int
+    """Of all these results; to it is discounted where nothing is said."""
     parts: dict[tuple[str, int | None], dict[tuple[str, str], Part]] = field(default_factory=dict)
-    known_spans: dict[int, dict[int, Span]] = field(default_factory=dict)
+    known_spans: dict[tuple[int, ...], Kinds] = field(default_factory=dict)
 
-    @cached_property
-    def elements(self) -> dict[str, int]:
-        """The id of each label."""
-        rows = self.connection.execute("SELECT element_label, element_id FROM elements")
-        return dict(rows.fetchall())
+    def spans(self, elements: tuple[int, ...]) -> Kinds:
+        """The years that the result sets have of labels, read once."""
+        found = self.known_spans.get(elements)
+        if found is None:
+            found = self.known_spans[elements] = self._read_spans(elements)
+        return found
 
-    def spans(self, result_set_id: int, elements: Sequence[int]) -> Spans:
-        """The years of a result set that each label has, read once for all result sets."""
-        for element in elements:
-            if element not in self.known_spans:
-                found = read_spans(self.connection, self.set_ids, element)
-                self.known_spans[element] = found
-        return tuple(self.known_spans[element].get(result_set_id) for element in elements)
-
-    @cached_property
-    def set_ids(self) -> list[int]:
-        """The result sets, each once, in the order in which they are stored."""
-        return sorted(set(self.sets.values()))
-
-    @cached_property
-    def first_year(self) -> int:
-        """The first year of all these results, to which is discounted where nothing is said."""
-        chosen = json.dumps(self.set_ids)
-        query = """SELECT min(first_year) FROM result_sets
-                    WHERE result_set_id IN (SELECT value FROM json_each(?))"""
-        return int(self.connection.execute(query, [chosen]).fetchone()[0] or 0)
+    def _read_spans(self, elements: tuple[int, ...]) -> Kinds:
+        sets = sorted(set(self.sets.values()))
+        columns = [read_spans(self.connection, sets, element) for element in elements]
+        kinds: dict[Spans, int] = {}
+        of = {
+            one: kinds.setdefault(tuple(column.get(one) for column in columns), len(kinds))
+            for one in sets
+        }
+        return Kinds(tuple(kinds), of)
 
 
 _NEWEST = """
@@ -124,8 +124,23 @@ def read_state(
     sets = {(country, scenario): set_id for country, scenario, set_id in rows}
     _check_names(connection, request, sets)
     labels = {one.element_label: one for one in read_labels_of_results(connection, request.run_id)}
-    by_name = {indicator.name: indicator for indicator in indicators}
-    return State(connection, request, by_name, labels, countries, scenarios, sets)
+    return State(
+        connection,
+        request,
+        {indicator.name: indicator for indicator in indicators},
+        labels,
+        countries,
+        scenarios,
+        sets,
+        dict(connection.execute("SELECT element_label, element_id FROM elements").fetchall()),
+        _first_year(connection, sets.values()),
+    )
+
+
+def _first_year(connection: sqlite3.Connection, sets: Iterable[int]) -> int:
+    query = """SELECT min(first_year) FROM result_sets
+                WHERE result_set_id IN (SELECT value FROM json_each(?))"""
+    return int(connection.execute(query, [json.dumps([*sets])]).fetchone()[0] or 0)
 
 
 def _check_names(

@@ -14,15 +14,7 @@ from typing import NamedTuple
 
 from ingest.database.consistency import Consistency, read_consistency
 from ingest.database.country_facts import group_of, read_country_facts
-from ingest.database.indicator_levels import read_yearly_levels
-from ingest.database.indicator_parts import (
-    NO_RESULTS,
-    discount_of,
-    in_sense,
-    read_parts,
-    read_windows,
-    windows_of,
-)
+from ingest.database.indicator_parts import NO_RESULTS, read_parts
 from ingest.database.indicator_state import (
     COUNTRY,
     IndicatorRequest,
@@ -31,7 +23,6 @@ from ingest.database.indicator_state import (
     horizons_of,
     read_state,
 )
-from ingest.errors import ConfigError
 from ingest.study.indicators import Indicator, compares, unit_of
 from ingest.text.numbers import at_most, count_text, exact_sum
 
@@ -42,7 +33,6 @@ __all__ = [
     "IndicatorRow",
     "IndicatorTable",
     "read_indicators",
-    "read_yearly",
     "shown_rows",
 ]
 
@@ -135,34 +125,6 @@ def shown_rows(table: IndicatorTable, rows: Sequence[IndicatorRow]) -> list[Indi
     differences = {name for name, indicator in known.items() if compares(indicator, known)}
     baseline = table.request.baseline
     return [row for row in rows if row.scenario != baseline or row.indicator not in differences]
-
-
-def read_yearly(
-    connection: sqlite3.Connection, indicator: Indicator, request: IndicatorRequest
-) -> dict[tuple[str, str], dict[int, float]]:
-    """What an indicator comes to in each year, by country and scenario; they add up to its sum.
-
-    For indicators that are sums of labels: without ratio and per. Without countries that have no
-    number. request.until has at most one year. Raises ConfigError as read_indicators().
-    """
-    if indicator.ratio or indicator.per or indicator.aggregate != "sum":
-        raise ConfigError(f"indicator {indicator.name!r} is no sum of labels over years")
-    state = read_state(connection, [indicator], request)
-    (until,) = horizons_of(indicator, state)
-    labels, pairs = read_windows(state, indicator, until)
-    levels = read_yearly_levels(
-        connection, labels.terms, windows_of(pairs), discount_of(state, indicator)
-    )
-    found: dict[tuple[str, str], dict[int, float]] = {}
-    for key, pair in pairs.items():
-        if isinstance(pair, Part):
-            continue
-        low, high = levels.get(pair.baseline, {}), levels.get(pair.own, {})
-        if low.keys() == high.keys() != set():
-            found[key] = {
-                year: indicator.scale * in_sense(indicator, low[year], high[year]) for year in high
-            }
-    return found
 
 
 # --- groups and ratios ---------------------------------------------------------------------------

@@ -21,7 +21,6 @@ from ingest.database.indicators import (
     IndicatorRow,
     IndicatorTable,
     read_indicators,
-    read_yearly,
 )
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunStatus
 from ingest.database.validation_database import ValidationDatabase
@@ -249,17 +248,6 @@ def test_a_share_of_a_group_is_no_sum(connection: sqlite3.Connection) -> None:
     assert value_of(read(connection, share).rows, "Share", "KEN") is not None
 
 
-def test_years_add_up_to_the_sum(connection: sqlite3.Connection) -> None:
-    cost = Indicator("Cost", ("Cost",), sense="gained", discount=0.05, until=(2028,))
-    yearly = read_yearly(connection, cost, IndicatorRequest(1, "null"))
-    table = read(connection, cost)
-    for country in PLACES:
-        series = yearly[country, "up"]
-        assert list(series) == [2025, 2026, 2027, 2028]
-        whole = value_of(table.rows, "Cost", country)
-        assert math.fsum(series.values()) == pytest.approx(whole, rel=1e-13)
-
-
 @pytest.mark.parametrize(
     ("indicator", "message"),
     [
@@ -377,7 +365,6 @@ def test_a_year_that_only_the_baseline_has_is_refused(tmp_path: Path) -> None:
         notes = {row.group[0]: row.note for row in table.rows if row.scenario == "up"}
         assert notes["KEN"] == "years that only one of the baseline and the scenario has"
         assert notes["UGA"] == ""
-        assert ("KEN", "up") not in read_yearly(connection, COST, IndicatorRequest(1, "null"))
 
 
 def test_labels_that_cancel_out_are_refused(connection: sqlite3.Connection) -> None:
