@@ -54,9 +54,10 @@ def read_parts(
 ) -> Mapping[tuple[str, str], Part]:
     """What each country adds under each scenario, read once."""
     key = (indicator.name, until)
-    if key not in state.parts:
-        state.parts[key] = _compute(state, indicator, until)
-    return state.parts[key]
+    found = state.parts.get(key)
+    if found is None:
+        found = state.parts[key] = _compute(state, indicator, until)
+    return found
 
 
 def _compute(state: State, indicator: Indicator, until: int | None) -> dict[tuple[str, str], Part]:
@@ -122,10 +123,10 @@ def _read_pairs(
     @cache
     def years(low: int, own: int) -> tuple[Span | None, str, bool]:
         size = len(elements)
-        sides = [kinds[kind][:size] for kind in (low, own)]
+        low_spans, own_spans = kinds[low][:size], kinds[own][:size]
         weights = [span for kind in (low, own) for span in kinds[kind][size:]]
-        is_gappy = any(span and span.has_gaps for side in sides for span in side)
-        return *_years_of(state, indicator, until, labels, *sides, weights), is_gappy
+        is_gappy = any(span and span.has_gaps for span in (*low_spans, *own_spans))
+        return *_years_of(state, indicator, until, labels, low_spans, own_spans, weights), is_gappy
 
     pairs: Pairs = {}
     baseline, is_level = state.request.baseline, indicator.sense == "level"

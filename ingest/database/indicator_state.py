@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ingest.database.indicator_levels import Span, read_spans
@@ -72,6 +72,10 @@ class State:
     parts: dict[tuple[str, int | None], dict[tuple[str, str], Part]] = field(default_factory=dict)
     known_spans: dict[tuple[int, ...], Kinds] = field(default_factory=dict)
 
+    def is_like(self, other: State) -> bool:
+        """Whether the numbers read of another state are those of this one."""
+        return (self.sets, self.labels, self.known) == (other.sets, other.labels, other.known)
+
     def spans(self, elements: tuple[int, ...]) -> Kinds:
         """The years that the result sets have of labels, read once."""
         found = self.known_spans.get(elements)
@@ -90,6 +94,10 @@ class State:
         return Kinds(tuple(kinds), of)
 
 
+RememberedStates = MutableMapping[IndicatorRequest, State]
+"""States that were read before, with all that was read of them; good until the data change."""
+
+_MOST_STATES, _MOST_PARTS = 4, 64
 _NEWEST = """
 WITH current AS MATERIALIZED (SELECT input_set_id FROM current_inputs WHERE run_id = ?1)
 SELECT c.value, s.value,
@@ -105,9 +113,32 @@ SELECT c.value, s.value,
 
 
 def read_state(
+    connection: sqlite3.Connection,
+    indicators: Sequence[Indicator],
+    request: IndicatorRequest,
+    remembered: RememberedStates | None = None,
+) -> State:
+    """The results that a request is about. Raises ConfigError: a name without results.
+
+    remembered: where numbers of this state are looked for, and kept for the next time. What is
+    there may be of another moment, so that it counts only where the results are still the same.
+    """
+    state = _read_state(connection, indicators, request)
+    if remembered is None:
+        return state
+    key = replace(request, by=(), until=())
+    known = remembered.get(key)
+    if known is not None and len(known.parts) <= _MOST_PARTS and known.is_like(state):
+        return replace(state, parts=known.parts, known_spans=known.known_spans)
+    if len(remembered) >= _MOST_STATES:
+        remembered.clear()
+    remembered[key] = state
+    return state
+
+
+def _read_state(
     connection: sqlite3.Connection, indicators: Sequence[Indicator], request: IndicatorRequest
 ) -> State:
-    """The results that a request is about. Raises ConfigError: a name without results."""
     run = [request.run_id]
     known: list[list[str]] = [
         sorted({name for (name,) in connection.execute(query, run)})
