@@ -183,8 +183,10 @@ def _rows(
     until: int | None,
     groups: _Groups,
 ) -> Iterator[IndicatorRow]:
-    leaves = [read_parts(state, leaf, until) for leaf in _leaves(state, indicator)]
+    measures = [*_leaves(state, indicator)]
+    leaves = [read_parts(state, leaf, until) for leaf in measures]
     unit = unit_of(indicator, state.labels, state.known)
+    why_alone = next(filter(None, (_why_alone(state, leaf) for leaf in measures)), "")
     for group, countries in sorted(groups.items()):
         for scenario in state.scenarios:
             parts = [leaf[country, scenario] for country in countries for leaf in leaves]
@@ -193,7 +195,9 @@ def _rows(
                 lacking = _lacking(leaves, countries, scenario)
                 usable = [country for country in countries if country not in lacking]
                 parts = [leaf[country, scenario] for country in usable for leaf in leaves]
-            value, note = _value(state, indicator, until, scenario, usable)
+            value, note = None, why_alone
+            if len(usable) < 2 or not why_alone:
+                value, note = _value(state, indicator, until, scenario, usable)
             notes = [part.note for part in parts] if usable else [*lacking.values()]
             spans = {part.years for part in parts if part.years}
             yield IndicatorRow(
@@ -246,8 +250,6 @@ def _value(
         if top is None or bottom is None:
             return None, why if top is None else why_not
         return _divided(top, bottom, indicator.scale, below.name)
-    if len(countries) > 1 and (why := _why_alone(state, indicator)):
-        return None, why
     parts = read_parts(state, indicator, until)
     own = [parts[country, scenario] for country in countries]
     value = exact_sum([part.value for part in own if part.value is not None])
