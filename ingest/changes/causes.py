@@ -91,7 +91,7 @@ class CauseFinder:
             kind = InputKind.ENVIRONMENT
             yield InputChange(kind, "environment", before.environment, after.environment)
         if before.query_digest != after.query_digest:
-            yield InputChange(InputKind.QUERY, "analytics query", None, None)
+            yield from self._changes.of_query(before.query_digest, after.query_digest).changes
 
     def _not_recorded(
         self, before: InputSet, after: InputSet, country_data: CountryDataPair | None

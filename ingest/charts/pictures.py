@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingest.errors import ConfigError
+from ingest.text.installation import not_installed
 
 
 def render_svg(spec: Mapping[str, Any]) -> str:
@@ -30,7 +31,7 @@ def _render(kind: str, spec: Mapping[str, Any], **options: Any) -> Any:
     try:
         import vl_convert
     except ImportError as exc:
-        raise ConfigError("vl-convert is not installed: pip install 'ingest[charts]'") from exc
+        raise ConfigError(not_installed("vl-convert-python", "charts")) from exc
     try:
         return getattr(vl_convert, f"vegalite_to_{kind}")(dict(spec), **options)
     except ValueError as exc:

@@ -192,7 +192,8 @@ def _show_migration(context: StudyContext) -> None:
 def _show_head(context: StudyContext, plan: Plan, changes: list[str]) -> None:
     """Print study, what changed of it, code and plan, one line each."""
     study, settings = context.study, context.settings
-    size = f"{len(study.countries):,} countries x {count_text(len(study.scenarios), 'scenario')}"
+    countries = count_text(len(study.countries), "country|countries")
+    size = f"{countries} x {count_text(len(study.scenarios), 'scenario')}"
     total = len(study.countries) * len(study.scenarios)
     click.echo(f"Study  {settings.name} · {size} = {total:,} · {settings.run.executor}", err=True)
     for line in changes:

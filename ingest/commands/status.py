@@ -80,6 +80,9 @@ def status(
             print_json({**chosen, "failures": causes, **details})
             return
         _show_run(chosen, causes)
+        if causes and not (failed or jobs):
+            where = choice.as_options()
+            click.echo(f"All of them: ingest status {chosen['run_id']} --failed{where}")
         if failed:
             _show_failed(listed)
         elif jobs:
@@ -162,6 +165,8 @@ def _show_run(run: dict[str, Any], causes: list[dict[str, Any]]) -> None:
     )
     if run["git_problem"]:
         click.echo(f"Git: {run['git_problem']}")
+    if run["model_path"]:
+        click.echo(f"Model: {run['model_path']}")
     show_failure_causes(causes)
 
 

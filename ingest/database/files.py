@@ -24,6 +24,7 @@ from ingest.errors import (
     OriginalSchemaError,
 )
 from ingest.text.file_kind import HEAD_BYTES, other_kind
+from ingest.text.installation import update_command
 
 _READ_TIMEOUT_S = 30.0
 _SQLITE_HEAD = b"SQLite format 3\x00"
@@ -179,7 +180,7 @@ def refuse_unusable(form: DatabaseForm, path: Path) -> None:
     if form is DatabaseForm.NEWER:
         raise NewerSchemaError(
             f"{path} was written by a later version of ingest; nothing was changed. "
-            "Update with: pip install --upgrade ingest"
+            + update_command()
         )
     if form is DatabaseForm.FOREIGN:
         raise DatabaseError(f"{path} is a database of something else; name another --database")

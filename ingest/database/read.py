@@ -148,13 +148,17 @@ def _read_successes(
                   document_digest, coalesce(country_data_digest, '')
              FROM ({NEWEST_SUCCESSES})"""
     )
-    commits = dict(connection.execute("SELECT run_id, git_commit FROM validation_runs").fetchall())
+    runs = {
+        run_id: told
+        for run_id, *told in connection.execute(
+            "SELECT run_id, git_commit, analytics_source FROM validation_runs"
+        )
+    }
     successes = {}
-    for country, scenario, run_id, has_metrics, set_id, document_digest, data in rows:
-        inputs = None
-        if set_id and document_digest:
-            inputs = Inputs(input_sets[set_id], document_digest, data)
-        success = StoredSuccess(run_id, commits[run_id], bool(has_metrics), inputs)
+    for country, scenario, run_id, has_metrics, set_id, document, data in rows:
+        inputs = Inputs(input_sets[set_id], document, data) if set_id and document else None
+        commit, source = runs[run_id]
+        success = StoredSuccess(run_id, commit, bool(has_metrics), inputs, source)
         successes[Combination(country, scenario)] = success
     return successes
 
@@ -334,7 +338,7 @@ def _read_runs(
     columns = ", ".join(
         (
             "run_id, timestamp, finished_at, git_commit, dirty_files, git_problem, status",
-            "executor, study",
+            "executor, study, model_path",
             "total_jobs, successful_jobs, failed_jobs, up_to_date_jobs",
             "(julianday(finished_at) - julianday(timestamp)) * 86400 AS duration_s",
             *more,

@@ -78,6 +78,9 @@ class RunRecord:
     """Of the executor's journal beside the database."""
     git_problem: str | None = None
     """Why git could not tell the commit or the files; None where it could, and outside git."""
+    analytics_source: str | None = None
+    model_path: str | None = None
+    """What its model was loaded from, where the executor knows it."""
 
 
 def notes_text(notes: Sequence[str]) -> str | None:

@@ -374,6 +374,13 @@ def _m017_study_settings(db: Database) -> None:
     )
 
 
+@migrations(name="m018_where_from")
+def _m018_where_from(db: Database) -> None:
+    """Which source a run's results are from, and the path its model was loaded from."""
+    for column in ("analytics_source", "model_path"):
+        db.execute(f"ALTER TABLE validation_runs ADD COLUMN {column} TEXT")
+
+
 def update_schema(connection: sqlite3.Connection) -> None:
     """Bring a database of any age to the current form, all or nothing."""
     with Connected(connection).atomic():

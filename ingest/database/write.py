@@ -170,11 +170,12 @@ def _keep_names(db: Database, table: str, key: str, rows: Sequence[Mapping[str, 
             insert_rows(db.conn, table, quoted, values, conflict)
 
 
-def set_journal(db: Database, run_id: int, journal_id: str | None) -> None:
-    """Keep in which journal the submissions of a run stand that goes on."""
+def go_on(db: Database, run_id: int, journal_id: str | None, model_path: str | None) -> None:
+    """Keep of a run that goes on where its submissions stand, and what runs its model now."""
     with db.atomic():
         db.conn.execute(
-            "UPDATE validation_runs SET journal_id = ? WHERE run_id = ?", [journal_id, run_id]
+            "UPDATE validation_runs SET journal_id = ?, model_path = ? WHERE run_id = ?",
+            [journal_id, model_path, run_id],
         )
 
 

@@ -45,6 +45,7 @@ from ingest.study.combination import Combination
 from ingest.study.json_files import canonical_json, sha256_text
 from ingest.temporary import TemporaryFolder
 from ingest.text.file_kind import zip_bomb
+from ingest.text.installation import update_command
 from ingest.text.numbers import count_text
 
 Manifest = dict[str, Any]
@@ -246,8 +247,7 @@ def checked_bundle(path: Path) -> Iterator[sqlite3.Connection]:
             except NewerSchemaError as exc:
                 raise BundleError(
                     f"{path} was written by a later version of ingest "
-                    f"({manifest.get('ingest_version')}); nothing was changed. "
-                    "Update with: pip install --upgrade ingest"
+                    f"({manifest.get('ingest_version')}); nothing was changed. " + update_command()
                 ) from exc
             except (DatabaseError, sqlite3.Error, *_WRONG_TYPES) as exc:
                 raise _damaged(path, str(exc).replace(str(excerpt), _DATABASE)) from exc
@@ -273,7 +273,7 @@ def _read_manifest(archive: zipfile.ZipFile, path: Path) -> Manifest:
     if manifest.get("format_version") != FORMAT_VERSION:
         raise BundleError(
             f"{path} has version {manifest.get('format_version')!r} of the bundle format, this "
-            f"ingest reads version {FORMAT_VERSION}. Update with: pip install --upgrade ingest"
+            f"ingest reads version {FORMAT_VERSION}. {update_command()}"
         )
     rest = {key: value for key, value in manifest.items() if key != "digest"}
     if manifest.get("digest") != _digest_of(rest) or not isinstance(rest.get("members"), dict):

@@ -18,6 +18,7 @@ from ingest.errors import ConfigError
 from ingest.exchange.bundle import write_bundle
 from ingest.exchange.whole_file import OutputFile
 from ingest.text.csv_rows import CsvWriter
+from ingest.text.installation import not_installed
 from ingest.text.numbers import count_text
 
 Row = ResultRow | MixedRow
@@ -115,7 +116,7 @@ def write_parquet(
         import pyarrow  # type: ignore[import-untyped]  # it brings no types
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as exc:
-        raise ConfigError("pyarrow is not installed: pip install 'ingest[frames]'") from exc
+        raise ConfigError(not_installed("pyarrow", "frames")) from exc
     types = ((pyarrow.string(),) * 3 + (pyarrow.int64(), pyarrow.float64(), pyarrow.int64()))[
         : len(columns)
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from ingest.errors import ConfigError
 from ingest.exchange.imported_records import ImportFileError
 from ingest.text.csv_rows import Rows
+from ingest.text.installation import not_installed
 from ingest.text.tables import Table, TableChoice, read_table
 
 YEAR, VALUE = "timestamp_year", "value"
@@ -73,7 +74,7 @@ def _read_parquet(path: Path) -> Table:
         import pyarrow  # type: ignore[import-untyped]  # it brings no types
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as exc:
-        raise ConfigError("pyarrow is not installed: pip install 'ingest[frames]'") from exc
+        raise ConfigError(not_installed("pyarrow", "frames")) from exc
     try:
         table = pyarrow.parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as exc:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from ingest.errors import AnalyticsError
 from ingest.findings import Finding
 from ingest.study.combination import Combination
+from ingest.study.setting_fields import input_values
 from ingest.study.settings import AnalyticsSettings, RunSettings, StudySettings
 from ingest.text.foreign import shorten_middle, show_unseen
 
@@ -186,6 +187,17 @@ class Executor(ABC):
         """Nothing is started or connected here."""
         self.settings = settings
         self.context = context
+        self.model_path: str | None = None
+        """What the model was loaded from, where start() knows it; recorded with the run."""
+
+    @classmethod
+    def identity(cls, settings: Any) -> Mapping[str, Any]:
+        """What of its settings decides a result, by name: where that changes, jobs run again.
+
+        Those marked is_input, unless an executor says otherwise. Asked before each plan, of these
+        settings alone: it reads no file and asks no service. Values are as in TOML.
+        """
+        return input_values(settings)
 
     @staticmethod
     def check(settings: Any, context: ExecutorContext) -> Iterable[Finding]:

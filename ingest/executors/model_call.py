@@ -8,6 +8,7 @@ import json
 import operator
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -84,6 +85,20 @@ def load_entry_point(entry_point: str, root: Path) -> EntryPoint:
     if not callable(function):
         raise ModelError(f"entry_point {entry_point!r}: {module_name} has no {function_name}()")
     return function  # type: ignore[no-any-return]  # its signature is the study's promise
+
+
+def module_path(entry_point: str) -> str:
+    """The file that the module of an entry point was loaded from, its name where it has none."""
+    name = entry_point.partition(":")[0]
+    module = sys.modules.get(name)
+    return getattr(module, "__file__", None) or name
+
+
+def command_path(command: Sequence[str], root: Path) -> str:
+    """The program that a command runs, and the files of the study among its arguments."""
+    program = shutil.which(command[0], path=os.environ.get("PATH")) or str(root / command[0])
+    files = (root / argument for argument in command[1:] if "{" not in argument)
+    return " ".join([program, *(str(file) for file in files if file.is_file())])
 
 
 def _hides(root: Path, name: str, module: ModuleType) -> bool:

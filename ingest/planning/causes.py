@@ -17,6 +17,7 @@ from ingest.planning.input_changes import (
     InputKind,
     describe_changes,
     named_changes,
+    query_changes,
 )
 from ingest.planning.inputs import ContentLookup, InputSet
 from ingest.planning.parameter_changes import parameter_changes
@@ -61,6 +62,7 @@ class Cause:
             InputKind.MODEL: "model document: ",
             InputKind.SCENARIO: f"{_one_or_all(scenarios)}: ",
             InputKind.CODE: "code: ",
+            InputKind.QUERY: "analytics query: ",
         }
         return "; ".join(heads.get(kind, "") + text for kind, text in self._told_by_kind)
 
@@ -72,6 +74,7 @@ class Cause:
             InputKind.MODEL: "model document changed",
             InputKind.SCENARIO: f"{who} changed",
             InputKind.CODE: "code changed",
+            InputKind.QUERY: "analytics query changed",
         }
         return " and ".join(
             f"{heads[kind]} ({text})" if kind in heads else text
@@ -165,6 +168,20 @@ class ChangeFinder:
         """What differs between two versions of the code, in files that both cover."""
         changes = self._history.changes(before, now, self._now, self._file_now)
         return Cause((_not_kept(InputKind.CODE),) if changes is None else tuple(changes))
+
+    def of_query(self, before: str, now: str, sources: Sequence[str] = ()) -> Cause:
+        """What differs between two analytics queries.
+
+        sources: the names of the source before and now, where they are known. What of a source's
+        settings only one of them tells is no change: a later version of it tells more.
+        """
+        if len(set(sources)) > 1:
+            return Cause((InputChange(InputKind.QUERY, "analytics.source", *sources),))
+        old, new = self._before(before), self._now(now)
+        if old is None or new is None:
+            return Cause((_not_kept(InputKind.QUERY),))
+        named = {"source": sources[0]} if sources else {}
+        return Cause(tuple(query_changes(named | old, named | new)))
 
     def _of_country_data(self, iso3: str, code: str, before: str, now: str) -> Cause:
         """What differs between two digests of a country's rows; empty where they are the same.

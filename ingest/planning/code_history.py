@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 from ingest.planning.file_changes import file_changes
-from ingest.planning.input_changes import InputChange, InputKind
+from ingest.planning.input_changes import InputChange, InputKind, value_texts
 from ingest.planning.inputs import ContentLookup
-from ingest.study.code_version import differing_parts, newly_covered
+from ingest.study.code_version import differing_parts, is_file, newly_covered, without_marks
 from ingest.study.line_ends import with_line_feeds
 
 # Content of a file by its digest; a text says why it was not kept, None: it is not known.
@@ -50,12 +50,17 @@ class CodeHistory:
         if old is None or new is None:
             return None
         names = differing_parts(old, new)
-        return [change for name in names for change in self._part_changes(name, old, new, file)]
+        parts = without_marks(old), without_marks(new)
+        return [change for name in names for change in self._part_changes(name, *parts, file)]
 
     def _part_changes(
         self, name: str, old: Mapping[str, str], new: Mapping[str, str], file: FileLookup
     ) -> Iterator[InputChange]:
         before, after = old.get(name), new.get(name)
+        if not is_file(name):
+            sides = [[] if value is None else [value] for value in (before, after)]
+            yield InputChange(InputKind.CODE, name, *value_texts(*sides))
+            return
         if before is None or after is None:
             word = "added" if before is None else "removed"
             yield InputChange(InputKind.CODE, f"{name} {word}", None, None)

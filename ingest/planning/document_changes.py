@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from itertools import takewhile
 from typing import Any
 
 from ingest.planning.input_changes import InputChange, InputKind, value_texts
@@ -22,6 +23,10 @@ _SUM_NOUNS = dict.fromkeys(("x", "y", "color"), "layout value") | dict.fromkeys(
     ("description", "narration"), "text"
 )
 _NAMED_MOVES = 3
+# So many members that came or went alike, and have words of their labels in common, are one change.
+_GROUPED = 4
+_SHARED_PATHS = ("generate_array.parameters.", "generate_array.")
+_LONGEST_RECIPE = 60
 
 
 def document_changes(old: Any, new: Any, ignore: Iterable[str] = ()) -> list[InputChange]:
@@ -35,13 +40,13 @@ def document_changes(old: Any, new: Any, ignore: Iterable[str] = ()) -> list[Inp
 
 
 def place_name(document: Any, location: Sequence[int | str]) -> str:
-    """A place as changes name it: nodes[population].generate_array.parameters.country."""
+    """A place as changes name it: node 'Population': country."""
     place = _Place()
     for key in location:
         if isinstance(key, str):
             place = place.member(key)
         elif _have_ids(document):
-            place = place.by_id(document[key]["id"])
+            place = place.by_id(document[key], _repeated_labels(document))
         else:
             place = place.numbered(key, document[key])
         document = document[key]
@@ -68,9 +73,9 @@ def _marked(document: Any, paths: Sequence[str]) -> Any:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where in the documents; head: the member without id that it lies in, "subroutine 4 'echo': ".
+    """Where in the documents; head: the member of a list that it lies in, "node 'Population': ".
 
-    keys: the way to it, for its rank. The rest of its text is path.
+    keys: the way to it, for its rank. The rest of its text is path, without what all members have.
     """
 
     head: str = ""
@@ -80,21 +85,33 @@ class _Place:
 
     @property
     def text(self) -> str:
-        return (self.head + self.path).removesuffix(": ") or "document"
+        path = self.path
+        for shared in _SHARED_PATHS if self.head else ():
+            path = path.removeprefix(shared)
+        return (self.head + path).removesuffix(": ") or "document"
+
+    @property
+    def noun(self) -> str:
+        """What a member of the list is called that stands here."""
+        return self.path.removesuffix("s") or "member"
 
     def member(self, key: str) -> _Place:
         path = f"{self.path}.{key}" if self.path else key
         return replace(self, path=path, keys=(*self.keys, key))
 
-    def by_id(self, name: str) -> _Place:
-        return replace(self, path=f"{self.path}[{name}]", keys=(*self.keys, "[]"))
+    def by_id(self, entry: Any, repeated: Container[str]) -> _Place:
+        """A member by its label; by its id, too, where others have the same label."""
+        label, name = _label(entry), entry["id"]
+        name = f"'{label}' ({name})" if label in repeated else f"'{label}'" if label else name
+        return self._within(f"{self.noun} {name}")
 
     def numbered(self, index: int, value: Any) -> _Place:
-        noun = self.path.removesuffix("s") or "member"
+        """A member without id, by its position and label."""
         label = _label(value)
-        shown = f" '{label}'" if label else ""
-        head = f"{self.head}{noun} {index + 1}{shown}: "
-        return replace(self, head=head, path="", keys=(*self.keys, "[]"))
+        return self._within(f"{self.noun} {index + 1}" + (f" '{label}'" if label else ""))
+
+    def _within(self, member: str) -> _Place:
+        return replace(self, head=f"{self.head}{member}: ", path="", keys=(*self.keys, "[]"))
 
 
 _Ranked = tuple[int, InputChange]
@@ -166,43 +183,96 @@ def _list_changes(old: list[Any], new: list[Any], place: _Place) -> Iterator[_Ra
     elif all(isinstance(entry, str) for entry in [*old, *new]):
         pairs = _equal_pairs(old, new)
     else:
+        is_ignored = place.is_ignored or _text(_inputs(old)) == _text(_inputs(new))
+        place = replace(place, is_ignored=is_ignored)
         yield _ranked(place, place.text, *value_texts((_plain(old),), (_plain(new),)))
         return
-    for index in sorted(set(range(len(old))) - {before for before, _ in pairs}):
-        yield _ranked(place, _member_text(old, index, place, "removed"), is_member=True)
+    repeated = _repeated_labels(old) | _repeated_labels(new)
+    gone = sorted(set(range(len(old))) - {before for before, _ in pairs})
+    yield from _members_changes(old, gone, place, repeated, "removed")
     partners = {after: before for before, after in pairs}
-    for index, entry in enumerate(new):
-        if index not in partners:
-            yield _ranked(place, _member_text(new, index, place, "added"), is_member=True)
-        else:
-            yield from _changes(old[partners[index]], entry, _member_place(new, index, place))
-    yield from _moves(new, pairs, place)
+    came = [index for index in range(len(new)) if index not in partners]
+    yield from _members_changes(new, came, place, repeated, "added")
+    for index, before in sorted(partners.items()):
+        member = _member_place(new, index, place, repeated)
+        yield from _changes(old[before], new[index], member)
+    yield from _moves(new, pairs, place, repeated)
 
 
-def _member_place(entries: list[Any], index: int, place: _Place) -> _Place:
+def _repeated_labels(entries: Any) -> set[str]:
+    """The labels that members of a list with ids share."""
+    if not _have_ids(entries):
+        return set()
+    ids: dict[str, set[str]] = {}
+    for entry in entries:
+        ids.setdefault(_label(entry), set()).add(entry["id"])
+    return {label for label, own in ids.items() if label and len(own) > 1}
+
+
+def _member_place(
+    entries: list[Any], index: int, place: _Place, repeated: Container[str]
+) -> _Place:
     entry = entries[index]
-    return place.by_id(entry["id"]) if _have_ids(entries) else place.numbered(index, entry)
+    return place.by_id(entry, repeated) if _have_ids(entries) else place.numbered(index, entry)
 
 
-def _member_name(entries: list[Any], index: int, place: _Place) -> str:
-    """nodes[population] 'Population', subroutine 44 'echo', the text itself in a list of texts."""
+def _member_name(entries: list[Any], index: int, place: _Place, repeated: Container[str]) -> str:
+    """node 'Population', subroutine 44 'echo', the text itself in a list of texts."""
     entry = entries[index]
     if isinstance(entry, str):
         return entry
-    name = _member_place(entries, index, replace(place, head="")).text
-    label = _label(entry)
-    return f"{name} '{label}'" if _have_ids(entries) and label not in ("", entry["id"]) else name
+    return _member_place(entries, index, replace(place, head=""), repeated).text
 
 
-def _member_text(entries: list[Any], index: int, place: _Place, verb: str) -> str:
-    """nodes[a] 'A' added; subroutine 44 'echo': DsFreeSus added to included_source_nodes."""
-    name = _member_name(entries, index, place)
+def _members_changes(
+    entries: list[Any], indexes: Sequence[int], place: _Place, repeated: Container[str], verb: str
+) -> Iterator[_Ranked]:
+    """Members that came or went: each by name, many with alike labels together."""
+    shared = _shared_words([_label(entries[index]) for index in indexes])
+    if len(indexes) >= _GROUPED and shared:
+        text = f"{place.head}{len(indexes):,} {place.path} labelled '{shared}' {verb}"
+        yield _ranked(place, text, is_member=True)
+        return
     word = {"added": "to", "removed": "from"}[verb]
-    where = f" {word} {place.path}" if isinstance(entries[index], str) else ""
-    return f"{place.head}{name} {verb}{where}"
+    for index in indexes:
+        name = _member_name(entries, index, place, repeated)
+        end = f" {word} {place.path}" if isinstance(entries[index], str) else ""
+        end += _recipe(entries[index]) if verb == "added" else ""
+        yield _ranked(place, f"{place.head}{name} {verb}{end}", is_member=True)
 
 
-def _moves(new: list[Any], pairs: Sequence[tuple[int, int]], place: _Place) -> Iterator[_Ranked]:
+def _shared_words(labels: Sequence[str]) -> str:
+    """What all labels end or begin with, in whole words: "... PIN"; empty without such words."""
+    words = [label.split() for label in labels]
+    if ends := _common([own[::-1] for own in words])[::-1]:
+        return " ".join(["...", *ends])
+    begins = _common(words)
+    return " ".join([*begins, "..."]) if begins else ""
+
+
+def _common(lists: Iterable[list[str]]) -> list[str]:
+    """What all lists begin with."""
+    columns = takewhile(lambda column: len(set(column)) == 1, zip(*lists, strict=False))
+    return [column[0] for column in columns]
+
+
+def _recipe(entry: Any) -> str:
+    """How a member gets its values: " (single_value 0.031)"; empty where it has no method."""
+    made = entry.get("generate_array") if isinstance(entry, dict) else None
+    if not isinstance(made, dict) or not isinstance(made.get("method"), str):
+        return ""
+    parameters = made.get("parameters")
+    named = parameters if isinstance(parameters, dict) else {}
+    texts = [
+        _text(value) if len(named) == 1 else f"{n} {_text(value)}" for n, value in named.items()
+    ]
+    recipe = f"{made['method']} {', '.join(texts)}".strip()
+    return f" ({recipe if len(recipe) <= _LONGEST_RECIPE else recipe[:_LONGEST_RECIPE] + '...'})"
+
+
+def _moves(
+    new: list[Any], pairs: Sequence[tuple[int, int]], place: _Place, repeated: Container[str]
+) -> Iterator[_Ranked]:
     """Members that stand elsewhere among those that both lists have."""
     before = [index for index, _ in sorted(pairs)]
     after = [index for index, _ in sorted(pairs, key=lambda pair: pair[1])]
@@ -211,11 +281,20 @@ def _moves(new: list[Any], pairs: Sequence[tuple[int, int]], place: _Place) -> I
     within = f" in {place.path}" if moved and isinstance(new[moved[0][1]], str) else ""
     if len(moved) <= _NAMED_MOVES and all(was != index for was, index in moved):
         for was, index in moved:
-            name = _member_name(new, index, place)
-            yield _ranked(place, f"{place.head}{name} moved{within} from {was + 1} to {index + 1}")
+            name = _member_name(new, index, place, repeated)
+            where = f"{within or _where(new, index)} (from {was + 1} to {index + 1})"
+            yield _ranked(place, f"{place.head}{name} moved{where}")
     else:
-        names = ", ".join(_member_name(new, index, place) for _, index in moved)
+        names = ", ".join(_member_name(new, index, place, repeated) for _, index in moved)
         yield _ranked(place, f"{place.head}order of {place.path}: {names} moved")
+
+
+def _where(entries: list[Any], index: int) -> str:
+    """Before which member one stands now, where that has a label."""
+    if index + 1 == len(entries):
+        return " to the end"
+    label = _label(entries[index + 1])
+    return f" before '{label}'" if label else ""
 
 
 def _in_order(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[int, int]]:

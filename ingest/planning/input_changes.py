@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -77,6 +77,15 @@ def describe_changes(changes: Sequence[InputChange], limit: int) -> str:
 def named_changes(changes: Sequence[InputChange], limit: int) -> list[InputChange]:
     """Those that describe_changes() tells by name."""
     return ([change for change in changes if not change.sum_noun] or list(changes))[:limit]
+
+
+def query_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[InputChange]:
+    """What differs between two analytics queries, but for settings of a source that one lacks."""
+    for name in dict.fromkeys([*new, *old]):
+        sides = [[side[name]] if name in side else [] for side in (old, new)]
+        is_told_once = "." in name and not all(sides)
+        if sides[0] != sides[1] and not is_told_once:
+            yield InputChange(InputKind.QUERY, f"analytics.{name}", *value_texts(*sides))
 
 
 def value_texts(old: Sequence[Any], new: Sequence[Any]) -> tuple[str | None, str | None]:

@@ -13,12 +13,10 @@ from ingest.planning.causes import Cause, ChangeFinder
 from ingest.planning.code_history import FileLookup, no_file
 from ingest.planning.inputs import ContentLookup, Inputs, InputSet
 from ingest.study.combination import Combination
-from ingest.study.json_files import canonical_json, sha256_text
-from ingest.study.setting_fields import input_names
+from ingest.study.json_files import sha256_text
 
 if TYPE_CHECKING:
     from ingest.study.compose import ComposedScenario
-    from ingest.study.settings import AnalyticsSettings
     from ingest.study.study import Study
 
 
@@ -51,12 +49,16 @@ class Reason:
 
 
 class StoredSuccess(NamedTuple):
-    """The newest success of a combination; inputs is None where they were not recorded."""
+    """The newest success of a combination; inputs is None where they were not recorded.
+
+    source: the analytics source of its run, None where that was not recorded.
+    """
 
     run_id: int
     git_commit: str
     has_metrics: bool
     inputs: Inputs | None
+    source: str | None = None
 
 
 class StoredFailure(NamedTuple):
@@ -165,11 +167,13 @@ def _shared_reason(jobs: Sequence[PlannedJob]) -> Reason:
 class PlanRules:
     """How strict a plan is.
 
-    triggers: as in run.rerun_triggers; commit: HEAD as it is now; ignore: as in study.ignore.
+    triggers: as in run.rerun_triggers; commit: HEAD as it is now; ignore: as in study.ignore;
+    source: as analytics.source is now.
     """
 
     triggers: frozenset[str] = frozenset({"input", "code", "environment"})
     commit: str = "unknown"
+    source: str = "executor"
     force: bool = False
     only_failed: bool = False
     ignore: tuple[str, ...] = ()
@@ -251,10 +255,11 @@ def _is_of_another_model(success: StoredSuccess, inputs: Inputs, rules: PlanRule
         return False
     old, new = success.inputs.shared, inputs.shared
     same_code = "code" in rules.triggers or old.code_digest == new.code_digest
-    same_rest = (old.environment, old.query_digest) == (new.environment, new.query_digest)
+    same_rest = old.environment == new.environment
     is_same = (
         old.has_model_of(new)
         and (old.code_digest, old.scenario_digest) == (new.code_digest, new.scenario_digest)
+        and old.query_digest == new.query_digest
         and success.inputs.country_data_digest == inputs.country_data_digest
     )
     return same_code and same_rest and not is_same
@@ -304,8 +309,9 @@ def _changed(
         is_other = old.document_digest != inputs.document_digest
         if is_other and not changes.is_same_input(before, now, country):
             return _document_reason(changes.of_documents(before, now))
-        if before.query_digest != now.query_digest:
-            return Reason(ReasonKind.INPUT, "analytics query changed")
+        query = _query_cause(success, before, now, rules, changes)
+        if query.changes:
+            return Reason.of(ReasonKind.INPUT, query)
         if old.country_data_digest != inputs.country_data_digest:
             digests = old.country_data_digest, inputs.country_data_digest
             cause = changes.of_country_data(country, before.code_digest, *digests)
@@ -324,17 +330,20 @@ def _changed(
     return None
 
 
+def _query_cause(
+    success: StoredSuccess, before: InputSet, now: InputSet, rules: PlanRules, changes: ChangeFinder
+) -> Cause:
+    """What of the analytics query and its source is another; what was not recorded is not."""
+    if before.query_digest == now.query_digest:
+        return Cause(())
+    sources = (success.source or rules.source, rules.source)
+    return changes.of_query(before.query_digest, now.query_digest, sources)
+
+
 def _document_reason(cause: Cause) -> Reason:
     if not cause.changes:
         return Reason(ReasonKind.INPUT, "composition of the document changed")
     return Reason.of(ReasonKind.INPUT, cause)
-
-
-def query_content(settings: AnalyticsSettings) -> str:
-    """What of the analytics settings decides a result, as canonical JSON; lists are sorted."""
-    names = input_names(type(settings), settings.source)
-    values = {name: getattr(settings, name) for name in names}
-    return canonical_json({n: sorted(v) if isinstance(v, tuple) else v for n, v in values.items()})
 
 
 def wanted_inputs(
@@ -356,7 +365,7 @@ def wanted_inputs(
 
 def input_sets_of(study: Study) -> dict[str, InputSet]:
     """What the combinations of each scenario of a study share, by the scenario's name."""
-    query_digest = sha256_text(query_content(study.settings.analytics))
+    query_digest = sha256_text(study.query)
     model = study.model
     return {
         scenario.name: InputSet(
@@ -374,9 +383,8 @@ def input_sets_of(study: Study) -> dict[str, InputSet]:
 
 def study_contents(study: Study) -> dict[str, tuple[str, str]]:
     """Kind and content (canonical JSON) of each input of a study, by digest."""
-    query = query_content(study.settings.analytics)
     contents = {
-        sha256_text(query): ("query", query),
+        sha256_text(study.query): ("query", study.query),
         study.model.digest: ("model", study.model.content),
         study.code.digest: ("code", study.code.content),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,6 +36,16 @@ class Offer(NamedTuple):
         """The settings of the class."""
         settings: type[Any] = self.load().Settings
         return settings
+
+    @property
+    def asks_query(self) -> bool:
+        """Whether a source asks with the query of [analytics]."""
+        return bool(self.load().asks_query)
+
+    def identity(self, settings: Any) -> Mapping[str, Any]:
+        """What of the settings of the class decides a result."""
+        identity: Mapping[str, Any] = self.load().identity(settings)
+        return identity
 
 
 @hookimpl(trylast=True)

@@ -43,6 +43,7 @@ from ingest.questions.indicators import (
     tidy_rows,
 )
 from ingest.study.combination import select_names
+from ingest.text.installation import not_installed
 
 if TYPE_CHECKING:
     import altair
@@ -465,4 +466,4 @@ def _library(name: str, extra: str) -> Any:
     try:
         return import_module(name)
     except ImportError as exc:
-        raise ConfigError(f"{name} is not installed: pip install 'ingest[{extra}]'") from exc
+        raise ConfigError(not_installed(name, extra)) from exc

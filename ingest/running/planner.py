@@ -101,6 +101,7 @@ class RunPlanner:
         rules = PlanRules(
             triggers=frozenset(self.study.settings.run.rerun_triggers),
             commit=self.git.commit,
+            source=self.study.settings.analytics.source,
             force=self.selection.force,
             only_failed=self.selection.only_failed,
             ignore=self.study.settings.study.ignore,

@@ -108,9 +108,9 @@ class RunStarter:
             if open_run is not None:
                 run_id = open_run.run_id
                 names = self._resume_run(run_id, jobs, cut_off)
-                write.set_journal(self._database.db, run_id, journal_id)
+                write.go_on(self._database.db, run_id, journal_id, executor.model_path)
             else:
-                run_id, names = self._start_new(plan, journal_id)
+                run_id, names = self._start_new(plan, journal_id, executor.model_path)
             others = [job for job, _ in adopted if job.run_id != run_id]
             write.adopt_jobs(self._database.db, run_id, others)
         if journal_id is not None:
@@ -131,7 +131,7 @@ class RunStarter:
     def record(self, plan: Plan) -> int:
         """A run that has no job to do, with what the plan restores; gives its id."""
         self.keep_names()
-        run_id, _ = self._start_new(plan, None)
+        run_id, _ = self._start_new(plan)
         return run_id
 
     def keep_names(self) -> None:
@@ -172,7 +172,7 @@ class RunStarter:
         return adopted
 
     def _start_new(
-        self, plan: Plan, journal_id: str | None
+        self, plan: Plan, journal_id: str | None = None, model_path: str | None = None
     ) -> tuple[int, dict[Combination, tuple[str, str]]]:
         settings = self._study.settings
         record = RunRecord(
@@ -183,9 +183,11 @@ class RunStarter:
             git_problem=self._git.problem or None,
             study=settings.name,
             executor=settings.run.executor,
+            analytics_source=settings.analytics.source,
             ingest_version=__version__,
             up_to_date_jobs=len(plan.up_to_date),
             journal_id=journal_id,
+            model_path=model_path,
             **{f"{kind}_digest": digest for kind, digest in list_digests(self._study).items()},
         )
         jobs = [self._job_record(job) for job in plan.to_run]

@@ -22,13 +22,15 @@ def mark_foreign_answer(operation_model: Any, response_dict: dict[str, Any], **_
     Raises ResponseParserError for one that has the status of a success.
     """
     status, body = response_dict["status_code"], response_dict["body"]
-    # results of a job are streamed, and may be anything
-    if not isinstance(body, bytes) or (status < 300 and operation_model.has_streaming_output):
+    if status < 300 and operation_model.has_streaming_output:
+        _refuse_page(response_dict)  # an object's body may be anything, its headers may not
+        return
+    if not isinstance(body, bytes):
         return
     is_json = "json" in operation_model.service_model.protocol
     if not body.strip() or _is_json(body) if is_json else _is_empty_or_xml(body):
         return
-    words = f"{status}, {' '.join(body.decode('utf-8', 'replace').split())[:_CHARACTERS]!r}"
+    words = _words(status, body)
     if status < 300:
         from botocore.parsers import ResponseParserError
 
@@ -42,6 +44,25 @@ def mark_foreign_answer(operation_model: Any, response_dict: dict[str, Any], **_
         is_query = operation_model.service_model.protocol == "query"
         whole = f"<ErrorResponse>{error}</ErrorResponse>" if is_query else error
         response_dict["body"] = whole.encode()
+
+
+def _refuse_page(response_dict: dict[str, Any]) -> None:
+    """Raises ResponseParserError for a page in the place of an object.
+
+    S3 and what is made like it name each request or the object's ETag; of pages some have an ETag.
+    """
+    headers = response_dict["headers"]
+    is_page = str(headers.get("content-type", "")).startswith("text/html")
+    if "x-amz-request-id" in headers or ("etag" in headers and not is_page):
+        return
+    from botocore.parsers import ResponseParserError
+
+    raise ResponseParserError(_words(response_dict["status_code"], response_dict["body"].read(400)))
+
+
+def _words(status: int, body: bytes) -> str:
+    """The status and the first words of an answer."""
+    return f"{status}, {' '.join(body.decode('utf-8', 'replace').split())[:_CHARACTERS]!r}"
 
 
 def _is_json(body: bytes) -> bool:

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from ingest.findings import Finding, error, warning
+from ingest.study.identity import DEFAULT_MARK
 from ingest.study.imports import reached_files
 from ingest.study.json_files import canonical_json, sha256_text
 from ingest.study.line_ends import file_digest
@@ -184,11 +185,21 @@ def _matching_files(root: Path, patterns: Iterable[str]) -> tuple[list[str], lis
 # --- two versions -------------------------------------------------------------------------------
 
 
+def without_marks(version: Parts) -> Parts:
+    """The parts of a version, what an executor has by default under the name of the setting."""
+    return {name.removesuffix(DEFAULT_MARK): value for name, value in version.items()}
+
+
 def differing_parts(old: Parts, new: Parts) -> list[str]:
     """The parts that differ between two versions, among those that both would have covered.
 
-    So neither a wider default of a later ingest nor a change of study.ignore_files is a change.
+    So neither a wider default of a later ingest nor a change of study.ignore_files is a change,
+    nor is a setting that an executor has by default and that only one of them names.
     """
+    marked = {
+        name.removesuffix(DEFAULT_MARK) for name in (*old, *new) if name.endswith(DEFAULT_MARK)
+    }
+    old, new = without_marks(old), without_marks(new)
     if VERSION in new and VERSION not in old and not any(map(is_file, old)):
         new = {name: value for name, value in new.items() if name != VERSION}
     return [
@@ -198,6 +209,7 @@ def differing_parts(old: Parts, new: Parts) -> list[str]:
         and old.get(name) != new.get(name)
         and (name in old or _would_cover(old, name, new))
         and (name in new or _would_cover(new, name, old))
+        and not (name in marked and (name in old) != (name in new))
     ]
 
 

@@ -1,10 +1,13 @@
-"""[executors.local]: how the study's model is called, here and in a container."""
+"""[executors.local]: how the study's model is called, wherever it runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ingest.study.setting_fields import setting
+
+MODEL_SECTION = "local"
+"""The section of [executors] that says how the model is called; the default executor's."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ def setting(
     choices: tuple[str, ...] = (),
     minimum: float | None = None,
     above: float | None = None,
-    is_input: bool | str = False,
+    is_input: bool = False,
+    is_query: bool = False,
     key: str = "",
 ) -> Any:
     """A dataclass field with what the documentation, the checks and the plan need.
@@ -66,15 +67,13 @@ def setting(
     Its type is str, int, float, bool, tuple[str, ...] or tuple[int, ...], or one of these with
     `| None`; or tuple[SECTION, ...] for a list of tables, each read as that dataclass.
     choices: the only words allowed; minimum: smallest value allowed; above: must be larger.
-    is_input: it decides numbers, so that a change of it means a re-run; in [analytics] it may be
-    the name of the only source that it matters to. The settings of a source are no inputs.
+    is_input: it decides numbers, so that a change of it means a re-run. is_query: it does so, in
+    [analytics], where the source asks with it (AnalyticsSource.asks_query).
     key: what files call it, where its name is a word of Python.
     """
-    metadata = {
-        "doc": doc, "choices": choices, "minimum": minimum, "above": above, "is_input": is_input,
-        "key": key,
-    }  # fmt: skip
-    return dataclasses.field(default=default, metadata=metadata)
+    limits = {"choices": choices, "minimum": minimum, "above": above}
+    marks = {"is_input": is_input, "is_query": is_query, "key": key}
+    return dataclasses.field(default=default, metadata={"doc": doc, **limits, **marks})
 
 
 def section_fields(section: type[Any]) -> tuple[tuple[dataclasses.Field[Any], Any], ...]:
@@ -120,10 +119,14 @@ def _without_none(hint: Any) -> Any:
     return others[0] if len(others) == 1 else hint
 
 
-def input_names(section: type[Any], source: str = "") -> list[str]:
-    """The settings of a section that decide numbers, with this analytics source."""
-    marked = {field.name: field.metadata["is_input"] for field, _ in section_fields(section)}
-    return [name for name, is_input in marked.items() if is_input is True or is_input == source]
+def input_values(settings: Any, *, asks_query: bool = False) -> dict[str, Any]:
+    """The settings of a section that decide numbers: those marked is_input, or is_query where
+    they are asked with.
+    """
+    marks = ("is_input", "is_query") if asks_query else ("is_input",)
+    fields = [field for field, _ in section_fields(type(settings))]
+    marked = (field.name for field in fields if any(field.metadata[mark] for mark in marks))
+    return {name: getattr(settings, name) for name in marked}
 
 
 def read_section(

@@ -5,7 +5,6 @@ Later sources win: default, ingest.toml, INGEST_<SECTION>_<KEY>, --set section.k
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,19 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import ConfigError, StudyError
-from ingest.findings import Finding, error, has_errors, warning
+from ingest.findings import Finding, error, has_errors
 from ingest.study.economics import NO_ECONOMICS, EconomicsSettings, read_economics
 from ingest.study.indicators import Indicator, read_indicators_section
 from ingest.study.label import LabelSettings, read_label_settings
+from ingest.study.local_settings import MODEL_SECTION
 from ingest.study.quality_rules import Rule, read_rules
 from ingest.study.regular_files import read_regular
-from ingest.study.setting_fields import FromText, read_section, setting
+from ingest.study.setting_fields import read_section, setting
+from ingest.study.setting_variables import (
+    apply_environment,
+    apply_override,
+    apply_plugin_variables,
+    unknown_variables,
+)
 from ingest.text.suggest import did_you_mean
 
 STUDY_FILE = "ingest.toml"
 RERUN_TRIGGERS = ("input", "code", "environment", "commit")
-ENVIRONMENT_PREFIX = "INGEST_"
-_EXECUTOR_PREFIX = "INGEST_EXECUTORS_"
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class RunSettings:
     """[run]: how jobs are submitted, watched and repeated."""
 
     executor: str = setting(
-        "local", "where jobs run: `local`, `run-api`, `aws-batch` or a plugin's"
+        MODEL_SECTION, "where jobs run: an executor with a section below, or a plugin's"
     )
     max_in_flight: int | None = setting(
         None,
@@ -152,35 +156,35 @@ class AnalyticsSettings:
 
     source: str = setting(
         "executor",
-        "where metrics come from: `executor` (what it brings), `analytics-api`, `s3` or a plugin's "
-        "(found by `url` or a section [analytics.NAME] where the executor brings none)",
+        "where metrics come from: `executor` (what it brings) or a source by its name (found by "
+        "`url` or a section [analytics.NAME] where the executor brings none)",
     )
     element_labels: tuple[str, ...] = setting(
         (), "keep only these labels; all labels where empty", is_input=True
     )
-    url: str | None = setting(None, "address of the analytics API, for source `analytics-api`")
+    url: str | None = setting(None, "address of the analytics API")
     event_type: str = setting(
         "ECHO",
         "analytics API: kind of event",
         choices=("*", "ECHO", "BALANCE_SET", "EDGE_VALUES_CALCULATED"),
-        is_input="analytics-api",
+        is_query=True,
     )
     group_by: tuple[str, ...] = setting(
         ("element_label",),
         "analytics API: columns to group by, `element_label` among them",
-        is_input="analytics-api",
+        is_query=True,
     )
     group_by_date: str = setting(
-        "timestamp:year", "analytics API: date column and its unit", is_input="analytics-api"
+        "timestamp:year", "analytics API: date column and its unit", is_query=True
     )
     aggregations: tuple[str, ...] = setting(
-        ("value:last",), "analytics API: `value:last` or `value:sum`", is_input="analytics-api"
+        ("value:last",), "analytics API: `value:last` or `value:sum`", is_query=True
     )
     filters: tuple[str, ...] = setting(
         (),
         "analytics API: `column=value` or `column__op=value`; op: eq, neq, gt, gte, lt, lte, in, "
         "contains",
-        is_input="analytics-api",
+        is_query=True,
     )
     concurrency: int = setting(4, "jobs whose results are fetched side by side, at most", minimum=1)
     pause_s: float = setting(0.0, "seconds between the starts of two calls for results", minimum=0)
@@ -302,11 +306,12 @@ def read_settings_file(
     Raises ConfigError: no such file, not TOML, an override of another form.
     """
     raw = _read_toml(study_file)
-    findings = _apply_environment(raw, environ)
-    options = {_apply_override(raw, override) for override in overrides}
-    _apply_executor_variables(raw, environ, options)
+    others = apply_environment(raw, environ, SECTIONS)
+    options = {apply_override(raw, override) for override in overrides}
+    apply_plugin_variables(raw, others, ("executors", "run", "executor"), options)
+    apply_plugin_variables(raw, others, ("analytics", "analytics", "source"), options)
     settings, more = _settings_from(raw, study_file)
-    return settings, findings + more
+    return settings, [*unknown_variables(others, SECTIONS), *more]
 
 
 def _read_toml(study_file: Path) -> dict[str, Any]:
@@ -442,77 +447,3 @@ def _take_tables(
     tables = {key: v for key, v in values.items() if isinstance(v, dict) and wanted(key)}
     raw[section] = {key: value for key, value in values.items() if key not in tables}
     return tables
-
-
-def _apply_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> list[Finding]:
-    """Set what INGEST_<SECTION>_<KEY> variables say; a warning for each that names nothing."""
-    targets = {
-        _variable(section, key): (section, key)
-        for section, cls in SECTIONS.items()
-        for key in cls.__dataclass_fields__
-    }
-    targets |= {"INGEST_DATABASE": ("database", "path"), "INGEST_EXECUTOR": ("run", "executor")}
-    findings = []
-    for variable, text in sorted(environ.items()):
-        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OTHER_VARIABLES:
-            continue
-        if variable in targets:
-            _set_text(raw, targets[variable], text)
-        elif not variable.startswith(_EXECUTOR_PREFIX):
-            message = f"names no setting and is ignored.{did_you_mean(variable, targets)}"
-            findings.append(warning("unknown-variable", variable, message))
-    return findings
-
-
-def _apply_executor_variables(
-    raw: dict[str, Any], environ: Mapping[str, str], options: set[tuple[str, ...]]
-) -> None:
-    """Set what INGEST_EXECUTORS_<NAME>_<KEY> variables say, where no option says it.
-
-    They are for the executor that is chosen, for those with a section, and for `local`, which says
-    how the model is called; another command may choose the executor that the rest is for.
-    """
-    executors, run = raw.get("executors", {}), raw.get("run", {})
-    chosen = run.get("executor") if isinstance(run, dict) else None
-    names = {"local", str(getattr(chosen, "text", chosen))}
-    names |= set(executors) if isinstance(executors, dict) else set()
-    for variable, text in environ.items():
-        for name in sorted(names, key=len, reverse=True):
-            prefix = _variable("executors", name) + "_"
-            if variable.startswith(prefix):
-                place = ("executors", name, variable.removeprefix(prefix).lower())
-                if place not in options:
-                    _set_text(raw, place, text)
-                break
-
-
-def _set_text(raw: dict[str, Any], place: Sequence[str], text: str) -> str | None:
-    """Set a text at a place; gives the section in the way that is no table."""
-    *sections, key = place
-    target = raw
-    for section in sections:
-        target = target.setdefault(section, {})
-        if not isinstance(target, dict):
-            return section
-    target[key] = FromText(text)
-    return None
-
-
-# Read by the command line itself, before there are settings.
-OTHER_VARIABLES = frozenset({"INGEST_STUDY"})
-
-
-def _variable(*names: str) -> str:
-    return ENVIRONMENT_PREFIX + "_".join(names).upper().replace("-", "_")
-
-
-def _apply_override(raw: dict[str, Any], override: str) -> tuple[str, ...]:
-    """Set what a --set option says; gives the place of the setting."""
-    match = re.fullmatch(r"([\w-]+(?:\.[\w-]+)+)\s*=\s*(.*)", override, flags=re.DOTALL)
-    if match is None:
-        raise ConfigError(f"--set {override!r}: write section.key=value, e.g. run.max_in_flight=50")
-    place = tuple(match[1].split("."))
-    in_the_way = _set_text(raw, place, match[2])
-    if in_the_way:
-        raise ConfigError(f"--set {override!r}: {in_the_way} is not a section")
-    return place

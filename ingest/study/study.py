@@ -19,13 +19,14 @@ from ingest.study.country import Country, parse_countries
 from ingest.study.country_data import NO_COUNTRY_DATA, CountryData, read_country_data
 from ingest.study.country_groups import add_groups
 from ingest.study.git import list_git_files
+from ingest.study.identity import executor_parts, query_values
 from ingest.study.json_files import JsonFileError, canonical_json, read_json, sha256_text
 from ingest.study.json_paths import JsonPathError, locations, remove
 from ingest.study.label import Label, label_findings, read_labels
 from ingest.study.lists import Rows, look_alike_findings, study_rows
-from ingest.study.local_settings import LocalSettings
+from ingest.study.local_settings import MODEL_SECTION, LocalSettings
 from ingest.study.scenario import Scenario, parse_scenario
-from ingest.study.setting_fields import input_names, read_section
+from ingest.study.setting_fields import read_section
 from ingest.study.settings import STUDY_FILE, Settings, StudySettings
 from ingest.study.study_files import is_code, list_study_files
 from ingest.text.names import name_problem
@@ -77,6 +78,8 @@ class Study:
     code: CodeVersion
     input_files: tuple[str, ...]
     country_data: CountryData = NO_COUNTRY_DATA
+    query: str = "{}"
+    """What decides which numbers are read of a job, as canonical JSON."""
 
     @property
     def name(self) -> str:
@@ -133,7 +136,10 @@ def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Findi
     files = [model.file, settings.study.countries, STUDY_FILE, *(s.file for s in scenarios)]
     files += [settings.study.groups] if settings.study.groups else []
     files += [*code.files, *data.names]
-    study = Study(settings, model, tuple(scenarios), tuple(countries), code, tuple(files), data)
+    query = canonical_json(query_values(settings, hooks))
+    study = Study(
+        settings, model, tuple(scenarios), tuple(countries), code, tuple(files), data, query
+    )
     findings += label_findings(model.document, study.labels, settings.labels, STUDY_FILE)
     findings += look_alike_findings(study.rows)
     return study, findings
@@ -142,9 +148,7 @@ def read_study(settings: Settings, hooks: Any) -> tuple[Study | None, list[Findi
 def _read_code(
     settings: Settings, hooks: Any, scenario_files: Iterable[str]
 ) -> tuple[CodeVersion, list[Finding]]:
-    local, _ = read_section(
-        LocalSettings, settings.executors.get("local", {}), "executors.local", STUDY_FILE
-    )
+    local = model_settings(settings)
     chosen = code_settings(
         settings.root,
         settings.study,
@@ -152,7 +156,7 @@ def _read_code(
         scenario_files,
         model_is_here=bool(local.command or local.entry_point),
     )
-    return read_code_version(settings.root, chosen, local, how_it_runs(settings, hooks))
+    return read_code_version(settings.root, chosen, local, executor_parts(settings, hooks))
 
 
 _NO_INPUTS = ("groups", "plugins", "country_values")
@@ -183,28 +187,10 @@ def code_settings(
     )
 
 
-def how_it_runs(settings: Settings, hooks: Any) -> dict[str, str]:
-    """The executors' settings that decide numbers: a part of the code version.
-
-    Those of [executors.local] say how the model is called, wherever it runs.
-    """
-    sections: dict[str, type[Any]] = {"local": LocalSettings}
-    chosen = settings.run.executor
-    if chosen not in sections and settings.executors.get(chosen):
-        sections |= _offered_settings(hooks, chosen)
-    return {
-        f"executors.{name}.{key}": str(getattr(values[key], "text", values[key]))
-        for name, section in sections.items()
-        for values in [settings.executors.get(name, {})]
-        for key in input_names(section)
-        if key in values
-    }
-
-
-def _offered_settings(hooks: Any, name: str) -> dict[str, type[Any]]:
-    """The settings of an executor by its name; nothing for one that no plugin offers."""
-    offered = (cls for group in hooks.ingest_register_executors() for cls in group)
-    return next(({name: cls.Settings} for cls in offered if cls.name == name), {})
+def model_settings(settings: Settings) -> LocalSettings:
+    """How the model is called; what is wrong with it is told by the executor that calls it."""
+    local, _ = read_section(LocalSettings, settings.executors.get(MODEL_SECTION, {}), "", "")
+    return local
 
 
 def _read_model(settings: Settings) -> tuple[Model | None, list[Finding]]:
@@ -302,7 +288,7 @@ def study_files(settings: Settings) -> list[Path]:
             found += settings.root.glob(pattern)
     found += [settings.root / entry.file for entry in study.country_data]
     if study.code is None:
-        local, _ = read_section(LocalSettings, settings.executors.get("local", {}), "", "")
+        local = model_settings(settings)
         chosen = code_settings(settings.root, study, settings.name)
         names = default_files(settings.root, chosen, local, list_study_files(settings.root))
         tracked = set(list_git_files(settings.root, tracked_only=True) or ())

@@ -1,4 +1,4 @@
-"""YAML by the parser in C where PyYAML has it, which is ten times as fast."""
+"""YAML by the safe loader in C where PyYAML has it, which is ten times as fast."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def read_yaml(text: str) -> Any:
     """The value of a YAML document, plain types only. Raises YAMLError, ValueError (a wrong date),
     RecursionError."""
-    return yaml.load(text, _Loader)  # noqa: S506: a safe loader
+    return yaml.load(text, _Loader)

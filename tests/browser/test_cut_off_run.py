@@ -68,7 +68,9 @@ def test_a_run_whose_process_was_killed_is_told_as_cut_off(study: StudyFolder) -
         why = "git is not installed"
         with closing(sqlite3.connect(study.database)) as connection, connection:
             connection.execute("UPDATE validation_runs SET git_problem = ?", [why])
-        assert f"<dt>Git</dt><dd><bdi>{why}</bdi></dd>" in site.get(f"{DB}/-/run/1").text
+        page = site.get(f"{DB}/-/run/1").text
+        assert f"<dt>Git</dt><dd><bdi>{why}</bdi></dd>" in page
+        assert f"<dt>Model</dt><dd><bdi><code>{study.root / 'model.py'}</code>" in page
     finally:
         for process in (run, site.process):
             process.kill()

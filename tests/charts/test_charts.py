@@ -12,6 +12,7 @@ from ingest.charts.question_charts import draw_chart
 from ingest.charts.style import GREY, PALETTE, as_json, scenario_colours
 from ingest.errors import ConfigError
 from ingest.questions.files import COUNT, YEARS, Chart
+from ingest.text.installation import not_installed
 from tests.differences import change, difference
 
 TITLE = "What is the impact?"
@@ -356,4 +357,4 @@ def test_without_vl_convert_the_hint_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(ConfigError) as error:
         render_svg({})
-    assert str(error.value) == "vl-convert is not installed: pip install 'ingest[charts]'"
+    assert str(error.value) == not_installed("vl-convert-python", "charts")

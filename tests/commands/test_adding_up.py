@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ingest.cli import main
+from ingest.database.indicator_function import add_indicator_function
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import load_canned_queries, sql_for
 from ingest.questions.results_query import ResultsQuery
@@ -98,6 +99,7 @@ def test_no_question_builds_a_filter_over_a_million_numbers(
         connection.commit()
     query = load_canned_queries()[name]
     with closing(sqlite3.connect(path)) as connection:
+        add_indicator_function(connection)
         names = dict.fromkeys((parameter.name for parameter in query.parameters), "")
         sql = f"EXPLAIN QUERY PLAN {sql_for(connection, query)}"
         steps = [row[3] for row in connection.execute(sql, names)]

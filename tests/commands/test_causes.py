@@ -79,7 +79,7 @@ def test_runtime_is_named_before_metadata_and_layout(ran: StudyFolder, ingest: I
     lines = ingest("plan", "--all").stdout.splitlines()
     assert len(lines) == 2 + 9
     assert "         metadata.version removed" in lines
-    assert "         nodes[coverage].color red -> blue" in lines
+    assert "         node 'Coverage': color red -> blue" in lines
     assert ingest("run", "--quiet").exit_code == 0
     why = f"  model document: {ROW}   18 combinations, 2 countries under null, s0, s1 and 6 more"
     lines = ingest("diff").stdout.splitlines()
@@ -117,7 +117,7 @@ def test_change_of_layout_and_metadata_alone_runs_nothing(ran: StudyFolder, inge
         "Nothing to do: 18 of 18 combinations are up to date (commit unknown).\n"
     )
     layout = ingest("plan", "--set", "study.ignore=$.metadata").stdout
-    assert "model document changed (nodes[population].color red -> blue, " in layout
+    assert "model document changed (node 'Population': color red -> blue, " in layout
     ran.write_model(CODE.replace("(year - 2000)", "(year - 1999)"))
     ingest("run", "--quiet")
     (why,) = (line for line in ingest("diff").stdout.splitlines() if "code: model.py" in line)
@@ -139,7 +139,7 @@ def test_document_of_a_job_keeps_what_is_no_input(ran: StudyFolder, ingest: Inge
             lambda s: [s[0], s[1], s[2] | {"included_source_nodes": ["Deceased", "DsFreeSus"]}],
             "subroutine 3 'echo': DsFreeSus added to included_source_nodes",
         ),
-        (lambda s: [s[2], s[0], s[1]], "subroutine 1 'echo' moved from 3 to 1"),
+        (lambda s: [s[2], s[0], s[1]], "subroutine 1 'echo' moved before 'flush' (from 3 to 1)"),
         (lambda s: [*s, {"method": "roll"}], "subroutine 4 'roll' added"),
         (lambda s: [s[0], s[2]], "subroutine 2 'age' removed"),
         (
@@ -170,8 +170,8 @@ def test_paths_of_a_scenario_are_told_with_the_slots_that_they_reach(
     answer = json.loads(ingest("plan", "--json").stdout)
     (reason,) = answer["reasons"]
     assert [change["name"] for change in reason["changes"]] == [
-        f"Country: path {gone} removed, reached links[births].generate_array.parameters.country",
-        f"Country: path {path} added, reaches nodes[coverage].generate_array.parameters.value",
+        f"Country: path {gone} removed, reached link 'Births': country",
+        f"Country: path {path} added, reaches node 'Coverage': value",
         "Coverage",
         "Coverage: path $.runtime.endYear added, reaches runtime.endYear",
     ]
@@ -218,8 +218,8 @@ def test_nothing_that_can_move_a_number_is_hidden_behind_a_count(
         "subroutine 1 'flush' removed",
         "subroutine 2 'age' removed",
         "subroutine 3 'echo' removed",
-        "nodes[population].label Population -> Population new",
-        "nodes[coverage].label Coverage -> Coverage new",
+        "node 'Population new': label Population -> Population new",
+        "node 'Coverage new': label Coverage -> Coverage new",
     ]
     lines = ingest("diff").stdout.splitlines()
     first = lines.index("Why") + 1
@@ -246,6 +246,52 @@ def test_stored_words_of_a_cause_are_cut_where_they_are_very_long(
     assert len(row["cause"]) == 400
     assert row["cause"].endswith("...")
     assert path in ingest("diff").stdout
+
+
+def grown() -> dict[str, Any]:
+    """The model with a new link, twelve new nodes, another value, and its subroutines reordered."""
+    model = document(runtime={"startYear": 2025, "endYear": 2029})
+    made = {"method": "single_value", "parameters": {"value": 0.031}}
+    deaths = {"id": "pfDEgvPv", "label": "AsthmaEpsd -> Deceased", "generate_array": made}
+    one = {"method": "single_value", "parameters": {"value": 1}}
+    model["links"] = [*model["links"], deaths]
+    model["nodes"][0]["generate_array"]["parameters"]["end_value"] = 0.9
+    model["nodes"] += [
+        {"id": f"p{n}", "label": f"Group {n} PIN", "generate_array": one} for n in range(12)
+    ]
+    flush, age, echo = model["subroutines"]
+    return model | {"subroutines": [age, flush, echo]}
+
+
+WORDS = (
+    "runtime.endYear 2028 -> 2029",
+    "node 'Population': end_value added: 0.9",
+    "link 'AsthmaEpsd -> Deceased' added (single_value 0.031)",
+    "12 nodes labelled '... PIN' added",
+    "subroutine 1 'age' moved before 'flush' (from 2 to 1)",
+)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("datasette") is None, reason="the extra browser")
+def test_causes_are_told_in_the_models_words_everywhere(ran: StudyFolder, ingest: Ingest) -> None:
+    from ingest.browser.server.server import ServeOptions, make_site
+
+    ran.write_json("model.json", grown())
+    told = {"plan": ingest("plan").stdout, "run": ingest("run").stderr}
+    told["diff"] = ingest("diff", "--all").stdout
+    told["explain"] = ingest("explain", "KEN", "null", "--all").stdout
+    told["markdown"] = ingest("diff", "--md", "--html", "report.html").stdout
+    told["report"] = (ran.root / "report.html").read_text()
+    datasette = make_site(ServeOptions(ran.database)).datasette
+    for path in ("run/2", "run/2/changes", "job/2/KEN/null"):
+        page = asyncio.run(datasette.client.get(f"/validation_results/-/{path}"))
+        told[path] = page.text
+    shown = WORDS[:3]
+    for name, text in told.items():
+        missing = [words for words in (shown if name == "run" else WORDS)
+                   if words not in html.unescape(text)]  # fmt: skip
+        assert missing == [], (name, text)
+    assert "links[" not in told["plan"] + told["explain"]
 
 
 @pytest.mark.skipif(

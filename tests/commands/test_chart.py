@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from ingest.questions.catalogue import load_canned_queries
+from ingest.text.installation import not_installed
 from tests.conftest import Ingest, StudyFolder
 
 LABEL = "label=Healthy Years Lived"
@@ -121,6 +122,6 @@ def test_without_vl_convert_the_specification_is_still_to_be_had(
     result = ingest("chart", "scenario_impact", "-o", "c.png")
     assert (result.exit_code, result.stderr) == (
         2,
-        "Error: vl-convert is not installed: pip install 'ingest[charts]'\n",
+        f"Error: {not_installed('vl-convert-python', 'charts')}\n",
     )
     assert ingest("chart", "scenario_impact", "-o", "c.vl.json").exit_code == 0

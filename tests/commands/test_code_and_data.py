@@ -299,7 +299,7 @@ def test_version_named_where_no_file_was_recorded_runs_nothing(
     assert plan(ingest) == RESTORED
     run(ingest)
     replace(r_study, "ingest.toml", '"1"', '"2"')
-    assert plan(ingest) == [f"8  code changed (version){EVERY}"]
+    assert plan(ingest) == [f"8  code changed (version 1 -> 2){EVERY}"]
 
 
 # --- country data --------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from ingest.database.choice import Chosen, choose_results
+from ingest.text.installation import not_installed
 from tests.conftest import Ingest, StudyFolder
 from tests.exchange.test_export import run_without
 from tests.odd_study import ODD_LABEL, Row, make_odd, metrics, run_study
@@ -193,5 +194,5 @@ def test_without_pyarrow_the_command_says_how_to_install_it(
 ) -> None:
     arguments = ["export", "-d", str(stored.database), "-o", str(tmp_path / "out.parquet")]
     output = run_without("pyarrow", f"from ingest.cli import main\nmain({arguments!r})")
-    assert output == "Error: pyarrow is not installed: pip install 'ingest[frames]'\n"
+    assert output == f"Error: {not_installed('pyarrow', 'frames')}\n"
     assert list(tmp_path.iterdir()) == []

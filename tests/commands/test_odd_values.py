@@ -24,12 +24,22 @@ VALUES = (
 COMPLETE = {
     "backfill": [], "chart": ["scenario_impact"], "check": [], "compare": ["null", "scale_up"],
     "backup": ["copy.db"], "dev-server": ["--study", "nowhere"], "diff": [],
+    "economics": [], "indicators": [],
     "explain": ["KEN", "null"], "export": [],
     "gc": [], "import": ["numbers.csv"], "init": ["new"], "plan": [], "plugins": [],
     "query": ["SELECT 1"], "reference list": [], "reference load": ["figures.csv", "--name", "x"],
     "rename-study": ["y", "--reason", "z"], "run": ["--dry-run"], "serve": ["-d", "none.db"],
     "status": [], "tag": ["latest", "mine"],
 }  # fmt: skip
+# What `ingest economics` and `ingest indicators` need.
+MEASURES = """
+[economics]
+cost = "Healthy Years Lived"
+effect = "Healthy Years Lived"
+[[indicators]]
+name = "Years"
+labels = "Healthy Years Lived"
+"""
 # One function reads these for all commands, so that one command stands for the others.
 SHARED, SWEPT_WITH_SHARED = {"--study", "--database", "--set"}, "plan"
 
@@ -40,6 +50,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     numbers = "country,scenario,element_label,timestamp_year,value\nKEN,x,Population,2025,1.5\n"
     (study.root / "numbers.csv").write_text(numbers)
     (study.root / "figures.csv").write_text("ISO3,scale_up\nKEN,5\n")
+    study.write_settings(MEASURES)
     run_study(study)
     run_study(study, "--force", "--countries", "KEN")
     return study.root

@@ -371,6 +371,20 @@ def test_quiet_says_nothing_of_a_good_run(study: StudyFolder, ingest: Ingest) ->
     assert (result.stdout, result.stderr) == ("", "")
 
 
+@pytest.mark.parametrize("database", [None, "other.db"])
+def test_quiet_says_in_one_line_how_many_jobs_failed(
+    study: StudyFolder, ingest: Ingest, database: str | None
+) -> None:
+    study.write_model(FAILING_CODE)
+    options = ["--database", database] if database else []
+    result = ingest("run", "--quiet", *options)
+    assert result.exit_code == 1
+    command = " ".join(["ingest status 1 --failed", *options])
+    told = f"Run 1: 2 of 8 jobs failed. See them with: {command}\n"
+    assert result.stdout + result.stderr == told
+    assert ingest(*command.split()[1:]).stdout.count("  failed  ") == 2
+
+
 def test_a_model_that_cannot_be_loaded_is_one_line_and_no_run(
     study: StudyFolder, ingest: Ingest
 ) -> None:

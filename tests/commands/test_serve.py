@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.text.installation import not_installed
 from tests.browser.site import Site, make_served_study, start_site
 from tests.conftest import Ingest, StudyFolder
 
@@ -293,7 +294,7 @@ def test_without_datasette_serve_says_how_to_get_it(served_study: StudyFolder) -
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert result.returncode == 2
-    assert result.stderr == "Error: Datasette is not installed: pip install 'ingest[browser]'\n"
+    assert result.stderr == f"Error: {not_installed('datasette', 'browser')}\n"
 
 
 @pytest.mark.parametrize("host", ["", " "])

@@ -25,6 +25,7 @@ READING = {
     "check --results": ["check", "--results", "--json"],
     "compare": ["compare", "null", "scale_up", "--label", "Population", "--json"],
     "diff": ["diff", "1", "latest", "--json"],
+    "economics": ["economics", "--json"],
     "explain": ["explain", "KEN", "null", "--json"],
     "export": ["export"],
     "export --check": ["export", "--json", "--check", "numbers.csv"],
@@ -68,6 +69,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     here, there = StudyFolder(folders.here), StudyFolder(folders.there)
     rule = '[[rules]]\nname = "{}"\nkind = "bounds"\nlabel = "Population"\nminimum = 0\n'
     rule += '[[indicators]]\nname = "Years"\nlabels = "Healthy Years Lived"\n'
+    rule += '[economics]\ncost = "Healthy Years Lived"\neffect = "Healthy Years Lived"\n'
     here.write_settings(rule.format("first"))
     there.write_settings(rule.format("second"), study=OTHER)
     (there.root / "plugins").mkdir()
@@ -115,8 +117,9 @@ def answer(result: Result) -> str:
 @pytest.mark.parametrize("name", READING)
 def test_each_command_reads_the_study_that_is_named(built: Folders, name: str, route: str) -> None:
     result = through(route, str(built.there), built.here, READING[name])
-    shown = answer(result).replace(f"{built.there}/", "")  # `plugins` names files
-    assert shown == answer(call(built.there, *READING[name]))
+    there = f"{built.there}/"  # `plugins` and `status` name files, from where they are called
+    shown = answer(result).replace(there, "")
+    assert shown == answer(call(built.there, *READING[name])).replace(there, "")
     assert shown != answer(call(built.here, *READING[name]))
 
 

@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import datetime
 
@@ -48,8 +49,31 @@ def test_status_of_one_run_groups_failures_by_cause(two_runs: StudyFolder, inges
     assert re.fullmatch(
         r"  2 x model error: ValueError: life expectancy missing for UGA \(model\.py:\d+\)  "
         r"\[UGA / null, UGA / scale_up\]",
-        lines[2],
+        lines[3],
     )
+
+
+@pytest.mark.parametrize("options", [(), ("--database", "validation_results.db")])
+def test_status_says_how_all_jobs_of_a_grouped_failure_are_listed(
+    two_runs: StudyFolder, ingest: Ingest, options: tuple[str, ...]
+) -> None:
+    last = ingest("status", "1", *options).stdout.splitlines()[-1]
+    assert last == " ".join(["All of them: ingest status 1 --failed", *options])
+    listed = ingest(*last.partition("ingest ")[2].split()).stdout
+    assert listed.count("  failed  ") == 2
+    assert "All of them" not in listed + ingest("status", "2").stdout
+
+
+def test_status_shows_what_the_model_was_loaded_from(two_runs: StudyFolder, ingest: Ingest) -> None:
+    assert f"Model: {two_runs.root / 'model.py'}" in ingest("status", "1").stdout.splitlines()
+    (two_runs.root / "run.py").write_text("import shutil, sys\nshutil.copy('r.csv', sys.argv[2])\n")
+    (two_runs.root / "r.csv").write_text("element_label,timestamp_year,value\nA,2030,1\n")
+    command = [sys.executable, "run.py", "{document}", "{result}"]
+    settings = f"[executors.local]\ncommand = {json.dumps(command)}\n"
+    (two_runs.root / "ingest.toml").write_text('[study]\nname = "tiny"\n' + settings)
+    assert ingest("run", "--quiet").exit_code == 0
+    shown = ingest("status", "latest", "--json").stdout
+    assert json.loads(shown)["model_path"] == f"{sys.executable} {two_runs.root / 'run.py'}"
 
 
 def test_status_failed_shows_whole_errors(two_runs: StudyFolder, ingest: Ingest) -> None:
@@ -61,11 +85,11 @@ def test_status_failed_shows_whole_errors(two_runs: StudyFolder, ingest: Ingest)
 def test_status_jobs_lists_every_job_with_its_reason(two_runs: StudyFolder, ingest: Ingest) -> None:
     lines = ingest("status", "latest", "--jobs").stdout.splitlines()
     assert lines[0].startswith("Run 2 completed")
-    assert [line.split()[:3] for line in lines[4:]] == [
+    assert [line.split()[:3] for line in lines[5:]] == [
         ["null", "UGA", "success"],
         ["scale_up", "UGA", "success"],
     ]
-    assert all("failed in run 1" in line for line in lines[4:])
+    assert all("failed in run 1" in line for line in lines[5:])
 
 
 def test_status_json(two_runs: StudyFolder, ingest: Ingest) -> None:

@@ -66,7 +66,8 @@ class Newcomer:
         self.told("run", "--quiet")
         self.monkeypatch.setitem(sys.modules, "datasette", None)
         self.monkeypatch.setitem(sys.modules, "datasette.cli", None)
-        return self.told("serve", "--port", "0")
+        told = self.told("serve", "--port", "0")
+        return told.replace(sys.executable, "/home/ana/ingest/.venv/bin/python")
 
     def old_database(self) -> str:
         self.told("run", "--quiet")

@@ -19,7 +19,7 @@ from ingest.database.transfer import run_digest
 from ingest.errors import ConfigError, DatabaseError
 from ingest.exchange.bundle import BundleError, import_bundle, write_bundle
 from ingest.study.json_files import canonical_json, sha256_text
-from tests.conftest import StudyFolder, scenario
+from tests.conftest import PROJECT, StudyFolder, scenario
 from tests.odd_study import ODD_MODEL_CODE, make_odd, run_study
 
 pytestmark = pytest.mark.slow
@@ -413,7 +413,7 @@ def test_a_bundle_of_a_later_version_is_refused(
         import_bundle(later, target)
     assert str(told.value) == (
         f"{later} has version 2 of the bundle format, this ingest reads version 1. "
-        "Update with: pip install --upgrade ingest"
+        f"Update with: git -C {PROJECT} pull"
     )
     newer = rewritten(
         bundle,

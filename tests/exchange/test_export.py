@@ -38,6 +38,7 @@ from ingest.exchange.export import (
     write_wide,
 )
 from ingest.exchange.whole_file import OutputFile
+from ingest.text.installation import not_installed
 from tests.conftest import PROJECT, StudyFolder, scenario
 from tests.odd_study import ODD_LABEL, SPARSE_LABEL, make_odd, metrics, run_study
 
@@ -285,6 +286,4 @@ try:
 except ConfigError as error:
     print(error)
 """
-    assert run_without("pyarrow", code) == (
-        "pyarrow is not installed: pip install 'ingest[frames]'\n"
-    )
+    assert run_without("pyarrow", code) == (f"{not_installed('pyarrow', 'frames')}\n")

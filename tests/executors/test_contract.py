@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -229,6 +230,15 @@ def test_settings_can_be_read_from_an_empty_section_and_are_documented(make: Mak
     assert findings == []
     assert settings == cls.Settings()
     assert all(field.metadata["doc"] for field, _ in section_fields(cls.Settings))
+
+
+def test_identity_tells_the_settings_that_decide_a_result_and_no_others(make: Make) -> None:
+    executor = make()
+    settings, cls = executor.settings, type(executor)
+    identity = dict(cls.identity(settings))
+    assert identity == dict(cls.identity(replace(settings)))
+    marks = {field.name: field.metadata["is_input"] for field, _ in section_fields(cls.Settings)}
+    assert identity == {name: getattr(settings, name) for name, mark in marks.items() if mark}
 
 
 def test_check_answers_with_findings_without_starting(make: Make) -> None:

@@ -30,7 +30,7 @@ LINKS = tuple(f"l{number}" for number in range(5))
 def entry(name: str, value: float, **more: Any) -> dict[str, Any]:
     parameters = {"value": value, "series": [value, value + 1, value + 2]}
     generate = {"method": "single_value", "parameters": parameters}
-    return {"id": name, "label": f"Label {name}", "generate_array": generate, **more}
+    return {"id": name, "label": f"Label-{name}", "generate_array": generate, **more}
 
 
 def base() -> dict[str, Any]:
@@ -130,11 +130,11 @@ def edit_of_new_part(kind: str, place: int, value: int) -> Edit:
     def add(files: dict[str, Any]) -> None:
         files["document"][kind].insert(place, entry("new", value, x=1))
 
-    return Edit(f"{kind} new", add, rf"{kind}\[new\] 'Label new' added")
+    return Edit(f"{kind} new", add, rf"{kind[:-1]} 'Label-new' added")
 
 
 def edits_of_part(kind: str, name: str, value: int) -> Iterator[Edit]:
-    target, place = f"{kind} {name}", rf"{kind}\[{name}\]"
+    target, place = f"{kind} {name}", f"{kind[:-1]} 'Label-{name}'"
 
     def set_value(files: dict[str, Any]) -> None:
         member(files, kind, name)["generate_array"]["parameters"]["value"] = value
@@ -145,10 +145,9 @@ def edits_of_part(kind: str, name: str, value: int) -> Iterator[Edit]:
     def set_series(files: dict[str, Any]) -> None:
         member(files, kind, name)["generate_array"]["parameters"]["series"][2] = value
 
-    generate = rf"{place}\.generate_array"
-    yield Edit(target, set_value, rf"{generate}\.parameters\.value \d+ -> {value}$")
-    yield Edit(target, set_method, rf"{generate}\.method single_value -> cubic")
-    yield Edit(target, set_series, rf"{generate}\.parameters\.series \[.* -> \[.*{value}\]")
+    yield Edit(target, set_value, rf"{place}: value \d+ -> {value}$")
+    yield Edit(target, set_method, rf"{place}: method single_value -> cubic")
+    yield Edit(target, set_series, rf"{place}: series \[.* -> \[.*{value}\]")
     if name not in (*NODES[:3], "l0"):  # a scenario sets these
         yield Edit(target, lambda files: drop(files, kind, name), rf"{place} .*removed")
 
@@ -219,12 +218,12 @@ def edits_of_scenario(value: int) -> Iterator[Edit]:
     yield Edit(
         "scale_up added path",
         lambda files: coverage(files)["paths"].append(path("links", "l0")),
-        r"Coverage: path .*l0.* added, reaches links\[l0\]\.generate_array\.parameters\.value",
+        r"Coverage: path .*l0.* added, reaches link 'Label-l0': value",
     )
     yield Edit(
         "scale_up removed path",
         lambda files: coverage(files)["paths"].remove(path("nodes", "n2")),
-        r"Coverage: path .*n2.* removed, reached nodes\[n2\]\.generate_array\.parameters\.value",
+        r"Coverage: path .*n2.* removed, reached node 'Label-n2': value",
     )
 
 

@@ -55,25 +55,26 @@ def test_changed_values_are_named_by_their_place(old: Any, new: Any, changes: li
         (
             [node("x", value=1), node("y", value=2)],
             [node("y", value=3), node("x", value=1)],
-            ["nodes[y].generate_array.parameters.value 2 -> 3", "nodes[y] moved from 2 to 1"],
+            ["node y: value 2 -> 3", "node y moved (from 2 to 1)"],
         ),
-        ([node("x")], [node("x"), node("z")], ["nodes[z] added"]),
-        ([], [{"id": "z", "label": "Zeta"}], ["nodes[z] 'Zeta' added"]),
-        ([node("x"), node("z")], [node("z")], ["nodes[x] removed"]),
+        ([node("x")], [node("x"), node("z")], ["node z added"]),
+        ([], [{"id": "z", "label": "Zeta"}], ["node 'Zeta' added"]),
+        ([node("x"), node("z")], [node("z")], ["node x removed"]),
         (
             [{"id": "x", "v": 1}] * 2,
             [{"id": "x", "v": 1}, {"id": "x", "v": 2}],
-            ["nodes[x].v 1 -> 2"],
+            ["node x: v 1 -> 2"],
         ),
         (
             [node(name) for name in "abcdefgh"],
             [node(name) for name in "aefghbcd"],
-            [f"nodes[{n}] moved from {n_} to {n_ + 4}" for n, n_ in (("b", 2), ("c", 3), ("d", 4))],
+            ["node b moved (from 2 to 6)", "node c moved (from 3 to 7)",
+             "node d moved to the end (from 4 to 8)"],
         ),
         (
             [node(name) for name in "abcdefghi"],
             [node(name) for name in "efghiabcd"],
-            ["order of nodes: nodes[a], nodes[b], nodes[c], nodes[d] moved"],
+            ["order of nodes: node a, node b, node c, node d moved"],
         ),
     ],
 )  # fmt: skip
@@ -94,23 +95,33 @@ def test_members_with_ids_are_told_apart_by_them(old: Any, new: Any, changes: li
             [FLUSH, echo("c", "a")],
             [
                 "subroutine 2 'echo': b removed from included_source_nodes",
-                "subroutine 2 'echo': c moved in included_source_nodes from 3 to 1",
+                "subroutine 2 'echo': c moved in included_source_nodes (from 3 to 1)",
             ],
         ),
         ([FLUSH, AGE], [FLUSH, ROLL, AGE], ["subroutine 2 'roll' added"]),
         ([FLUSH, ROLL, AGE], [FLUSH, AGE], ["subroutine 2 'roll' removed"]),
-        ([FLUSH, ROLL, AGE], [ROLL, AGE, FLUSH], ["subroutine 3 'flush' moved from 1 to 3"]),
+        (
+            [FLUSH, ROLL, AGE],
+            [ROLL, AGE, FLUSH],
+            ["subroutine 3 'flush' moved to the end (from 1 to 3)"],
+        ),
         ([AGE], [AGE | {"step": 5}], ["subroutine 1 'age': step 1 -> 5"]),
         ([AGE], [AGE | {"method": "grow"}], ["subroutine 1 'grow': method age -> grow"]),
         (
             [FLUSH, AGE, FLUSH, FLUSH],
             [FLUSH, FLUSH, AGE],
-            ["subroutine 4 'flush' removed", "subroutine 1 'flush' moved from 3 to 1"],
+            [
+                "subroutine 4 'flush' removed",
+                "subroutine 1 'flush' moved before 'flush' (from 3 to 1)",
+            ],
         ),
         (
             [AGE, ROLL, FLUSH],
             [FLUSH, AGE | {"step": 2}, ROLL],
-            ["subroutine 2 'age': step 1 -> 2", "subroutine 1 'flush' moved from 3 to 1"],
+            [
+                "subroutine 2 'age': step 1 -> 2",
+                "subroutine 1 'flush' moved before 'age' (from 3 to 1)",
+            ],
         ),
         (
             [{"method": "run", "steps": [{"name": "s", "n": 1}, {"name": "t", "n": 1}]}],
@@ -123,6 +134,54 @@ def test_members_without_ids_are_compared_by_position_label_and_content(
     old: Any, new: Any, changes: list[str]
 ) -> None:
     assert sorted(texts({"subroutines": old}, {"subroutines": new})) == sorted(changes)
+
+
+def link(name: str, label: str, **made: Any) -> dict[str, Any]:
+    return {"id": name, "label": label, **({"generate_array": made} if made else {})}
+
+
+PINS = [link(f"p{n}", f"Country {n} PIN") for n in range(12)]
+DEATHS = link("pfDEgvPv", "AsthmaEpsd -> Deceased", method="single_value",
+              parameters={"value": 0.031})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ([], [DEATHS], ["link 'AsthmaEpsd -> Deceased' added (single_value 0.031)"]),
+        ([DEATHS], [], ["link 'AsthmaEpsd -> Deceased' removed"]),
+        (
+            [],
+            [link("a", "A", method="rise", parameters={"start": 1, "end_value": 0.9})],
+            ["link 'A' added (rise start 1, end_value 0.9)"],
+        ),
+        ([], [link("a", "A", method="zero")], ["link 'A' added (zero)"]),
+        (
+            [link("a", "Target Coverage", parameters={"end_value": 0.8})],
+            [link("a", "Target Coverage", parameters={"end_value": 0.9})],
+            ["link 'Target Coverage': end_value 0.8 -> 0.9"],
+        ),
+        (
+            [link("a", "Same", v=1), link("b", "Same", v=1)],
+            [link("a", "Same", v=1), link("b", "Same", v=2)],
+            ["link 'Same' (b): v 1 -> 2"],
+        ),
+        ([link("a", "A")], [link("a", "B")], ["link 'B': label A -> B"]),
+        ([], PINS, ["12 links labelled '... PIN' added"]),
+        (PINS, [], ["12 links labelled '... PIN' removed"]),
+        ([], [link(f"c{n}", f"Cost of {n}") for n in range(4)],
+         ["4 links labelled 'Cost of ...' added"]),
+        ([], PINS[:3], [f"link 'Country {n} PIN' added" for n in range(3)]),
+        ([], [link(name, name.upper()) for name in "abcd"],
+         [f"link '{name}' added" for name in "ABCD"]),
+        ([DEATHS, PINS[0], PINS[1]], [PINS[0], PINS[1], DEATHS],
+         ["link 'AsthmaEpsd -> Deceased' moved to the end (from 1 to 3)"]),
+        ([PINS[0], PINS[1], DEATHS], [DEATHS, PINS[0], PINS[1]],
+         ["link 'AsthmaEpsd -> Deceased' moved before 'Country 0 PIN' (from 3 to 1)"]),
+    ],
+)  # fmt: skip
+def test_members_are_told_in_the_models_words(old: Any, new: Any, changes: list[str]) -> None:
+    assert texts({"links": old}, {"links": new}) == changes
 
 
 def test_subroutine_is_counted_as_it_stands_in_the_document() -> None:
@@ -152,11 +211,11 @@ def test_what_can_move_a_number_comes_first() -> None:
     found = document_changes(old, new, StudySettings.ignore)
     assert [str(change) for change in found if not change.sum_noun] == [
         "runtime.synchronous_iterations added: 10",
-        "nodes[n].generate_array.parameters.value 1 -> 2",
-        "nodes[gone] removed",
-        "subroutine 1 'roll' moved from 2 to 1",
+        "node n: value 1 -> 2",
+        "node gone removed",
+        "subroutine 1 'roll' moved before 'age' (from 2 to 1)",
         "other 1 -> 2",
-        "links[l].operator add -> set",
+        "link l: operator add -> set",
     ]
     rest = [change.sum_noun for change in found[6:]]
     assert sorted(rest) == ["layout value"] * 3 + ["metadata value"] * 3 + ["text"]
@@ -168,7 +227,7 @@ def test_edited_words_of_a_subroutine_do_not_hide_what_else_changed() -> None:
     found = document_changes(old, new, StudySettings.ignore)
     assert [(str(change), change.sum_noun) for change in found] == [
         ("subroutine 2 'age': step 1 -> 2", ""),
-        ("subroutine 1 'roll' moved from 2 to 1", ""),
+        ("subroutine 1 'roll' moved before 'age' (from 2 to 1)", ""),
         ("subroutine 1 'roll': narration Old -> New", "text"),
         ("subroutine 2 'age': narration Old -> New", "text"),
     ]
@@ -181,6 +240,12 @@ def test_ignored_members_of_a_list_are_no_change_of_its_other_members() -> None:
         ("tables [2, 3] -> [2, 4]", False),
         ("tables [1] -> [9]", True),
     ]
+
+
+def test_what_is_no_input_within_a_list_of_several_kinds_is_told_as_such() -> None:
+    old, new = {"nodes": [{}, [], 1]}, {"nodes": [{"x": None}, [], 1]}
+    found = document_changes(old, new, StudySettings.ignore)
+    assert [bool(change.sum_noun) for change in found] == [True]
 
 
 # --- nothing is missed ---------------------------------------------------------------------------

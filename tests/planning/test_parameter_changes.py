@@ -50,13 +50,11 @@ def test_paths_are_told_with_the_slots_that_they_reach() -> None:
     old = [entry("Country", "AFG", COUNTRY_PATHS[0], "$.links[0].label")]
     new = [entry("Country", "AFG", COUNTRY_PATHS[1], "$..country", "$.absent", "$.nodes[")]
     assert texts(old, new, MODEL, MODEL) == [
-        f"Country: path {COUNTRY_PATHS[0]} removed, "
-        "reached nodes[population].generate_array.parameters.country",
-        "Country: path $.links[0].label removed, reached links[births].label",
-        f"Country: path {COUNTRY_PATHS[1]} added, "
-        "reaches links[births].generate_array.parameters.country",
-        "Country: path $..country added, reaches nodes[population].generate_array.parameters."
-        "country, links[births].generate_array.parameters.country",
+        f"Country: path {COUNTRY_PATHS[0]} removed, reached node 'Population': country",
+        "Country: path $.links[0].label removed, reached link 'Births': label",
+        f"Country: path {COUNTRY_PATHS[1]} added, reaches link 'Births': country",
+        "Country: path $..country added, reaches node 'Population': country, "
+        "link 'Births': country",
         "Country: path $.absent added, reaches nothing",
         "Country: path $.nodes[ added",
     ]

@@ -27,17 +27,18 @@ from ingest.planning.plan import (
     UnfinishedJob,
     content_lookup,
     make_plan,
-    query_content,
     study_contents,
     wanted_inputs,
 )
+from ingest.plugins.manager import load_plugins
 from ingest.running.planner import RunPlanner, Selection
 from ingest.study.code_version import CodeVersion
 from ingest.study.combination import Combination, select_names
 from ingest.study.compose import compose_scenarios
 from ingest.study.country import Country
 from ingest.study.git import GitState
-from ingest.study.json_files import sha256_text
+from ingest.study.identity import query_values
+from ingest.study.json_files import canonical_json, sha256_text
 from ingest.study.scenario import parse_scenario
 from ingest.study.settings import AnalyticsSettings, Settings, StudySettings
 from ingest.study.study import Model, Study
@@ -55,6 +56,7 @@ def study_of(
     environment: str = "standard",
     analytics: AnalyticsSettings | None = None,
     ignore: tuple[str, ...] = StudySettings.ignore,
+    query: str | None = None,
 ) -> Study:
     """A study in memory: two scenarios, three countries unless others are given."""
     documents = scenarios or {"null": scenario(0.0), "scale_up": scenario(0.9)}
@@ -71,7 +73,14 @@ def study_of(
         countries=tuple(Country(iso3, f"Land of {iso3}") for iso3 in countries),
         code=CodeVersion(code or {"model.py": "1"}),
         input_files=(),
+        query=query or query_of(analytics or AnalyticsSettings()),
     )
+
+
+def query_of(analytics: AnalyticsSettings, **tables: Any) -> str:
+    """What decides which numbers are read; tables: the sections of sources."""
+    settings = Settings(Path("study"), analytics=analytics, analytics_sources=tables)
+    return canonical_json(query_values(settings, load_plugins().hook))
 
 
 def inputs_of(study: Study) -> dict[Combination, Inputs]:
@@ -198,8 +207,8 @@ def test_change_of_layout_words_and_metadata_alone_runs_nothing() -> None:
 def test_change_of_layout_counts_where_the_study_says_so() -> None:
     made = plan(study_of(model=moved(), ignore=("$.metadata",)), succeeded(study_of()))
     text = (
-        "model document changed (nodes[population].color added: #fff, "
-        "nodes[population].description added: New, nodes[population].x added: 3.5, 1 more; "
+        "model document changed (node 'Population': color added: #fff, "
+        "node 'Population': description added: New, node 'Population': x added: 3.5, 1 more; "
         "2 metadata values)"
     )
     assert reasons(made) == {("input", text): 6}
@@ -316,7 +325,7 @@ def test_model_change_that_a_scenario_overrides_does_not_run_that_scenario() -> 
     changed = copy.deepcopy(MODEL)
     changed["nodes"][1]["generate_array"]["parameters"]["value"] = 0.4
     made = plan(study_of(documents, model=changed), succeeded(study_of(documents)))
-    place = "nodes[coverage].generate_array.parameters.value"
+    place = "node 'Coverage': value"
     assert reasons(made) == {("input", f"model document changed ({place} 0.1 -> 0.4)"): 3}
     assert {job.combination.scenario for job in made.restored} == {"scale_up"}
     assert made.up_to_date == ()
@@ -348,13 +357,74 @@ def test_other_document_of_the_same_model_and_scenario_is_a_change_of_compositio
     assert reasons(made) == {("input", "composition of the document changed"): 1}
 
 
+API = AnalyticsSettings(source="analytics-api", url="http://u")
+
+
 @pytest.mark.parametrize(
-    "analytics",
-    [AnalyticsSettings(element_labels=("Cost",)), AnalyticsSettings(on_bad_rows="skip")],
+    ("before", "now", "told"),
+    [
+        (
+            AnalyticsSettings(),
+            AnalyticsSettings(element_labels=("Cost",)),
+            'analytics.element_labels [] -> ["Cost"]',
+        ),
+        (
+            AnalyticsSettings(),
+            AnalyticsSettings(on_bad_rows="skip"),
+            "analytics.on_bad_rows fail -> skip",
+        ),
+        (
+            API,
+            dataclasses.replace(API, filters=("a=1",)),
+            'analytics.filters [] -> ["a=1"]',
+        ),
+    ],
 )
-def test_changed_analytics_query_runs_everything(analytics: AnalyticsSettings) -> None:
-    made = plan(study_of(analytics=analytics), succeeded(study_of()))
-    assert reasons(made) == {("input", "analytics query changed"): 6}
+def test_changed_analytics_query_runs_everything_and_is_named(
+    before: AnalyticsSettings, now: AnalyticsSettings, told: str
+) -> None:
+    stored = succeeded(study_of(analytics=before), source=before.source)
+    made = plan(study_of(analytics=now), stored, source=now.source)
+    assert reasons(made) == {("input", f"analytics query changed ({told})"): 6}
+
+
+@pytest.mark.parametrize(
+    "now", [API, AnalyticsSettings(source="s3"), AnalyticsSettings(source="executor")]
+)
+@pytest.mark.parametrize(
+    "before", [API, AnalyticsSettings(source="s3"), AnalyticsSettings(source="executor")]
+)
+def test_another_source_runs_everything_and_both_are_named(
+    before: AnalyticsSettings, now: AnalyticsSettings
+) -> None:
+    stored = succeeded(study_of(analytics=before), source=before.source)
+    made = plan(study_of(analytics=now), stored, source=now.source)
+    text = f"analytics query changed (analytics.source {before.source} -> {now.source})"
+    assert reasons(made) == ({} if before == now else {("input", text): 6})
+
+
+def test_a_setting_of_a_source_that_decides_a_result_is_named() -> None:
+    s3 = AnalyticsSettings(source="s3")
+    places = [{"location": f"s3://bucket/{key}/{{ulid}}.csv"} for key in ("a", "b")]
+    before, now = (study_of(analytics=s3, query=query_of(s3, s3=place)) for place in places)
+    made = plan(now, succeeded(before, source="s3"), source="s3")
+    text = "analytics query changed (analytics.s3.key a/{ulid}.csv -> b/{ulid}.csv)"
+    assert reasons(made) == {("input", text): 6}
+
+
+def test_a_source_that_older_databases_do_not_record_is_taken_to_be_the_one_of_now() -> None:
+    """Their results of s3 have the query of the executor's own; they are restored, none runs."""
+    now = study_of(analytics=AnalyticsSettings(source="s3"))
+    made = plan(now, succeeded(study_of()), source="s3")
+    assert made.to_run == ()
+    assert len(made.restored) == 6
+    assert plan(study_of(), succeeded(study_of())).restored == ()
+
+
+def test_a_setting_that_only_a_later_version_of_a_source_tells_is_no_change() -> None:
+    queries = ['{"source":"own"}', '{"source":"own","own.table":"x"}']
+    before, now = (study_of(query=query) for query in queries)
+    assert plan(now, succeeded(before, source="own"), source="own").to_run == ()
 
 
 @pytest.mark.parametrize(
@@ -362,7 +432,7 @@ def test_changed_analytics_query_runs_everything(analytics: AnalyticsSettings) -
     [
         (AnalyticsSettings(), "ea366be0fe4be9888382441b3d63010c825584511c0ef8741c69d8f5875603e4"),
         (
-            AnalyticsSettings(source="s3", filters=("x=1",), url="http://u"),
+            AnalyticsSettings(filters=("x=1",), url="http://u"),
             "ea366be0fe4be9888382441b3d63010c825584511c0ef8741c69d8f5875603e4",
         ),
         (
@@ -385,7 +455,7 @@ def test_changed_analytics_query_runs_everything(analytics: AnalyticsSettings) -
 def test_query_has_the_digest_that_databases_hold(
     analytics: AnalyticsSettings, digest: str
 ) -> None:
-    assert sha256_text(query_content(analytics)) == digest
+    assert sha256_text(query_of(analytics)) == digest
 
 
 def test_inputs_have_the_digest_that_databases_hold() -> None:
@@ -401,7 +471,7 @@ def test_order_of_element_labels_is_no_change() -> None:
         AnalyticsSettings(element_labels=("A", "B")),
         AnalyticsSettings(element_labels=("B", "A")),
     )
-    assert query_content(one) == query_content(two)
+    assert query_of(one) == query_of(two)
 
 
 def test_inputs_that_were_not_recorded_run_again() -> None:

@@ -377,6 +377,60 @@ def test_ingest_register_analytics_sources_offers_a_source(
     assert labels == [("From the folder", 7.0)]
 
 
+@pytest.mark.slow
+def test_another_source_or_a_setting_of_it_that_decides_a_result_means_a_re_run(
+    study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest
+) -> None:
+    (example,) = [b for b in documented_blocks() if "ingest_register_analytics_sources" in b]
+    add_plugin("folder", example.replace('f"{ulid}.csv"', '"every_job.csv"'))
+    for folder, value in (("results", 7), ("others", 9)):
+        (study.root / folder).mkdir()
+        csv = f"element_label,timestamp_year,value\nFrom the folder,2030,{value}\n"
+        (study.root / folder / "every_job.csv").write_text(csv)
+    study.write_settings(study=WITH_PLUGINS)
+    assert ingest("run", "--quiet").exit_code == 0
+    source = "\n[analytics]\nsource = 'folder'\n"
+    other_place = "[analytics.folder]\npath = 'others'\n"
+    for settings, told, values in (
+        (source, "analytics.source executor -> folder", [(7.0,)]),
+        (source + other_place, "analytics.folder.path results -> others", [(9.0,)]),
+    ):
+        study.write_settings(settings, study=WITH_PLUGINS)
+        plan = ingest("plan").output
+        assert plan.startswith("8 of 8 combinations to run"), plan
+        assert f"analytics query changed ({told})" in plan
+        assert ingest("run", "--quiet").exit_code == 0
+        shown = "SELECT DISTINCT value FROM latest_metrics"
+        assert rows(study, shown) == values
+        assert "Nothing to do" in ingest("run").output
+    told = json.loads(ingest("explain", "KEN", "null", "--json").stdout)
+    assert "analytics.folder.path results -> others" in json.dumps(told)
+    assert rows(study, "SELECT analytics_source FROM validation_runs") == [
+        ("executor",), ("folder",), ("folder",),
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_variables_set_what_a_plugins_executor_and_source_declare(
+    study: StudyFolder, add_plugin: AddPlugin, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in ("class ThreadExecutor", "ingest_register_analytics_sources"):
+        (example,) = [block for block in documented_blocks() if part in block]
+        add_plugin(part.split()[-1], example)
+    study.write_settings(study=WITH_PLUGINS)
+    monkeypatch.setenv("INGEST_EXECUTORS_THREADS_WORKERS", "0")
+    told = ingest("check", "--set", "run.executor=threads")
+    assert told.exit_code == 2
+    assert "executors.threads.workers: must be at least 1, not 0" in told.output
+    assert ingest("check").exit_code == 0
+    monkeypatch.setenv("INGEST_ANALYTICS_FOLDER_PATHS", "x")
+    told = ingest("check", "--set", "analytics.source=folder")
+    assert "unknown key analytics.folder.paths. Did you mean path?" in told.output
+    told = ingest("check")
+    assert told.exit_code == 0
+    assert "INGEST_ANALYTICS_FOLDER_PATHS: names no setting and is ignored" in told.output
+
+
 CHECK = """
 from ingest.findings import error, warning
 
@@ -698,6 +752,21 @@ def test_the_backend_of_a_study_is_made_of_its_settings(study: StudyFolder) -> N
         source.close()
 
 
+@pytest.mark.parametrize(
+    ("workers", "in_flight", "jobs", "started"),
+    [(300, None, 3, 3), (300, 2, 3, 2), (2, None, 3, 2), (300, None, 1, 1)],
+)
+def test_there_are_never_more_workers_than_jobs(
+    study: StudyFolder, workers: int, in_flight: int | None, jobs: int, started: int
+) -> None:
+    overrides = [f"executors.local.workers={workers}"]
+    overrides += [f"run.max_in_flight={in_flight}"] if in_flight else []
+    settings, _ = load_settings(study.root / "ingest.toml", {}, overrides)
+    with closing(choose_backend(settings, load_plugins()).make_executor(jobs)) as executor:
+        assert isinstance(executor, LocalExecutor)
+        assert executor.worker_count == started
+
+
 def test_an_executor_without_results_says_where_to_get_them() -> None:
     class Silent(Executor):
         name = "silent"
@@ -736,7 +805,7 @@ def test_every_hook_has_a_heading_and_an_example_in_the_documentation() -> None:
 
 def test_every_example_in_the_documentation_is_a_plugin_that_loads(tmp_path: Path) -> None:
     blocks = documented_blocks()
-    assert len(blocks) == 1 + len(HOOKS) + 1
+    assert len(blocks) == 1 + len(HOOKS) + 2
     for number, block in enumerate(blocks):
         (tmp_path / f"example_{number}.py").write_text(block, encoding="utf-8")
     files = [p for p in list_plugins(load_plugins(tmp_path)) if p["origin"] == "file"]

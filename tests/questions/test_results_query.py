@@ -13,6 +13,7 @@ from ingest.changes.diff import Tolerances
 from ingest.errors import ConfigError, DatabaseMissingError
 from ingest.questions.results_query import ResultsQuery
 from ingest.study.settings import ToleranceSettings
+from ingest.text.installation import not_installed
 from tests.conftest import Ingest, StudyFolder, scenario
 from tests.exchange.test_export import EXACT, run_without
 from tests.odd_study import ODD_LABEL, make_odd, metrics, run_study
@@ -363,8 +364,8 @@ def test_without_a_database_the_next_step_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "call", "message"),
     [
-        ("pandas", "state()", "pandas is not installed: pip install 'ingest[frames]'\n"),
-        ("altair", "trend_chart('x')", "altair is not installed: pip install 'ingest[charts]'\n"),
+        ("pandas", "state()", f"{not_installed('pandas', 'frames')}\n"),
+        ("altair", "trend_chart('x')", f"{not_installed('altair', 'charts')}\n"),
     ],
 )
 def test_a_missing_library_is_told_in_one_line(module: str, call: str, message: str) -> None:

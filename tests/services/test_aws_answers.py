@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime, timedelta, tzinfo
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from botocore.parsers import ResponseParserError
@@ -13,6 +16,7 @@ from urllib3 import exceptions as urllib3
 from ingest.errors import BackendError, ResultsNotReadyError
 from ingest.executors.base import JobState
 from ingest.services import aws_errors
+from ingest.services.aws_answers import mark_foreign_answer
 from ingest.services.aws_clients import AwsClients
 from ingest.services.aws_errors import AwsCall, AwsError, AwsPlace, Trouble, translate
 from tests.executors.aws_batch.aws_double import AwsDouble, running_double
@@ -88,6 +92,40 @@ def test_state_and_results_behind_a_proxy_are_asked_for_again(
         double.break_next("GetObject", status=503, body=PAGE, times=9)
         with pytest.raises(ResultsNotReadyError):
             executor.fetch(job.ulid)
+
+
+@pytest.mark.parametrize("body", [PAGE, JSON, b"Please sign in"])
+def test_a_page_in_the_place_of_an_object_is_no_result(
+    study: Path, double: AwsDouble, body: bytes
+) -> None:
+    with started(study) as executor:
+        job = make_job("A", b"{}")
+        list(executor.submit([job]))
+        double.wait_for_work()
+        double.break_next("GetObject", status=200, body=body)
+        with pytest.raises(ResultsNotReadyError) as caught:
+            executor.fetch(job.ulid)
+        assert PROXY in str(caught.value)
+        assert f"200, '{body.decode()[:20]}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_page"),
+    [
+        ({"x-amz-request-id": "1", "content-type": "text/html"}, False),
+        ({"etag": '"1"', "content-type": "text/csv"}, False),
+        ({"etag": '"1"', "content-type": "text/html; charset=utf-8"}, True),
+        ({"content-type": "application/json"}, True),
+        ({}, True),
+    ],
+)
+def test_an_object_is_told_from_a_page_by_its_headers(
+    headers: dict[str, str], is_page: bool
+) -> None:
+    answer = {"status_code": 200, "headers": headers, "body": BytesIO(PAGE)}
+    operation = SimpleNamespace(has_streaming_output=True)
+    with pytest.raises(ResponseParserError) if is_page else nullcontext():
+        mark_foreign_answer(operation, answer)
 
 
 @pytest.mark.parametrize(

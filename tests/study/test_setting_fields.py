@@ -12,7 +12,7 @@ import pytest
 
 from ingest.errors import PluginError
 from ingest.study.local_settings import LocalSettings
-from ingest.study.setting_fields import FromText, input_names, read_section, setting
+from ingest.study.setting_fields import FromText, input_values, read_section, setting
 from ingest.study.settings import AnalyticsSettings
 
 
@@ -94,13 +94,12 @@ NO_INPUTS = {"source", "url", "concurrency", "pause_s", "lag_s", "incomplete"}
 def test_every_setting_of_analytics_is_an_input_or_known_to_be_none() -> None:
     """A new one has to be named here or marked with is_input where it is declared."""
     fields = set(AnalyticsSettings.__dataclass_fields__)
-    assert set(input_names(AnalyticsSettings, "analytics-api")) == fields - NO_INPUTS
-    assert input_names(AnalyticsSettings, "s3") == ["element_labels", "on_bad_rows"]
-    assert input_names(AnalyticsSettings) == ["element_labels", "on_bad_rows"]
+    assert set(input_values(AnalyticsSettings(), asks_query=True)) == fields - NO_INPUTS
+    assert input_values(AnalyticsSettings()) == {"element_labels": (), "on_bad_rows": "fail"}
 
 
 def test_how_the_model_is_called_is_an_input() -> None:
-    assert input_names(LocalSettings) == ["entry_point", "command"]
+    assert list(input_values(LocalSettings())) == ["entry_point", "command"]
     assert set(LocalSettings.__dataclass_fields__) == {
         "entry_point", "command", "workers", "pass_variables",
     }  # fmt: skip

@@ -154,6 +154,15 @@ def test_variable_sets_a_setting_of_the_executor_that_is_chosen(read: Read) -> N
     assert settings.executors["slurm"]["queue"].text == "long"
 
 
+def test_variable_sets_a_setting_of_the_source_that_is_chosen_or_has_a_section(read: Read) -> None:
+    variable = {"INGEST_ANALYTICS_S3_LOCATION": "s3://b/{ulid}"}
+    for text, overrides in (("[analytics.s3]", []), ("", ["analytics.source=s3"])):
+        settings = read(text, overrides, **variable)
+        assert settings.analytics_sources["s3"]["location"].text == "s3://b/{ulid}"
+    settings = read("[analytics.s3]", ["analytics.s3.location=s3://c/{ulid}"], **variable)
+    assert settings.analytics_sources["s3"]["location"].text == "s3://c/{ulid}"
+
+
 def test_variable_of_an_executor_that_another_command_may_choose_is_left_alone(
     tmp_path: Path,
 ) -> None:

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ingest.errors import ConfigError, StudyError
+from ingest.errors import ConfigError, PluginError, StudyError
 from ingest.findings import Finding
 from ingest.plugins.manager import load_plugins
+from ingest.study.code_version import differing_parts
 from ingest.study.settings import Settings, load_settings
 from ingest.study.study import Study, find_scenario_files, load_study, read_study
-from tests.conftest import BUNDLED_STUDY, MODEL, StudyFolder, scenario
+from tests.conftest import BUNDLED_STUDY, MODEL, PROJECT, StudyFolder, scenario
 
 
 def settings_of(root: Path, *overrides: str) -> Settings:
@@ -101,14 +104,69 @@ def ingest_register_executors():
 """.replace("OFFERED", offered)
     )
 
-    def digest(*overrides: str) -> str:
-        return load(study.root, *overrides, plugins=folder)[0].code.digest
+    def parts(*overrides: str) -> Mapping[str, str]:
+        return load(study.root, *overrides, plugins=folder)[0].code.parts
 
-    chosen = "run.executor=slurm"
-    assert digest(chosen) == digest()
-    assert digest(chosen, "executors.slurm.queue=long") == digest()
-    assert digest("executors.slurm.image=new") == digest()
-    assert digest(chosen, "executors.slurm.image=new") != digest()
+    chosen, image = "run.executor=slurm", "executors.slurm.image"
+    assert parts("executors.slurm.image=new") == parts()
+    assert parts(chosen, "executors.slurm.queue=long") == parts(chosen)
+    assert differing_parts(parts(), parts(chosen)) == []
+    for old, new, differ in (
+        ([], [f"{image}=new"], True),
+        ([f"{image}=new"], [], True),
+        ([f"{image}=new"], [f"{image}=newer"], True),
+        ([], [f"{image}=standard"], False),
+    ):
+        found = differing_parts(parts(chosen, *old), parts(chosen, *new))
+        assert found == [image] * differ, (old, new)
+    # older databases hold what was written alone, be it the default
+    written = {**parts(), image: "standard"}
+    assert differing_parts(written, parts(chosen)) == []
+    assert differing_parts(written, parts(chosen, f"{image}=new")) == [image]
+
+
+IDENTITIES = [
+    ("raise LookupError('no')", "odd: identity() raised LookupError: no"),
+    ("return ['a']", "odd: identity() must give settings by name, not ['a']"),
+    ("return {'a': object}", "odd: identity() must give settings by name, not {'a': <class 'obj"),
+    ("raise SystemExit(0)", "odd: identity() raised SystemExit: 0"),
+]
+
+
+@pytest.mark.parametrize("kind", ["Executor", "AnalyticsSource"])
+@pytest.mark.parametrize(("body", "told"), IDENTITIES)
+def test_an_identity_that_misbehaves_is_an_error_that_names_the_plugin(
+    study: StudyFolder, tmp_path: Path, body: str, told: str, kind: str
+) -> None:
+    hook, chosen = {
+        "Executor": ("ingest_register_executors", "run.executor=odd"),
+        "AnalyticsSource": ("ingest_register_analytics_sources", "analytics.source=odd"),
+    }[kind]
+    (tmp_path / "odd.py").write_text(
+        f"from ingest.plugin_api import {kind}, hookimpl\n"
+        f"class Odd({kind}):\n    name = 'odd'\n"
+        f"    @classmethod\n    def identity(cls, settings):\n        {body}\n"
+        f"@hookimpl\ndef {hook}():\n    return [Odd]\n"
+    )
+    with pytest.raises(PluginError) as caught:
+        load(study.root, chosen, plugins=tmp_path)
+    assert str(caught.value).startswith(told)
+
+
+def test_no_executor_or_source_is_named_where_studies_are_read_and_planned() -> None:
+    hooks = load_plugins().hook
+    offered = (*hooks.ingest_register_executors(), *hooks.ingest_register_analytics_sources())
+    names = {cls.name for group in offered for cls in group}
+    assert {"local", "run-api", "aws-batch", "analytics-api", "s3"} <= names
+    for folder in ("study", "planning"):
+        for path in (PROJECT / "ingest" / folder).glob("*.py"):
+            texts = {
+                node.value
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            }
+            allowed = {"local"} if path.name == "local_settings.py" else set()
+            assert texts & names <= allowed, path
 
 
 def test_override_of_the_entry_point_with_the_same_value_changes_nothing(

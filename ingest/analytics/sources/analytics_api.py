@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -43,6 +43,7 @@ class AnalyticsApiSource(AnalyticsSource):
     """
 
     name: ClassVar[str] = "analytics-api"
+    asks_query: ClassVar[bool] = True
     timeout_s: ClassVar[float] = 30.0
     """Longest silence of the service before a call is given up."""
     preflight_timeout_s: ClassVar[float] = 10.0
@@ -60,6 +61,11 @@ class AnalyticsApiSource(AnalyticsSource):
         self._is_filtered = bool(analytics.element_labels or analytics.filters)
         self._session = make_session(analytics.concurrency)
         self._unreadable: dict[str, int] = {}
+
+    @classmethod
+    def identity(cls, settings: Any) -> Mapping[str, Any]:
+        """Nothing but the query: by that, databases know the results of this source."""
+        return {}
 
     @staticmethod
     def check(settings: Any, context: ExecutorContext) -> Iterable[Finding]:

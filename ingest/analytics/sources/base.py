@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from ingest.executors.base import Executor, ExecutorContext, NoSettings
 from ingest.findings import Finding
+from ingest.study.setting_fields import input_values
 
 
 class AnalyticsSource(ABC):
@@ -21,11 +22,23 @@ class AnalyticsSource(ABC):
     Settings: ClassVar[type[Any]] = NoSettings
     is_remote: ClassVar[bool] = True
     """Whether fetch() waits for a service; it is then called from several threads."""
+    asks_query: ClassVar[bool] = False
+    """Whether it asks with the query that [analytics] makes, so that a change of that counts."""
 
     def __init__(self, settings: Any, context: ExecutorContext) -> None:
         """Nothing is connected here."""
         self.settings = settings
         self.context = context
+
+    @classmethod
+    def identity(cls, settings: Any) -> Mapping[str, Any]:
+        """What decides a result, by name: itself, and of its settings those marked is_input.
+
+        Where that changes, jobs run again. Asked before each plan, of these settings alone: it
+        reads no file and asks no service. Values are as in TOML.
+        """
+        own = {f"{cls.name}.{name}": value for name, value in input_values(settings).items()}
+        return {"source": cls.name, **own}
 
     @staticmethod
     def check(settings: Any, context: ExecutorContext) -> Iterable[Finding]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ingest.analytics.sources.base import AnalyticsSource
 from ingest.errors import BackendError, ConfigError, ResultsNotReadyError
@@ -44,6 +44,12 @@ class S3Source(AnalyticsSource):
             raise ConfigError(str(finding))
         self._location = settings.location or ""
         self._connecting = threading.Lock()
+
+    @classmethod
+    def identity(cls, settings: S3SourceSettings) -> Mapping[str, Any]:
+        """Which object of a job it reads; a bucket that moved holds the same."""
+        _, _, place = (settings.location or "").partition("://")
+        return {**super().identity(settings), f"{cls.name}.key": place.partition("/")[2]}
 
     @staticmethod
     def check(settings: S3SourceSettings, context: ExecutorContext) -> Iterator[Finding]:

@@ -118,7 +118,7 @@ def _picture(kind: str, spec: dict[str, Any]) -> bytes | ConfigError:
 # --- for all visitors of a server ----------------------------------------------------------------
 
 
-class BusyError(ConfigError):
+class BusyError(Exception):
     """So many pictures are waited for that another one cannot be promised."""
 
 

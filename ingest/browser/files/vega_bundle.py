@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import ConfigError
+from ingest.text.installation import not_installed
 
 
 def bundle_version() -> str:
@@ -18,7 +19,7 @@ def bundle_version() -> str:
     try:
         return metadata.version("vl-convert-python")
     except metadata.PackageNotFoundError as exc:
-        raise ConfigError("vl-convert is not installed: pip install 'ingest[charts]'") from exc
+        raise ConfigError(not_installed("vl-convert-python", "charts")) from exc
 
 
 @lru_cache(maxsize=1)

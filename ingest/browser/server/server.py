@@ -24,6 +24,7 @@ from ingest.browser.server.visitors import limiting_protocol, limits_here
 from ingest.database.files import DatabaseForm, connect_read_only, database_form
 from ingest.errors import BackendError, ConfigError, DatabaseError
 from ingest.resources import resource_path
+from ingest.text.installation import not_installed
 
 # With Datasette's own defaults some of these fail on tens of millions of rows: facets are suggested
 # by scans, and CSV is streamed page by page. Here it is whole without, see whole_csv.
@@ -99,7 +100,7 @@ def make_site(options: ServeOptions) -> Site:
     try:
         command = serve_command()
     except ImportError as exc:
-        raise ConfigError("Datasette is not installed: pip install 'ingest[browser]'") from exc
+        raise ConfigError(not_installed("datasette", "browser")) from exc
     hide_local_variables()
     from datasette.utils import StartupError
 

@@ -33,7 +33,9 @@ from ingest.executors.model_call import (
     ModelError,
     Stopped,
     call_entry_point,
+    command_path,
     load_entry_point,
+    module_path,
     run_command,
 )
 from ingest.executors.output_tail import TailedOutput, last_lines
@@ -137,7 +139,11 @@ def _results(order: WorkOrder, document: bytes, root: Path) -> bytes | ErrorDocu
     except ConfigError as exc:
         message = f"{exc} (in the image's study folder {root})"
         return ErrorDocument("wrong image", message, can_pass=False)
-    return call_model(model, document, root)
+    outcome = call_model(model, document, root)
+    if not isinstance(outcome, ErrorDocument):
+        command, entry_point = model.command, model.entry_point or ""
+        _say(f"ran {command_path(command, root) if command else module_path(entry_point)}")
+    return outcome
 
 
 def call_model(model: LocalSettings, document: bytes, root: Path) -> bytes | ErrorDocument:

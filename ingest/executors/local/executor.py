@@ -24,10 +24,10 @@ from ingest.executors.base import (
 )
 from ingest.executors.local.worker_process import WorkerProcess
 from ingest.executors.local.worker_side import Answer
-from ingest.executors.model_call import describe_exit
+from ingest.executors.model_call import command_path, describe_exit
 from ingest.executors.output_tail import with_output
 from ingest.findings import Finding, error, warning
-from ingest.study.local_settings import LocalSettings
+from ingest.study.local_settings import MODEL_SECTION, LocalSettings
 
 # Jobs a worker holds: the one it works on, and the next, so that it never waits for the runner.
 _JOBS_A_WORKER = 2
@@ -50,7 +50,7 @@ _NOTHING_SET = (
 class LocalExecutor(Executor):
     """Runs jobs in worker processes; a job that crashes its worker fails alone."""
 
-    name: ClassVar[str] = "local"
+    name: ClassVar[str] = MODEL_SECTION
     waits_in_poll: ClassVar[bool] = True
     polls_a_service: ClassVar[bool] = False
     Settings: ClassVar[type[LocalSettings]] = LocalSettings
@@ -59,7 +59,9 @@ class LocalExecutor(Executor):
         super().__init__(settings, context)
         self._settings = settings
         self._root = context.root.resolve()
-        self._count = min(settings.workers or available_cores(), max(1, context.max_in_flight))
+        self.worker_count = min(
+            settings.workers or available_cores(), max(1, context.max_in_flight)
+        )
         self._waiting: deque[Job] = deque()
         self._documents: dict[str, Job] = {}
         self._workers: list[WorkerProcess] = []
@@ -90,7 +92,7 @@ class LocalExecutor(Executor):
         """
         if not self._settings.command and self._settings.entry_point is None:
             raise ConfigError(_NOTHING_SET)
-        for _ in range(self._count):
+        for _ in range(self.worker_count):
             self._start_worker()
         self._wait_until_ready(self._workers[0])
 
@@ -164,6 +166,9 @@ class LocalExecutor(Executor):
                 return
             if answer.kind == Answer.READY:
                 worker.ready = True
+                command = self._settings.command
+                path = command_path(command, self._root) if command else answer.body.decode()
+                self.model_path = self.model_path or path
             elif answer.kind == Answer.CANNOT_START:
                 raise ConfigError(answer.body.decode())
             elif answer.kind == Answer.RECALLED and answer.ulid == worker.recalled:

@@ -28,6 +28,7 @@ from ingest.executors.model_call import (
     ModelError,
     call_entry_point,
     load_entry_point,
+    module_path,
     run_command,
 )
 from ingest.executors.output_tail import output_tail, with_output
@@ -109,7 +110,8 @@ class Worker:
         except ModelError as exc:
             self._send(Answer.CANNOT_START, "", _encoded(str(exc)))
             return False
-        self._send(Answer.READY, "")
+        path = "" if self._command else module_path(self._entry_point)
+        self._send(Answer.READY, "", _encoded(path))
         return True
 
     def receive(self, frames: Iterator[Frame]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from ingest.browser.files import vega_bundle as module
 from ingest.browser.files.vega_bundle import bundle_version, vega_bundle, vega_url
 from ingest.errors import ConfigError
+from ingest.text.installation import not_installed
 
 vl_convert = pytest.importorskip("vl_convert")
 
@@ -58,5 +59,5 @@ def test_without_vl_convert_the_hint_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr(metadata, "version", missing)
     with pytest.raises(ConfigError) as caught:
         vega_bundle()
-    assert str(caught.value) == "vl-convert is not installed: pip install 'ingest[charts]'"
+    assert str(caught.value) == not_installed("vl-convert-python", "charts")
     assert vega_url("/") == "/-/ingest/vega.js"

@@ -95,7 +95,10 @@ def has(double: AwsDouble, name: str) -> bool:
 
 def test_results_are_csv_with_every_digit(double: AwsDouble, study: Path) -> None:
     code, _, err = work(double, study, {"factor": 0.1, "years": 1})
-    assert (code, err) == (0, "ingest worker: job 01JOB: 134 bytes of results\n")
+    assert code == 0
+    assert err == (
+        f"ingest worker: ran {study / 'model.py'}\ningest worker: job 01JOB: 134 bytes of results\n"
+    )
     assert object_of(double, f"runs/jobs/{ULID}/results.csv").decode() == (
         "element_label,timestamp_year,value\n"
         f"Healthy Years Lived,2025,{0.1 * 25 / 7!r}\n"
@@ -229,6 +232,29 @@ def test_results_that_cannot_be_stored_are_tried_again(double: AwsDouble, study:
     assert code == 75
 
 
+PAGE = b"<html><body>Squid: <br> 503 & no upstream</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "body"),
+    [
+        ("GetObject", 503, PAGE),
+        ("GetObject", 200, b'{"error": "upstream"}'),
+        ("PutObject", 503, b"Service Unavailable"),
+        ("PutObject", 200, PAGE),
+    ],
+)
+def test_answers_that_are_no_xml_are_tried_again(
+    double: AwsDouble, study: Path, operation: str, status: int, body: bytes
+) -> None:
+    double.break_next(operation, status=status, body=body, times=9)
+    code, _, err = work(double, study, {"factor": 1.0})
+    assert code == 75, err
+    assert "Traceback" not in err
+    assert f", {body.decode()[:20]!r}"[:-1] in err
+    assert "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY" in err
+
+
 def test_storage_that_is_denied_is_not_tried_again(double: AwsDouble, study: Path) -> None:
     double.break_next("GetObject", status=403, code="AccessDenied")
     code, _, err = work(double, study, {"factor": 1.0})
@@ -268,6 +294,7 @@ def test_files_named_like_modules_of_ours_do_not_stop_it(
     result = subprocess.run(command, cwd=study, env=environ, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (
         0,
+        f"ingest worker: ran {study / 'model.py'}\n"
         "ingest worker: job 01JOB: 229 bytes of results\n",
     )
 
