@@ -97,7 +97,9 @@ class State:
 RememberedStates = MutableMapping[IndicatorRequest, State]
 """States that were read before, with all that was read of them; good until the data change."""
 
-_MOST_STATES, _MOST_PARTS = 4, 64
+_MOST_STATES, _MOST_PARTS = 16, 24
+"""Of 172 countries x 8 scenarios, a part takes 0.25 MB."""
+
 _NEWEST = """
 WITH current AS MATERIALIZED (SELECT input_set_id FROM current_inputs WHERE run_id = ?1)
 SELECT c.value, s.value,

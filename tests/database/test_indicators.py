@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -339,11 +340,14 @@ def test_numbers_of_other_results_are_not_taken_from_memory(
 
 def test_only_a_few_states_are_remembered(connection: sqlite3.Connection) -> None:
     remembered: dict[IndicatorRequest, State] = {}
-    for country in PLACES * 2:
+    for countries in permutations(PLACES, 2):
         for scenario in SCENARIOS:
-            asked = IndicatorRequest(1, "null", (scenario,), (country,))
+            asked = IndicatorRequest(1, "null", (scenario,), countries)
             read_shown_rows(connection, [DEATHS], asked, [], remembered)
-            assert 0 < len(remembered) <= 4
+            assert 0 < len(remembered) <= 16
+    for until in range(2000, 2040):
+        read_shown_rows(connection, [DEATHS], replace(asked, until=(until,)), [], remembered)
+    assert max(len(state.parts) for state in remembered.values()) <= 25
 
 
 # --- results that lack something -----------------------------------------------------------------
