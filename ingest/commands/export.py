@@ -38,8 +38,9 @@ from ingest.exchange.export import FORMATS, format_of
 
 _STDOUT = "-"
 _SUFFIXES = ", ".join(suffix for form in FORMATS.values() for suffix in form.suffixes)
+_WIDTH = max(map(len, FORMATS))
 _FORMATS_HELP = "\b\nFormats:\n" + "\n".join(
-    f"  {form.name:<8} {form.help}" for form in FORMATS.values()
+    f"  {form.name:<{_WIDTH}}  {form.help}" for form in FORMATS.values()
 )
 
 
