@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ingest.browser.links import Links
@@ -101,9 +102,26 @@ def pages(facts: Facts, count: int) -> Iterator[Asked]:
     yield Asked("changes of a run", "html", links.changes(newest), changes)
     jobs = tuple(links.job(*job) for job in facts.jobs[: count + 1])
     yield Asked("job", "html", jobs[0], jobs[1:])
+    for ending in ("html", "json"):
+        suffix = "" if ending == "html" else f".{ending}"
+        some = different(partial(_some_economics, facts, chance, suffix), count)
+        yield Asked("economics", ending, links.economics(None, suffix), some)
     yield Asked("api", "html", links.api())
     progress = different(lambda: links.progress(chance.choice(facts.runs)), count)
     yield Asked("progress", "json", links.progress(), progress)
+
+
+def _some_economics(facts: Facts, chance: random.Random, suffix: str) -> str:
+    """The evaluation of a country, a region or all, of some scenario, discounted or not."""
+    place = chance.choice(
+        [
+            None,
+            f"region:{chance.choice(facts.regions)}",
+            f"country:{chance.choice(facts.countries)}",
+        ]
+    )
+    scenario, discounted = chance.choice(facts.scenarios), chance.choice(["", "no"])
+    return facts.links.economics(place, suffix, scenario=scenario, discounted=discounted)
 
 
 # --- questions -----------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from ingest.database.records import (
     RunStatus,
 )
 from ingest.database.references import replace_reference
+from ingest.database.study_settings import keep_definitions
 from ingest.database.tags import store_tag
 from ingest.findings import Severity
 from ingest.metrics import Metric, ResultSet
@@ -152,6 +153,7 @@ class LargeDatabase:
         database, jobs = self._database, self._jobs(run)
         study = self._study
         write.keep_study(database.db, study.countries, study.scenarios, study.labels)
+        keep_definitions(database.db, study.settings)
         input_sets = [
             replace(shared, code_digest=sha256_text(_code(run.number)))
             for shared in input_sets_of(study).values()

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from ingest.browser.files import renderers, vega_bundle
 from ingest.browser.files.json_answer import render_json
 from ingest.browser.links import EDITOR, static_version
+from ingest.browser.memo import memo_of
 from ingest.browser.pages.routes import page_routes
 from ingest.browser.questions import routes as questions
 from ingest.browser.questions.table import read_question_table
@@ -33,9 +34,10 @@ def startup(datasette):
 
 
 @hookimpl
-def prepare_connection(conn):
-    """What questions about indicators read."""
-    add_indicator_function(conn)
+def prepare_connection(conn, database, datasette):
+    """What questions about indicators read, remembered until the database changes."""
+    path = datasette.databases[database].path if database in datasette.databases else None
+    add_indicator_function(conn, lambda: memo_of(path))
 
 
 @hookimpl

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
+from typing import Any
 
 from ingest.errors import ConfigError
 
 NAME = "indicator_rows"
 
 
-def add_indicator_function(connection: sqlite3.Connection) -> None:
+def add_indicator_function(
+    connection: sqlite3.Connection, remember: Callable[[], dict[Any, Any]] = dict
+) -> None:
     """Let a connection's SQL call indicator_rows(run, baseline, indicator, by, countries, until).
 
     It gives a JSON array of objects, as `ingest indicators --json` has them, by the definitions
     that the newest run kept. indicator, countries: comma lists, all where empty; by: columns of the
     countries, "country", or nothing for all together; until: a year, or the indicators' own.
-    What is wrong is told in the `note` of a row that has nothing else.
+    What is wrong is told in the `note` of a row that has nothing else. remember: gives what was
+    read before of the same data, to be added to; nothing by default.
     """
 
     def rows(
@@ -28,7 +33,8 @@ def add_indicator_function(connection: sqlite3.Connection) -> None:
         until: object,
     ) -> str:
         try:
-            return _rows(connection, *map(_text, (run, baseline, indicator, by, countries, until)))
+            values = map(_text, (run, baseline, indicator, by, countries, until))
+            return _rows(connection, remember(), *values)
         except ConfigError as exc:
             return json.dumps([{"note": str(exc)}])
 
@@ -41,6 +47,7 @@ def _text(value: object) -> str:
 
 def _rows(
     connection: sqlite3.Connection,
+    memo: dict[Any, Any],
     run: str,
     baseline: str,
     indicator: str,
@@ -49,12 +56,7 @@ def _rows(
     until: str,
 ) -> str:
     # where they are needed: every command that reads would wait for them
-    from ingest.database.indicators import (
-        TOTAL,
-        IndicatorRequest,
-        read_indicators,
-        shown_rows,
-    )
+    from ingest.database.indicators import TOTAL, IndicatorRequest, read_shown_rows
     from ingest.database.states import newest_run
     from ingest.database.study_settings import read_definitions
     from ingest.text.names import split_names
@@ -74,10 +76,8 @@ def _rows(
     )
     if not wanted:
         return "[]"
-    table = read_indicators(connection, definitions.indicators, request, list(wanted))
+    states = memo.setdefault(("indicator states", ()), {})
+    found = read_shown_rows(connection, definitions.indicators, request, wanted, states)
     return json.dumps(
-        [
-            {**row._asdict(), "until_year": row.until, "group": ", ".join(row.group)}
-            for row in shown_rows(table, table.rows)
-        ]
+        [{**row._asdict(), "until_year": row.until, "group": ", ".join(row.group)} for row in found]
     )

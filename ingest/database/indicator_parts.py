@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +12,6 @@ from ingest.database.indicator_levels import (
     Discount,
     Span,
     Terms,
-    Window,
     read_levels,
     read_years,
 )
@@ -24,15 +24,21 @@ NO_RESULTS = "no results of "
 _OTHER_YEARS = "years that only one of the baseline and the scenario has"
 
 
-class WindowPair(NamedTuple):
-    """The years that count of the baseline and of a scenario; note: which, if not all."""
+class Pair(NamedTuple):
+    """The result sets of the baseline and of a scenario, and the years that count.
 
-    baseline: Window
-    own: Window
+    note: which these are, if not all.
+    """
+
+    baseline: int
+    own: int
+    years: Span
     note: str = ""
 
 
-Pairs = dict[tuple[str, str], WindowPair | Part]
+Pairs = dict[tuple[str, str], Pair | Part]
+Levels = Mapping[Span, Mapping[int, float]]
+"""What labels come to, by the years that count and by result set."""
 
 
 @dataclass(frozen=True)
@@ -48,62 +54,62 @@ def read_parts(
 ) -> Mapping[tuple[str, str], Part]:
     """What each country adds under each scenario, read once."""
     key = (indicator.name, until)
-    if key not in state.parts:
-        state.parts[key] = _compute(state, indicator, until)
-    return state.parts[key]
+    found = state.parts.get(key)
+    if found is None:
+        found = state.parts[key] = _compute(state, indicator, until)
+    return found
 
 
 def _compute(state: State, indicator: Indicator, until: int | None) -> dict[tuple[str, str], Part]:
-    labels, pairs = read_windows(state, indicator, until)
-    windows = windows_of(pairs)
-    read = state.connection, labels.terms, indicator.aggregate
-    levels = read_levels(*read, windows, discount_of(state, indicator))
-    weights: Mapping[Window, float] | None = None
-    if labels.per is not None:
-        per = ((labels.per, 1),)
-        weights = read_levels(state.connection, per, indicator.aggregate, windows)
+    labels, pairs = _read_pairs(state, indicator, until)
+    sets = defaultdict[Span, set[int]](set)
+    for pair in pairs.values():
+        if isinstance(pair, Pair):
+            sets[pair.years].update(pair[:2])
+    discount = _discount_of(state, indicator)
+
+    def read(terms: Terms, discount: Discount) -> Levels:
+        return {
+            years: read_levels(
+                state.connection, terms, indicator.aggregate, chosen, years, discount
+            )
+            for years, chosen in sets.items()
+        }
+
+    levels = read(labels.terms, discount)
+    weights = None if labels.per is None else read(((labels.per, 1),), Discount())
     return {
         key: pair if isinstance(pair, Part) else _part(indicator, pair, levels, weights)
         for key, pair in pairs.items()
     }
 
 
-def _part(
-    indicator: Indicator,
-    pair: WindowPair,
-    levels: Mapping[Window, float],
-    weights: Mapping[Window, float] | None,
-) -> Part:
-    low, own, note = pair
-    weighing = own if indicator.sense == "level" else low
-    if low not in levels or own not in levels or not (weights is None or weighing in weights):
-        return Part(note=f"no number of {own.last if indicator.aggregate == 'last' else own.first}")
-    value = in_sense(indicator, levels[low], levels[own])
-    weight = weights[weighing] if weights is not None else None
-    return Part(value, weight, Span(own.first, own.last), note)
+def _part(indicator: Indicator, pair: Pair, levels: Levels, weights: Levels | None) -> Part:
+    low_set, own_set, years, note = pair
+    found = levels[years]
+    low, own, weight = found.get(low_set), found.get(own_set), None
+    if weights is not None:
+        weight = weights[years].get(own_set if indicator.sense == "level" else low_set)
+    if low is None or own is None or (weights is not None and weight is None):
+        return Part(note=f"no number of {years[indicator.aggregate == 'last']}")
+    return Part(_in_sense(indicator, low, own), weight, years, note)
 
 
-def in_sense(indicator: Indicator, baseline: float, scenario: float) -> float:
+def _in_sense(indicator: Indicator, baseline: float, scenario: float) -> float:
     """The number of a scenario in the sense of an indicator."""
     if indicator.sense == "level":
         return scenario
     return baseline - scenario if indicator.sense == "averted" else scenario - baseline
 
 
-def discount_of(state: State, indicator: Indicator) -> Discount:
+def _discount_of(state: State, indicator: Indicator) -> Discount:
     """The rate of an indicator, and the year to which it discounts."""
     if not indicator.discount:
         return Discount()
     return Discount(indicator.discount, indicator.base_year or state.first_year)
 
 
-def windows_of(pairs: Pairs) -> list[Window]:
-    """The windows of all countries and scenarios, each once."""
-    known = (pair for pair in pairs.values() if not isinstance(pair, Part))
-    return sorted({window for pair in known for window in (pair.baseline, pair.own)})
-
-
-def read_windows(
+def _read_pairs(
     state: State, indicator: Indicator, until: int | None
 ) -> tuple[ChosenLabels, Pairs]:
     """The years that count in each country and scenario, of the baseline and of the scenario.
@@ -111,46 +117,61 @@ def read_windows(
     A part without a value where there are none, or not all that are needed.
     """
     labels = _choose_labels(state, indicator)
-    elements = [element for element, _ in labels.terms]
-    sides = {one: state.spans(one, elements) for one in state.set_ids}
-    per = {} if labels.per is None else {one: state.spans(one, [labels.per]) for one in sides}
+    elements = tuple(element for element, _ in labels.terms)
+    kinds, kind_of = state.spans(elements if labels.per is None else (*elements, labels.per))
 
     @cache
-    def years(low: Spans, own: Spans, weights: Spans) -> tuple[Span | None, str]:
-        if None in (*low, *own, *weights):
-            needed = [*elements, *elements, *([labels.per] * len(weights))]
-            all_spans = zip(needed, (*low, *own, *weights), strict=True)
-            lacks = {element for element, span in all_spans if span is None}
-            names = [name for name, element in state.elements.items() if element in lacks]
-            return None, f"no numbers of {at_most(names)}"
-        return _years(indicator, until, low, own, weights)
+    def years(low: int, own: int) -> tuple[Span | None, str, bool]:
+        size = len(elements)
+        low_spans, own_spans = kinds[low][:size], kinds[own][:size]
+        weights = [span for kind in (low, own) for span in kinds[kind][size:]]
+        is_gappy = any(span and span.has_gaps for span in (*low_spans, *own_spans))
+        return *_years_of(state, indicator, until, labels, low_spans, own_spans, weights), is_gappy
 
     pairs: Pairs = {}
-    baseline = state.request.baseline
+    baseline, is_level = state.request.baseline, indicator.sense == "level"
     for scenario in state.scenarios:
         for country in state.countries:
             own = state.sets.get((country, scenario))
-            low = own if indicator.sense == "level" else state.sets.get((country, baseline))
+            low = own if is_level else state.sets.get((country, baseline))
             if own is None or low is None:
                 lacking = scenario if own is None else f"the baseline {baseline}"
                 pairs[country, scenario] = Part(note=NO_RESULTS + lacking)
                 continue
-            found, note = years(sides[low], sides[own], (*per.get(low, ()), *per.get(own, ())))
+            found, note, is_gappy = years(kind_of[low], kind_of[own])
             if found is None:
                 pairs[country, scenario] = Part(note=note)
-                continue
-            pair = WindowPair(Window(low, *found[:2]), Window(own, *found[:2]), note)
-            is_gappy = low != own and any(s and s.has_gaps for s in (*sides[low], *sides[own]))
-            if is_gappy and _have_other_years(state, pair, elements):
+            elif is_gappy and low != own and _differ(state, low, own, found, elements):
                 pairs[country, scenario] = Part(note=_OTHER_YEARS)
             else:
-                pairs[country, scenario] = pair
+                pairs[country, scenario] = Pair(low, own, found, note)
     return labels, pairs
 
 
-def _have_other_years(state: State, pair: WindowPair, elements: Sequence[int]) -> bool:
-    low, own = (read_years(state.connection, one, elements) for one in pair[:2])
-    return low != own
+def _differ(state: State, low: int, own: int, years: Span, elements: Sequence[int]) -> bool:
+    """Whether a year of one result set is missing in the other."""
+    one, other = (read_years(state.connection, each, years, elements) for each in (low, own))
+    return one != other
+
+
+def _years_of(
+    state: State,
+    indicator: Indicator,
+    until: int | None,
+    labels: ChosenLabels,
+    low: Spans,
+    own: Spans,
+    weights: Sequence[Span | None],
+) -> tuple[Span | None, str]:
+    """As _years(); none where a label has no number."""
+    elements = [element for element, _ in labels.terms]
+    needed = [*elements, *elements, *([labels.per] * len(weights))]
+    all_spans = zip(needed, (*low, *own, *weights), strict=True)
+    lacks = {element for element, span in all_spans if span is None}
+    if lacks:
+        names = [name for name, element in state.elements.items() if element in lacks]
+        return None, f"no numbers of {at_most(names)}"
+    return _years(indicator, until, low, own, weights)
 
 
 def _choose_labels(state: State, indicator: Indicator) -> ChosenLabels:
@@ -168,7 +189,11 @@ def _choose_labels(state: State, indicator: Indicator) -> ChosenLabels:
 
 
 def _years(
-    indicator: Indicator, until: int | None, low_spans: Spans, own_spans: Spans, weights: Spans
+    indicator: Indicator,
+    until: int | None,
+    low_spans: Spans,
+    own_spans: Spans,
+    weights: Sequence[Span | None],
 ) -> tuple[Span | None, str]:
     """The years that count, and which these are, or none and why, where they are not all there.
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ingest.database.indicator_levels import Span, read_spans
@@ -19,6 +18,14 @@ from ingest.text.suggest import did_you_mean_or_list
 
 COUNTRY = "country"
 Spans = tuple[Span | None, ...]
+"""The years of each of some labels, None where there are no numbers of it."""
+
+
+class Kinds(NamedTuple):
+    """The different spans that result sets have, and which of these each result set has."""
+
+    kinds: tuple[Spans, ...]
+    of: Mapping[int, int]
 
 
 @dataclass(frozen=True)
@@ -59,36 +66,39 @@ class State:
     countries: tuple[str, ...]
     scenarios: tuple[str, ...]
     sets: Mapping[tuple[str, str], int]
+    elements: Mapping[str, int]
+    first_year: int
+    """Of all these results; to it is discounted where nothing is said."""
     parts: dict[tuple[str, int | None], dict[tuple[str, str], Part]] = field(default_factory=dict)
-    known_spans: dict[int, dict[int, Span]] = field(default_factory=dict)
+    known_spans: dict[tuple[int, ...], Kinds] = field(default_factory=dict)
 
-    @cached_property
-    def elements(self) -> dict[str, int]:
-        """The id of each label."""
-        rows = self.connection.execute("SELECT element_label, element_id FROM elements")
-        return dict(rows.fetchall())
+    def is_like(self, other: State) -> bool:
+        """Whether the numbers read of another state are those of this one."""
+        return (self.sets, self.labels, self.known) == (other.sets, other.labels, other.known)
 
-    def spans(self, result_set_id: int, elements: Sequence[int]) -> Spans:
-        """The years of a result set that each label has, read once for all result sets."""
-        for element in elements:
-            if element not in self.known_spans:
-                found = read_spans(self.connection, self.set_ids, element)
-                self.known_spans[element] = found
-        return tuple(self.known_spans[element].get(result_set_id) for element in elements)
+    def spans(self, elements: tuple[int, ...]) -> Kinds:
+        """The years that the result sets have of labels, read once."""
+        found = self.known_spans.get(elements)
+        if found is None:
+            found = self.known_spans[elements] = self._read_spans(elements)
+        return found
 
-    @cached_property
-    def set_ids(self) -> list[int]:
-        """The result sets, each once, in the order in which they are stored."""
-        return sorted(set(self.sets.values()))
+    def _read_spans(self, elements: tuple[int, ...]) -> Kinds:
+        sets = sorted(set(self.sets.values()))
+        columns = [read_spans(self.connection, sets, element) for element in elements]
+        kinds: dict[Spans, int] = {}
+        of = {
+            one: kinds.setdefault(tuple(column.get(one) for column in columns), len(kinds))
+            for one in sets
+        }
+        return Kinds(tuple(kinds), of)
 
-    @cached_property
-    def first_year(self) -> int:
-        """The first year of all these results, to which is discounted where nothing is said."""
-        chosen = json.dumps(self.set_ids)
-        query = """SELECT min(first_year) FROM result_sets
-                    WHERE result_set_id IN (SELECT value FROM json_each(?))"""
-        return int(self.connection.execute(query, [chosen]).fetchone()[0] or 0)
 
+RememberedStates = MutableMapping[IndicatorRequest, State]
+"""States that were read before, with all that was read of them; good until the data change."""
+
+_MOST_STATES, _MOST_PARTS = 16, 24
+"""Of 172 countries x 8 scenarios, a part takes 0.25 MB."""
 
 _NEWEST = """
 WITH current AS MATERIALIZED (SELECT input_set_id FROM current_inputs WHERE run_id = ?1)
@@ -105,9 +115,32 @@ SELECT c.value, s.value,
 
 
 def read_state(
+    connection: sqlite3.Connection,
+    indicators: Sequence[Indicator],
+    request: IndicatorRequest,
+    remembered: RememberedStates | None = None,
+) -> State:
+    """The results that a request is about. Raises ConfigError: a name without results.
+
+    remembered: where numbers of this state are looked for, and kept for the next time. What is
+    there may be of another moment, so that it counts only where the results are still the same.
+    """
+    state = _read_state(connection, indicators, request)
+    if remembered is None:
+        return state
+    key = replace(request, by=(), until=())
+    known = remembered.get(key)
+    if known is not None and len(known.parts) <= _MOST_PARTS and known.is_like(state):
+        return replace(state, parts=known.parts, known_spans=known.known_spans)
+    if len(remembered) >= _MOST_STATES:
+        remembered.clear()
+    remembered[key] = state
+    return state
+
+
+def _read_state(
     connection: sqlite3.Connection, indicators: Sequence[Indicator], request: IndicatorRequest
 ) -> State:
-    """The results that a request is about. Raises ConfigError: a name without results."""
     run = [request.run_id]
     known: list[list[str]] = [
         sorted({name for (name,) in connection.execute(query, run)})
@@ -124,8 +157,23 @@ def read_state(
     sets = {(country, scenario): set_id for country, scenario, set_id in rows}
     _check_names(connection, request, sets)
     labels = {one.element_label: one for one in read_labels_of_results(connection, request.run_id)}
-    by_name = {indicator.name: indicator for indicator in indicators}
-    return State(connection, request, by_name, labels, countries, scenarios, sets)
+    return State(
+        connection,
+        request,
+        {indicator.name: indicator for indicator in indicators},
+        labels,
+        countries,
+        scenarios,
+        sets,
+        dict(connection.execute("SELECT element_label, element_id FROM elements").fetchall()),
+        _first_year(connection, sets.values()),
+    )
+
+
+def _first_year(connection: sqlite3.Connection, sets: Iterable[int]) -> int:
+    query = """SELECT min(first_year) FROM result_sets
+                WHERE result_set_id IN (SELECT value FROM json_each(?))"""
+    return int(connection.execute(query, [json.dumps([*sets])]).fetchone()[0] or 0)
 
 
 def _check_names(

@@ -8,30 +8,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ingest.database.consistency import Consistency, read_consistency
 from ingest.database.country_facts import group_of, read_country_facts
-from ingest.database.indicator_levels import read_yearly_levels
-from ingest.database.indicator_parts import (
-    NO_RESULTS,
-    discount_of,
-    in_sense,
-    read_parts,
-    read_windows,
-    windows_of,
-)
+from ingest.database.indicator_parts import NO_RESULTS, read_parts
 from ingest.database.indicator_state import (
     COUNTRY,
     IndicatorRequest,
     Part,
+    RememberedStates,
     State,
     horizons_of,
     read_state,
 )
-from ingest.errors import ConfigError
 from ingest.study.indicators import Indicator, compares, unit_of
 from ingest.text.numbers import at_most, count_text, exact_sum
 
@@ -42,7 +34,7 @@ __all__ = [
     "IndicatorRow",
     "IndicatorTable",
     "read_indicators",
-    "read_yearly",
+    "read_shown_rows",
     "shown_rows",
 ]
 
@@ -101,71 +93,80 @@ def read_indicators(
     Raises ConfigError: a label, scenario or country that the results do not have, labels that
     cannot be put together.
     """
-    chosen = tuple(one for one in indicators if not wanted or one.name in wanted)
+    chosen = _chosen(indicators, wanted)
     state = read_state(connection, indicators, request)
-    groups = defaultdict[tuple[str, ...], list[str]](list)
-    facts = read_country_facts(connection, request.run_id)
-    by = tuple(name for name in request.by if name != TOTAL)
-    for country in state.countries:
-        groups[group_of(country, facts.get(country, {}), by)].append(country)
-    rows: list[IndicatorRow] = []
-    totals: list[IndicatorRow] = []
-    for indicator in chosen:
-        for until in horizons_of(indicator, state):
-            rows += _rows(state, indicator, until, groups)
-            totals += _rows(state, indicator, until, {(): state.countries})
+    rows = tuple(_rows_of_groups(state, chosen, _groups(state)))
+    totals = tuple(_rows_of_groups(state, chosen, {(): state.countries}))
     asked = tuple(dict.fromkeys((request.baseline, *state.scenarios)))
-    consistency = read_consistency(connection, request.run_id, asked, request.countries)
-    notes = tuple(_notes(state, chosen))
     return IndicatorTable(
         request,
         chosen,
         tuple(indicators),
-        tuple(rows),
-        tuple(totals),
-        consistency,
+        rows,
+        totals,
+        read_consistency(connection, request.run_id, asked, request.countries),
         state.first_year,
-        notes,
+        tuple(_notes(state, chosen)),
     )
 
 
 def shown_rows(table: IndicatorTable, rows: Sequence[IndicatorRow]) -> list[IndicatorRow]:
     """Rows without the baseline's own where an indicator is a difference to it: they are all 0."""
-    known = {indicator.name: indicator for indicator in table.definitions}
+    return _without_zeros(table.definitions, table.request.baseline, rows)
+
+
+def read_shown_rows(
+    connection: sqlite3.Connection,
+    indicators: Sequence[Indicator],
+    request: IndicatorRequest,
+    wanted: Sequence[str],
+    remembered: RememberedStates,
+) -> list[IndicatorRow]:
+    """The rows alone that read_indicators() gives and shown_rows() leaves.
+
+    remembered: what was read before of the same data.
+    """
+    state = read_state(connection, indicators, request, remembered)
+    rows = _rows_of_groups(state, _chosen(indicators, wanted), _groups(state))
+    return _without_zeros(indicators, request.baseline, rows)
+
+
+def _chosen(indicators: Sequence[Indicator], wanted: Sequence[str]) -> tuple[Indicator, ...]:
+    return tuple(one for one in indicators if not wanted or one.name in wanted)
+
+
+def _without_zeros(
+    indicators: Sequence[Indicator], baseline: str, rows: Iterable[IndicatorRow]
+) -> list[IndicatorRow]:
+    known = {indicator.name: indicator for indicator in indicators}
     differences = {name for name, indicator in known.items() if compares(indicator, known)}
-    baseline = table.request.baseline
     return [row for row in rows if row.scenario != baseline or row.indicator not in differences]
 
 
-def read_yearly(
-    connection: sqlite3.Connection, indicator: Indicator, request: IndicatorRequest
-) -> dict[tuple[str, str], dict[int, float]]:
-    """What an indicator comes to in each year, by country and scenario; they add up to its sum.
-
-    For indicators that are sums of labels: without ratio and per. Without countries that have no
-    number. request.until has at most one year. Raises ConfigError as read_indicators().
-    """
-    if indicator.ratio or indicator.per or indicator.aggregate != "sum":
-        raise ConfigError(f"indicator {indicator.name!r} is no sum of labels over years")
-    state = read_state(connection, [indicator], request)
-    (until,) = horizons_of(indicator, state)
-    labels, pairs = read_windows(state, indicator, until)
-    levels = read_yearly_levels(
-        connection, labels.terms, windows_of(pairs), discount_of(state, indicator)
-    )
-    found: dict[tuple[str, str], dict[int, float]] = {}
-    for key, pair in pairs.items():
-        if isinstance(pair, Part):
-            continue
-        low, high = levels.get(pair.baseline, {}), levels.get(pair.own, {})
-        if low.keys() == high.keys() != set():
-            found[key] = {
-                year: indicator.scale * in_sense(indicator, low[year], high[year]) for year in high
-            }
-    return found
-
-
 # --- groups and ratios ---------------------------------------------------------------------------
+
+
+_Groups = Mapping[tuple[str, ...], Sequence[str]]
+
+
+def _groups(state: State) -> _Groups:
+    """The countries of each group, as the request groups them."""
+    by = tuple(name for name in state.request.by if name != TOTAL)
+    if not by:
+        return {(): state.countries}
+    facts = read_country_facts(state.connection, state.request.run_id)
+    groups = defaultdict[tuple[str, ...], list[str]](list)
+    for country in state.countries:
+        groups[group_of(country, facts.get(country, {}), by)].append(country)
+    return groups
+
+
+def _rows_of_groups(
+    state: State, indicators: Sequence[Indicator], groups: _Groups
+) -> Iterator[IndicatorRow]:
+    for indicator in indicators:
+        for until in horizons_of(indicator, state):
+            yield from _rows(state, indicator, until, groups)
 
 
 def _leaves(state: State, indicator: Indicator) -> Iterator[Indicator]:
@@ -180,44 +181,56 @@ def _rows(
     state: State,
     indicator: Indicator,
     until: int | None,
-    groups: Mapping[tuple[str, ...], Sequence[str]],
+    groups: _Groups,
 ) -> Iterator[IndicatorRow]:
-    leaves = [read_parts(state, leaf, until) for leaf in _leaves(state, indicator)]
+    measures = [*_leaves(state, indicator)]
+    leaves = [read_parts(state, leaf, until) for leaf in measures]
     unit = unit_of(indicator, state.labels, state.known)
+    why_alone = next(filter(None, (_why_alone(state, leaf) for leaf in measures)), "")
     for group, countries in sorted(groups.items()):
         for scenario in state.scenarios:
-            lacking: dict[str, str] = {}
-            counted: list[Part] = []
-            for country in countries:
-                parts = [leaf[country, scenario] for leaf in leaves]
-                why = next((part.note for part in parts if part.value is None), "")
-                if why:
-                    lacking[country] = why
-                else:
-                    counted += parts
-            usable = [c for c in countries if c not in lacking] if lacking else countries
-            value, note = _value(state, indicator, until, scenario, usable)
-            notes = [*lacking.values()] if not usable else [part.note for part in counted]
-            spans = {part.years for part in counted if part.years}
+            parts = [leaf[country, scenario] for country in countries for leaf in leaves]
+            lacking, usable = dict[str, str](), countries
+            if any(part.value is None for part in parts):
+                lacking = _lacking(leaves, countries, scenario)
+                usable = [country for country in countries if country not in lacking]
+                parts = [leaf[country, scenario] for country in usable for leaf in leaves]
+            value, note = None, why_alone
+            if len(usable) < 2 or not why_alone:
+                value, note = _value(state, indicator, until, scenario, usable)
+            notes = [part.note for part in parts] if usable else [*lacking.values()]
+            spans = {part.years for part in parts if part.years}
             yield IndicatorRow(
-                indicator=indicator.name,
-                until=until,
-                group=group,
-                scenario=scenario,
-                value=value,
-                unit=unit,
-                countries=len(usable),
-                of_countries=len(countries),
-                missing=tuple(lacking),
-                note=note or _most_common(notes),
-                first_year=min((span.first for span in spans), default=None),
-                last_year=max((span.last for span in spans), default=None),
+                indicator.name,
+                until,
+                group,
+                scenario,
+                value,
+                unit,
+                len(usable),
+                len(countries),
+                tuple(lacking),
+                note or _most_common([note for note in notes if note]),
+                min([span.first for span in spans], default=None),
+                max([span.last for span in spans], default=None),
             )
 
 
+def _lacking(
+    leaves: Sequence[Mapping[tuple[str, str], Part]], countries: Sequence[str], scenario: str
+) -> dict[str, str]:
+    """Why countries have no number; without those that have one."""
+    found: dict[str, str] = {}
+    for country in countries:
+        parts = [leaf[country, scenario] for leaf in leaves]
+        why = next((part.note for part in parts if part.value is None), "")
+        if why:
+            found[country] = why
+    return found
+
+
 def _most_common(notes: Sequence[str]) -> str:
-    told = [note for note in notes if note]
-    return max(told, key=told.count) if told else ""
+    return max(notes, key=notes.count) if notes else ""
 
 
 def _value(
@@ -237,8 +250,6 @@ def _value(
         if top is None or bottom is None:
             return None, why if top is None else why_not
         return _divided(top, bottom, indicator.scale, below.name)
-    if len(countries) > 1 and (why := _why_alone(state, indicator)):
-        return None, why
     parts = read_parts(state, indicator, until)
     own = [parts[country, scenario] for country in countries]
     value = exact_sum([part.value for part in own if part.value is not None])

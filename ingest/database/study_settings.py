@@ -71,8 +71,9 @@ def read_definitions(connection: sqlite3.Connection, settings: Settings | None) 
 
 def _scenarios(connection: sqlite3.Connection) -> list[str]:
     """The scenarios that the results have, of the study where it has any."""
-    rows = connection.execute(
-        """SELECT DISTINCT scenario, scenario IN present_scenarios FROM job_results
-            WHERE job_status = 'success'"""
-    ).fetchall()
-    return [name for name, is_present in rows if is_present] or [name for name, _ in rows]
+    of_study = """SELECT scenario FROM present_scenarios AS present WHERE EXISTS (
+                  SELECT 1 FROM job_results AS job
+                   WHERE job.scenario = present.scenario AND job_status = 'success')"""
+    every = "SELECT DISTINCT scenario FROM job_results WHERE job_status = 'success'"
+    found = connection.execute(of_study).fetchall() or connection.execute(every).fetchall()
+    return [name for (name,) in found]

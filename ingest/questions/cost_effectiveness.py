@@ -154,8 +154,7 @@ def _distinct(
     distinct: list[Strategy] = []
     same: dict[str, str] = {}
     for each in sorted(strategies, key=lambda each: (each is not base, each.name)):
-        known = (o for o in distinct if increment(each, o).quadrant is Quadrant.ORIGIN)
-        other = next(known, None)
+        other = next((one for one in distinct if _differences(each, one) == (0, 0)), None)
         if other is None:
             distinct.append(each)
         else:
@@ -172,11 +171,7 @@ def _neighbours(frontier: Sequence[Strategy], strategy: Strategy) -> tuple[str, 
 
 def increment(strategy: Strategy, other: Strategy) -> Increment:
     """What a strategy costs and achieves more than another one."""
-    return Increment(
-        other.name,
-        _difference(strategy.cost, other.cost),
-        _difference(strategy.effect, other.effect),
-    )
+    return Increment(other.name, *_differences(strategy, other))
 
 
 def best_at(positions: Sequence[Position], threshold: float) -> str:
@@ -212,7 +207,14 @@ def _is_above(middle: Strategy, low: Strategy, high: Strategy) -> bool:
 
 
 def _dominates(strategy: Strategy, other: Strategy) -> bool:
-    return increment(other, strategy).quadrant is Quadrant.NORTH_WEST
+    """Whether the other one is in the north-west of it."""
+    cost, effect = _differences(other, strategy)
+    return effect <= 0 <= cost and cost != effect
+
+
+def _differences(strategy: Strategy, other: Strategy) -> tuple[float, float]:
+    """Cost and effect of a strategy, less those of another one."""
+    return _difference(strategy.cost, other.cost), _difference(strategy.effect, other.effect)
 
 
 def _difference(value: float, other: float) -> float:

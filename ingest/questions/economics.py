@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import mul
 
 from ingest.database.country_facts import NO_GROUP, group_of, read_country_facts
 from ingest.database.indicator_state import IndicatorRequest, read_state
@@ -13,7 +14,14 @@ from ingest.database.study_settings import Definitions
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import group_columns
 from ingest.questions.discount import rate_words
-from ingest.questions.measures import Combination, Measure, Series, find_measure, read_series
+from ingest.questions.measures import (
+    Combination,
+    Levels,
+    Measure,
+    Series,
+    find_measure,
+    read_series,
+)
 from ingest.study.combination import select_names
 from ingest.study.country_values import Values
 from ingest.study.economics import Amount, EconomicsSettings
@@ -115,12 +123,17 @@ class Economics:
         """What a year's value is multiplied by: 1 / (1 + rate) ** (year - base year)."""
         return {year: (1 + rate) ** (self.base_year - year) for year in self.years}
 
+    def row(self, measure: str, country: str, scenario: str) -> list[float]:
+        """The values of the years counted, of a combination that has all."""
+        series = self.series[measure][country, scenario]
+        return [series[year] for year in self.years]
+
     def totals(self, measure: Measure, rate: float) -> dict[Combination, float]:
         """The discounted sum over the years of each combination that has all."""
-        factors, series = self.factors(rate), self.series[measure.name]
+        factors = [*self.factors(rate).values()]
         return {
             (country, scenario): exact_sum(
-                [series[country, scenario][year] * factor for year, factor in factors.items()]
+                [*map(mul, self.row(measure.name, country, scenario), factors)]
             )
             for country, scenarios in self.complete.items()
             for scenario in scenarios
@@ -128,13 +141,11 @@ class Economics:
 
     def people(self, countries: Sequence[str], scenario: str) -> dict[int, float] | None:
         """People by year; None where no label of them is named."""
-        series = self.series.get(self.settings.population)
-        if series is None:
+        name = self.settings.population
+        if name not in self.series:
             return None
-        return {
-            year: exact_sum([series[country, scenario][year] for country in countries])
-            for year in self.years
-        }
+        columns = zip(*(self.row(name, each, scenario) for each in countries), strict=True)
+        return dict(zip(self.years, map(exact_sum, columns), strict=True))
 
 
 @dataclass(frozen=True)
@@ -186,8 +197,9 @@ def read_economics_of(
     definitions: Definitions,
     values: Values,
     request: EconomicsRequest,
+    known: dict[str, Levels] | None = None,
 ) -> Economics:
-    """The state as of a run, ready to be evaluated.
+    """The state as of a run, ready to be evaluated. known: as read_series() has it.
 
     Raises ConfigError: no [economics], a name that the state does not have, years that the results
     do not reach, or no country that has all.
@@ -200,7 +212,7 @@ def read_economics_of(
     cost, effect, *benefits = measures
     if settings.population:
         measures.append(Measure(settings.population, {settings.population: 1}))
-    series = read_series(connection, state.sets, measures)
+    series = read_series(connection, state.sets, measures, {} if known is None else known)
     with_results = {scenario for _, scenario in state.sets}
     others = (n for n in dict.fromkeys(state.scenarios) if n in with_results and n != baseline)
     scenarios = (baseline, *others)
@@ -220,7 +232,7 @@ def read_economics_of(
         left_out=left_out,
         groups=tuple(_groups(connection, request, complete, left_out)),
         values=values,
-        notes=(*notes, *_never_run(state.scenarios, with_results)),
+        notes=(*notes, *_never_run(state.scenarios, with_results), *other_currency(settings, cost)),
     )
 
 
@@ -277,6 +289,15 @@ def find_measures(
         hint = did_you_mean_or_list(settings.population, sorted(labels))
         raise ConfigError(f"economics.population: no label {settings.population!r}{hint}")
     return found
+
+
+def other_currency(settings: EconomicsSettings, cost: Measure) -> Iterator[str]:
+    """What is wrong where the unit of the cost does not name the currency."""
+    if cost.unit and settings.currency.casefold() not in cost.unit.casefold():
+        yield (
+            f"economics.currency is {settings.currency}, but {cost.name!r} is in {cost.unit}. If "
+            "they are the same, write them alike: [units] says what a label is in"
+        )
 
 
 def _years(

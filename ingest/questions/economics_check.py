@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ingest.errors import ConfigError
 from ingest.findings import Finding, error, warning
-from ingest.questions.economics import find_measures
+from ingest.questions.economics import find_measures, other_currency
 from ingest.study.country_values import read_country_values
 from ingest.study.economics import EconomicsSettings
 from ingest.study.label import Label
@@ -21,7 +21,7 @@ _SHOWN = 5
 def economics_findings(
     study: Study, labels: Mapping[str, Label], years: range | None
 ) -> list[Finding]:
-    """Names that do not exist, years that the model does not compute, countries without values.
+    """Unknown names, years that the model does not compute, other currencies, missing values.
 
     labels: those of the model document and of the results. years: those that the model computes,
     None where it does not say.
@@ -31,7 +31,9 @@ def economics_findings(
         return []
     findings = [*_scenario_findings(study, settings), *_year_findings(settings, years)]
     try:
-        find_measures(settings, labels, study.settings.indicators)
+        cost = find_measures(settings, labels, study.settings.indicators)[0]
+        told = other_currency(settings, cost)
+        findings += [warning("other-currency", STUDY_FILE, text) for text in told]
     except ConfigError as exc:
         findings.append(error("bad-economics", STUDY_FILE, str(exc)))
     try:

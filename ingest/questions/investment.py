@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, groupby
-from typing import Any
+from operator import sub
+from typing import Any, NamedTuple
 
 from ingest.questions.economics import Economics, Group
-from ingest.questions.measures import Measure
 from ingest.text.numbers import MINUS, exact_sum, in_full
 
 
@@ -127,10 +127,12 @@ def investment_cases(
 
     groups: those of them that are wanted, all where None.
     """
-    flows = _country_flows(economics)
+    groups = economics.groups if groups is None else groups
+    members = {country for group in groups for country in group.countries}
+    flows = _country_flows(economics, members)
     return [
         case
-        for group in (economics.groups if groups is None else groups)
+        for group in groups
         for scenario in economics.scenarios
         if (case := _case(economics, group, scenario, flows)) is not None
     ]
@@ -141,7 +143,14 @@ def cases_by_group(cases: Iterable[InvestmentCase]) -> list[list[InvestmentCase]
     return [list(of_group) for _, of_group in groupby(cases, lambda case: case.group)]
 
 
-_CountryFlows = Mapping[tuple[str, str], tuple[Flow, ...]]
+class _Money(NamedTuple):
+    """What a scenario costs and brings in a country, year by year; benefits by stream."""
+
+    cost: list[float]
+    benefits: tuple[list[float], ...]
+
+
+_CountryFlows = Mapping[tuple[str, str], _Money]
 
 
 def _case(
@@ -153,7 +162,7 @@ def _case(
     known = [each for each in whole if (each, scenario) in flows]
     if not known:
         return None
-    added = tuple(map(_sum, zip(*(flows[each, scenario] for each in known), strict=True)))
+    added = tuple(_added(economics, [flows[each, scenario] for each in known]))
     factors = economics.factors(economics.settings.discount_cost)
     return InvestmentCase(
         group,
@@ -165,21 +174,24 @@ def _case(
     )
 
 
-def _sum(flows: Sequence[Flow]) -> Flow:
-    """The money of several countries in one year."""
-    if len(flows) == 1:
-        return flows[0]
-    streams = zip(*(flow.benefits for flow in flows), strict=True)
-    return Flow(
-        flows[0].year, exact_sum([flow.cost for flow in flows]), tuple(map(exact_sum, streams))
-    )
+def _added(economics: Economics, money: Sequence[_Money]) -> Iterator[Flow]:
+    """The money of several countries together, year by year."""
+    costs = _sums([each.cost for each in money])
+    streams = [_sums(rows) for rows in zip(*(each.benefits for each in money), strict=True)]
+    for year, cost, *benefits in zip(economics.years, costs, *streams, strict=True):
+        yield Flow(year, cost, tuple(benefits))
 
 
-def _country_flows(economics: Economics) -> _CountryFlows:
-    """The flows of each country and scenario; of no country that lacks a value of a column."""
+def _sums(rows: Sequence[list[float]]) -> list[float]:
+    """The sum of each year; of one country its numbers as they are."""
+    return rows[0] if len(rows) == 1 else [*map(exact_sum, zip(*rows, strict=True))]
+
+
+def _country_flows(economics: Economics, countries: Collection[str]) -> _CountryFlows:
+    """The flows of these countries and all scenarios; of none that lacks a value of a column."""
     values, streams = economics.values, economics.settings.benefits
     factors: dict[str, list[float]] = {}
-    for country in economics.complete:
+    for country in countries:
         amounts = [stream.amount for stream in streams]
         if all(country in values.get(each.column, {}) for each in amounts if each.column):
             factors[country] = [
@@ -187,30 +199,33 @@ def _country_flows(economics: Economics) -> _CountryFlows:
                 for each in amounts
             ]
     return {
-        (country, scenario): tuple(_flows(economics, country, scenario, worth))
+        (country, scenario): _money_of(economics, country, scenario, worth)
         for country, worth in factors.items()
         for scenario in economics.scenarios
         if {economics.baseline, scenario} <= economics.complete[country]
     }
 
 
-def _flows(
-    economics: Economics, country: str, scenario: str, worth: Sequence[float]
-) -> Iterator[Flow]:
+def _money_of(economics: Economics, country: str, scenario: str, worth: Sequence[float]) -> _Money:
     """Each year's extra cost, and the gain of each stream times what one unit of it is worth."""
-
-    def extra(measure: Measure) -> Iterator[float]:
-        series = economics.series[measure.name]
-        new, old = series[country, scenario], series[country, economics.baseline]
-        return (new[year] - old[year] for year in economics.years)
-
-    gains = [
-        [value * measure.gain * one for value in extra(measure)]
-        for measure, one in zip(economics.benefits, worth, strict=True)
-    ]
-    benefits = zip(*gains, strict=True)
-    for year, cost, benefit in zip(economics.years, extra(economics.cost), benefits, strict=True):
-        yield Flow(year, cost, benefit)
+    names = {each.name for each in (economics.cost, *economics.benefits)}
+    extra = {
+        name: [
+            *map(
+                sub,
+                economics.row(name, country, scenario),
+                economics.row(name, country, economics.baseline),
+            )
+        ]
+        for name in names
+    }
+    return _Money(
+        extra[economics.cost.name],
+        tuple(
+            [value * measure.gain * one for value in extra[measure.name]]
+            for measure, one in zip(economics.benefits, worth, strict=True)
+        ),
+    )
 
 
 def case_answer(economics: Economics, case: InvestmentCase) -> str:

@@ -19,6 +19,10 @@ Series = Mapping[Combination, Mapping[int, float]]
 """The values of a measure by country and scenario, and by year."""
 
 
+Levels = Mapping[int, Mapping[int, float]]
+"""The values of a label by result set, and by year."""
+
+
 @dataclass(frozen=True)
 class Measure:
     """A sum of labels, each with how often it counts; unit is of a sum over years.
@@ -91,21 +95,23 @@ def _gain(indicator: Indicator, counts: Mapping[str, int], labels: Mapping[str, 
 
 
 def read_series(
-    connection: sqlite3.Connection, sets: Mapping[Combination, int], measures: Iterable[Measure]
+    connection: sqlite3.Connection,
+    sets: Mapping[Combination, int],
+    measures: Iterable[Measure],
+    known: dict[str, Levels],
 ) -> dict[str, Series]:
     """The values of each measure, by its name; a year that lacks one of its labels is left out.
 
-    sets: the result set of each combination.
+    sets: the result set of each combination. known: values by label that were read before; those of
+    other result sets are added.
     """
     chosen = {measure.name: measure for measure in measures}
-    levels = {
-        label: _read_label(connection, set(sets.values()), label)
-        for label in {label for measure in chosen.values() for label in measure.labels}
-    }
+    labels = {label for measure in chosen.values() for label in measure.labels}
+    levels = {label: _levels(connection, sets.values(), label, known) for label in labels}
     return {
         name: {
             combination: _sum(
-                measure, {label: levels[label].get(result_set, {}) for label in measure.labels}
+                measure, {label: levels[label][result_set] for label in measure.labels}
             )
             for combination, result_set in sets.items()
         }
@@ -113,20 +119,27 @@ def read_series(
     }
 
 
-def _read_label(
-    connection: sqlite3.Connection, sets: Collection[int], label: str
-) -> dict[int, dict[int, float]]:
-    """The values of a label by result set and year, read at the key of metric_values."""
+def _levels(
+    connection: sqlite3.Connection, sets: Iterable[int], label: str, known: dict[str, Levels]
+) -> Levels:
+    """The values of a label, those that are not known yet read and kept."""
+    levels = known.get(label, {})
+    if lacking := set(sets) - levels.keys():
+        levels = known[label] = {**levels, **_read_label(connection, lacking, label)}
+    return levels
+
+
+def _read_label(connection: sqlite3.Connection, sets: Collection[int], label: str) -> Levels:
+    """The values of a label in result sets by year, read at the key of metric_values."""
     rows = connection.execute(
-        """SELECT result_set_id, timestamp_year, m.value
-             FROM json_each(?1) AS chosen
-            CROSS JOIN metric_values AS m ON m.result_set_id = chosen.value
-              AND m.element_id = (SELECT element_id FROM elements WHERE element_label = ?2)""",
-        [json.dumps(sorted(sets)), label],
+        """SELECT result_set_id, timestamp_year, m.value FROM metric_values AS m
+            WHERE result_set_id IN (SELECT value FROM json_each(?1))
+              AND element_id = (SELECT element_id FROM elements WHERE element_label = ?2)""",
+        [json.dumps([*sets]), label],
     )
-    found: dict[int, dict[int, float]] = {}
+    found: dict[int, dict[int, float]] = {result_set: {} for result_set in sets}
     for result_set, year, value in rows:
-        found.setdefault(result_set, {})[year] = value
+        found[result_set][year] = value
     return found
 
 

@@ -76,11 +76,21 @@ def setting(
     return dataclasses.field(default=default, metadata={"doc": doc, **limits, **marks})
 
 
-def section_fields(section: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
+def section_fields(section: type[Any]) -> tuple[tuple[dataclasses.Field[Any], Any], ...]:
     """Each field of a section with its resolved type. Raises PluginError: it is none that we know.
 
     Plugins declare sections too, so the message is for their authors.
     """
+    if section not in _FIELDS:
+        _FIELDS[section] = tuple(_section_fields(section))
+    return _FIELDS[section]
+
+
+_FIELDS: dict[type[Any], tuple[tuple[dataclasses.Field[Any], Any], ...]] = {}
+"""Read once, as types do not change and their resolution is slow."""
+
+
+def _section_fields(section: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
     if not dataclasses.is_dataclass(section):
         raise PluginError(f"{_place(section)} must be a dataclass whose fields setting() makes")
     hints = typing.get_type_hints(section)

@@ -650,6 +650,31 @@ def test_check_names_countries_without_a_value(stored: StudyFolder, ingest: Inge
     assert "Warning: ingest.toml: economics: 2 countries without gdp: TZA, NAM" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("cost", "currency", "is_told"),
+    [
+        ("Cost", "EUR", True),
+        ("Cost", "US", False),
+        ("Cost", "us$", False),
+        ("Cost", "", False),
+        ("Spent", "US$", True),
+        ("Spent", "KES", False),
+    ],
+)
+def test_a_cost_in_another_currency_is_told(
+    stored: StudyFolder, ingest: Ingest, cost: str, currency: str, is_told: bool
+) -> None:
+    with (stored.root / "ingest.toml").open("a") as file:
+        file.write('[[indicators]]\nname = "Spent"\nlabels = "Cost"\nunit = "million KES"\n')
+    chosen = ("--set", f"economics.currency={currency}", "--set", f"economics.cost={cost}")
+    unit = "US$" if cost == "Cost" else "million KES"
+    words = f"economics.currency is {currency}, but {cost!r} is in {unit}."
+    for command in ("check", "economics"):
+        result = ingest(command, *chosen)
+        assert result.exit_code == 0, result.stderr
+        assert (words in result.stderr, "economics.currency" in result.stderr) == (is_told,) * 2
+
+
 # --- the bundled study ---------------------------------------------------------------------------
 
 

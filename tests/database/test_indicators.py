@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.database.files import open_for_reading
+from ingest.database.indicator_state import State
 from ingest.database.indicators import (
     IndicatorRequest,
     IndicatorRow,
     IndicatorTable,
     read_indicators,
-    read_yearly,
+    read_shown_rows,
+    shown_rows,
 )
 from ingest.database.records import JobOutcome, JobRecord, JobStatus, RunStatus
 from ingest.database.validation_database import ValidationDatabase
@@ -134,6 +138,26 @@ def plain(
 
 
 FLOWS = ("Sick -> Dead", "Well -> Dead")
+
+
+def plain_discounted(
+    connection: sqlite3.Connection, until: int, rate: float, base_year: int
+) -> float:
+    """The plain sum of the flows in Kenya, each number divided by the factor of its year."""
+    factors = {base_year: 1.0}
+    for year in range(base_year, YEARS[-1]):
+        factors[year + 1] = factors[year] * (1 + rate)
+    for year in range(base_year, YEARS[0], -1):
+        factors[year - 1] = factors[year] / (1 + rate)
+    query = """SELECT value, timestamp_year FROM metrics
+        WHERE run_id = 1 AND country = 'KEN' AND scenario = 'up'
+          AND element_label IN (?, ?) AND timestamp_year <= ?
+        ORDER BY element_label, timestamp_year"""
+    rows = connection.execute(query, [*FLOWS, until])
+    discounted = json.dumps([(value / factors[year]).hex() for value, year in rows])
+    connection.create_function("unhex_number", 1, float.fromhex)
+    added = "SELECT sum(n) FROM (SELECT unhex_number(value) AS n FROM json_each(?) ORDER BY key)"
+    return float(connection.execute(added, [discounted]).fetchone()[0])
 
 
 @pytest.mark.parametrize("until", [2026, 2030])
@@ -249,17 +273,6 @@ def test_a_share_of_a_group_is_no_sum(connection: sqlite3.Connection) -> None:
     assert value_of(read(connection, share).rows, "Share", "KEN") is not None
 
 
-def test_years_add_up_to_the_sum(connection: sqlite3.Connection) -> None:
-    cost = Indicator("Cost", ("Cost",), sense="gained", discount=0.05, until=(2028,))
-    yearly = read_yearly(connection, cost, IndicatorRequest(1, "null"))
-    table = read(connection, cost)
-    for country in PLACES:
-        series = yearly[country, "up"]
-        assert list(series) == [2025, 2026, 2027, 2028]
-        whole = value_of(table.rows, "Cost", country)
-        assert math.fsum(series.values()) == pytest.approx(whole, rel=1e-13)
-
-
 @pytest.mark.parametrize(
     ("indicator", "message"),
     [
@@ -274,6 +287,67 @@ def test_labels_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message.replace("(", r"\(").replace(")", r"\)")):
         read(connection, indicator)
+
+
+# --- what was read before ------------------------------------------------------------------------
+
+
+def reads_of_numbers(connection: sqlite3.Connection, ask: Callable[[], object]) -> int:
+    """How many statements on the numbers something takes."""
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    ask()
+    connection.set_trace_callback(None)
+    return len([sql for sql in statements if "metric_values" in sql])
+
+
+def test_remembered_states_give_the_same_rows_without_reading_numbers_again(
+    connection: sqlite3.Connection,
+) -> None:
+    all_indicators = [DEATHS, replace(COST, discount=0.03), GAINED, RATIO]
+    remembered: dict[IndicatorRequest, State] = {}
+    for by in (("country",), ("region",), ("total",)):
+        asked = IndicatorRequest(1, "null", by=by, until=(2028,))
+        table = read_indicators(connection, all_indicators, asked)
+
+        def ask(asked: IndicatorRequest = asked) -> list[IndicatorRow]:
+            return read_shown_rows(connection, all_indicators, asked, [], remembered)
+
+        assert ask() == shown_rows(table, table.rows)
+        assert reads_of_numbers(connection, ask) == 0
+    later = replace(asked, until=(2029,))
+    assert reads_of_numbers(
+        connection, lambda: read_shown_rows(connection, all_indicators, later, [], remembered)
+    )
+    assert len(remembered) == 1
+
+
+def test_numbers_of_other_results_are_not_taken_from_memory(
+    connection: sqlite3.Connection, tmp_path: Path
+) -> None:
+    remembered: dict[IndicatorRequest, State] = {}
+    asked = IndicatorRequest(1, "null")
+    read_shown_rows(connection, [DEATHS], asked, [], remembered)
+    del (numbers := draw_numbers())["KEN", "up", "Cost"]
+    store(tmp_path / "r.db", {key: v for key, v in numbers.items() if key[:2] != ("NAM", "up")})
+    narrower = replace(DEATHS, labels=("Sick -> Dead",))
+    with closing(open_for_reading(tmp_path / "r.db")) as other:
+        for indicators in ([DEATHS], [narrower]):
+            table = read_indicators(other, indicators, asked)
+            found = read_shown_rows(other, indicators, asked, [], remembered)
+            assert found == shown_rows(table, table.rows)
+
+
+def test_only_a_few_states_are_remembered(connection: sqlite3.Connection) -> None:
+    remembered: dict[IndicatorRequest, State] = {}
+    for countries in permutations(PLACES, 2):
+        for scenario in SCENARIOS:
+            asked = IndicatorRequest(1, "null", (scenario,), countries)
+            read_shown_rows(connection, [DEATHS], asked, [], remembered)
+            assert 0 < len(remembered) <= 16
+    for until in range(2000, 2040):
+        read_shown_rows(connection, [DEATHS], replace(asked, until=(until,)), [], remembered)
+    assert max(len(state.parts) for state in remembered.values()) <= 25
 
 
 # --- results that lack something -----------------------------------------------------------------
@@ -350,14 +424,21 @@ def test_a_ratio_is_of_the_countries_that_have_both(patchy: sqlite3.Connection) 
         st.floats(-1e12, 1e12, allow_subnormal=False), min_size=len(YEARS), max_size=len(YEARS)
     ),
     until=st.sampled_from(YEARS),
+    rate=st.floats(0.001, 0.2),
+    base_year=st.integers(YEARS[0] - 3, YEARS[-1] + 3),
 )
 def test_any_numbers_come_to_their_plain_sum(
-    tmp_path_factory: pytest.TempPathFactory, values: list[float], until: int
+    tmp_path_factory: pytest.TempPathFactory,
+    values: list[float],
+    until: int,
+    rate: float,
+    base_year: int,
 ) -> None:
     path = tmp_path_factory.mktemp("any") / "r.db"
     other = dict(zip(YEARS, reversed(values), strict=True))
     numbers: Numbers = {("KEN", "null", "Cost"): dict.fromkeys(YEARS, 1.0)}
     numbers |= {("KEN", "up", label): other for label in FLOWS}
+    numbers["KEN", "up", FLOWS[1]] = {year: value / 3 for year, value in other.items()}
     numbers["KEN", "up", "Cost"] = dict(zip(YEARS, values, strict=True))
     store(path, numbers)
     with closing(open_for_reading(path)) as connection:
@@ -366,6 +447,9 @@ def test_any_numbers_come_to_their_plain_sum(
         up, null = (plain(connection, "KEN", s, ["Cost"], until) for s in ("up", "null"))
         assert cost == up - null
         assert deaths == plain(connection, "KEN", "up", FLOWS, until)
+        both = Indicator("Both", FLOWS, discount=rate, base_year=base_year)
+        found = value_of(read(connection, both, until=(until,)).rows, "Both", "KEN")
+        assert found == plain_discounted(connection, until, rate, base_year)
 
 
 def test_a_year_that_only_the_baseline_has_is_refused(tmp_path: Path) -> None:
@@ -377,7 +461,6 @@ def test_a_year_that_only_the_baseline_has_is_refused(tmp_path: Path) -> None:
         notes = {row.group[0]: row.note for row in table.rows if row.scenario == "up"}
         assert notes["KEN"] == "years that only one of the baseline and the scenario has"
         assert notes["UGA"] == ""
-        assert ("KEN", "up") not in read_yearly(connection, COST, IndicatorRequest(1, "null"))
 
 
 def test_labels_that_cancel_out_are_refused(connection: sqlite3.Connection) -> None:

@@ -21,7 +21,7 @@ from ingest.database.kept_economics import read_kept_economics
 from ingest.database.states import RunRef, newest_run
 from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
-from ingest.questions.catalogue import group_columns
+from ingest.questions.catalogue import Memo, group_columns
 from ingest.questions.cost_effectiveness import Status
 from ingest.questions.economics import (
     COUNTRY,
@@ -47,6 +47,8 @@ from ingest.questions.investment import (
     summary_rows,
     year_rows,
 )
+from ingest.study.country_values import Values
+from ingest.study.economics import EconomicsSettings
 from ingest.text.numbers import quantity_text
 
 _MOST_GROUPS = 60
@@ -71,15 +73,30 @@ class EconomicsPage:
     evaluation: Evaluation | None = None
     answer: str = ""
     rows: tuple[dict[str, Any], ...] = ()
-    charts: tuple[tuple[str, Spec], ...] = ()
     is_discounted: bool = True
     case: InvestmentCase | None = None
     case_answer: str = ""
     case_rows: tuple[dict[str, Any], ...] = ()
-    case_chart: Spec | None = None
     problem: str = ""
     countries: tuple[Evaluation, ...] = ()
     """Of the total, what it is made of."""
+
+    @property
+    def charts(self) -> list[tuple[str, Spec]]:
+        """Pictures of the scenarios, with their headings."""
+        if self.economics is None or self.evaluation is None:
+            return []
+        return [
+            ("The cost-effectiveness plane", plane_chart(self.economics, self.evaluation)),
+            ("The efficiency frontier", frontier_chart(self.economics, self.evaluation)),
+        ]
+
+    @property
+    def case_chart(self) -> Spec | None:
+        """The money of the case over the years."""
+        if self.economics is None or self.case is None:
+            return None
+        return investment_chart(self.economics, self.case)
 
     def map_chart(self, url: str) -> Spec | None:
         """What the scenario of the case is in each country; url: of the outlines."""
@@ -128,12 +145,14 @@ def read_economics_page(
     where: str | None = None,
     scenario: str | None = None,
     discounted: str | None = None,
+    memo: Memo | None = None,
 ) -> EconomicsPage:
     """The page of a place: total, country:KEN, region:South Asia.
 
     scenario: of the investment case; the best one where None. discounted: "no" for sums as they
-    are. Raises ConfigError: there is no such place.
+    are. memo: what was read before of the same data. Raises ConfigError: there is no such place.
     """
+    memo = {} if memo is None else memo
     settings, values = read_kept_economics(connection)
     run = newest_run(connection, ended=True)
     if not settings.is_set or run is None:
@@ -142,41 +161,71 @@ def read_economics_page(
     by, _, name = where.partition(":")
     facts = read_country_facts(connection, run.run_id)
     members = (name,) if by == COUNTRY else tuple(c for c in facts if facts[c].get(by) == name)
+    if by != TOTAL and not members:
+        raise ConfigError(f"where={where}: no country of these results has {by} {name!r}")
     wanted = (by, COUNTRY) if by == TOTAL else (by,)
     request = EconomicsRequest(run, wanted, members, is_discounted=discounted != "no")
     page = EconomicsPage(True, where, _places(facts, group_columns(connection)))
+    key = ("economics", (where, request.is_discounted))
     try:
-        definitions = read_definitions(connection, None)
-        economics = read_economics_of(connection, settings, definitions, values, request)
+        if key not in memo:
+            memo[key] = _evaluated(connection, settings, values, request, memo)
     except ConfigError as exc:
         if where not in {place.value for _, found in page.places for place in found}:
             raise
         return replace(page, problem=str(exc))
-    return _filled(page, economics, scenario)
+    found: _Evaluated = memo[key]
+    return _filled(page, found, scenario)
 
 
-def _filled(page: EconomicsPage, economics: Economics, scenario: str | None) -> EconomicsPage:
-    """The page with its answer, tables and charts, or with why there are none."""
-    by, _, name = page.where.partition(":")
+@dataclass(frozen=True)
+class _Evaluated:
+    """What was computed of a place; evaluation is None where no country has all its results."""
+
+    economics: Economics
+    evaluation: Evaluation | None
+    countries: tuple[Evaluation, ...] = ()
+    cases: tuple[InvestmentCase, ...] = ()
+
+
+def _evaluated(
+    connection: sqlite3.Connection,
+    settings: EconomicsSettings,
+    values: Values,
+    request: EconomicsRequest,
+    memo: Memo,
+) -> _Evaluated:
+    """The place of a request, which has one group of its first kind, with all its cases."""
+    definitions = read_definitions(connection, None)
+    known = memo.setdefault(("values of labels", ()), {})
+    economics = read_economics_of(connection, settings, definitions, values, request, known)
     evaluations = evaluate(economics)
-    evaluation = next((each for each in evaluations if each.group.name == (name or TOTAL)), None)
+    by = request.by[0]
+    evaluation = next((each for each in evaluations if each.group.by == by), None)
     if evaluation is None:
-        problem = f"No country of {name or TOTAL} has every scenario with all its years."
-        return replace(page, problem=problem)
+        return _Evaluated(economics, None)
+    has_cases = bool(settings.benefits)
+    cases = investment_cases(economics, (evaluation.group,)) if has_cases else []
+    countries = tuple(each for each in evaluations if each.group.by == COUNTRY != by)
+    return _Evaluated(economics, evaluation, countries, tuple(cases))
+
+
+def _filled(page: EconomicsPage, found: _Evaluated, scenario: str | None) -> EconomicsPage:
+    """The page with its answer, tables and charts, or with why there are none."""
+    economics, evaluation = found.economics, found.evaluation
+    if evaluation is None:
+        name = page.where.partition(":")[2] or TOTAL
+        return replace(page, problem=f"No country of {name} has every scenario with all its years.")
     filled = replace(
         page,
         economics=economics,
         evaluation=evaluation,
         answer=evaluation_answer(economics, evaluation),
         rows=tuple(evaluation_rows(economics, evaluation)),
-        charts=(
-            ("The cost-effectiveness plane", plane_chart(economics, evaluation)),
-            ("The efficiency frontier", frontier_chart(economics, evaluation)),
-        ),
         is_discounted=economics.request.is_discounted,
-        countries=tuple(each for each in evaluations if each.group.by == COUNTRY != by),
+        countries=found.countries,
     )
-    case = _case(economics, evaluation, scenario) if economics.settings.benefits else None
+    case = _case(economics, found.cases, scenario)
     if case is None:
         return filled
     return replace(
@@ -184,7 +233,6 @@ def _filled(page: EconomicsPage, economics: Economics, scenario: str | None) -> 
         case=case,
         case_answer=case_answer(economics, case),
         case_rows=tuple(summary_rows(economics, case)),
-        case_chart=investment_chart(economics, case),
     )
 
 
@@ -220,11 +268,9 @@ def economics_rows(page: EconomicsPage, table: str) -> list[dict[str, Any]]:
 
 
 def _case(
-    economics: Economics, evaluation: Evaluation, scenario: str | None
+    economics: Economics, cases: Sequence[InvestmentCase], scenario: str | None
 ) -> InvestmentCase | None:
     """The case of the scenario that is asked for, else of the one with the largest net benefit."""
-    group = evaluation.group
-    cases = investment_cases(economics, (group,))
     chosen = [case for case in cases if case.scenario == scenario]
     last = economics.years[-1]
 

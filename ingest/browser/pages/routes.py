@@ -51,8 +51,8 @@ class Page:
     place: str
     read: Callable[..., object]
     arguments: tuple[str, ...] = ()
-    is_remembered: bool = False
-    """Whether what it shows is kept until the database changes, as it takes long to read."""
+    has_memo: bool = False
+    """Whether read also takes `memo`: what it read before, until the database changes."""
 
 
 ECONOMICS_CHOICES = ("where", "scenario", "discounted")
@@ -75,7 +75,7 @@ PAGES = {
     ),
     "economics": Page(
         f"{_OWN}economics$", "economics.html", "Economics", read_economics_page, ECONOMICS_CHOICES,
-        is_remembered=True,
+        has_memo=True,
     ),
     "runs": Page(f"{_OWN}runs$", "runs.html", "Runs", read_runs_page, ("before",)),
     "run": Page(f"{_RUN}$", "run.html", "Runs", read_run_page),
@@ -184,12 +184,9 @@ async def _chosen_database(datasette: Datasette, request: Request) -> Database |
 async def _read_page(
     datasette: Datasette, database: Database, page: Page, given: Mapping[str, Any]
 ) -> Any:
-    """What a page shows, read anew unless it is remembered."""
-    memo = memo_of(database.path) if page.is_remembered else {}
-    key = (page.template, tuple(sorted(given.items(), key=lambda item: item[0])))
-    if key not in memo:
-        memo[key] = await _read(datasette, database, lambda conn: page.read(conn, **given))
-    return memo[key]
+    """What a page shows."""
+    more = {"memo": memo_of(database.path)} if page.has_memo else {}
+    return await _read(datasette, database, lambda conn: page.read(conn, **given, **more))
 
 
 async def _read(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import closing
 
 import pytest
 
 from ingest.browser.links import Links
+from ingest.browser.pages.economics import read_economics_page
+from ingest.database.files import open_for_reading
+from ingest.questions.catalogue import Memo
 from tests.browser.pages.test_pages import page_of
 from tests.browser.site import ODD_LABEL, ODD_SCENARIO, Site
 
@@ -74,13 +78,34 @@ def test_the_investment_case_is_csv_too(site: Site) -> None:
 
 
 def test_a_place_that_is_none_is_an_answer_in_words(site: Site) -> None:
-    for where in ("country:XXX", "continent:Asia"):
+    for where in ("country:XXX", "continent:Asia", "region:Atlantis", "region:", "Kenya"):
         answer = site.request(LINKS.economics(where))
         assert answer.status == 400
-        assert where.split(":")[0 if where.startswith("continent") else 1] in answer.text
+        assert where.removeprefix("country:") in answer.text
 
 
 def test_names_that_look_like_markup_stay_names(site: Site) -> None:
     text = site.get(LINKS.economics("country:KEN")).text
     assert ODD_LABEL not in text
     assert "<script>alert" not in text
+
+
+def test_remembered_numbers_are_those_of_a_page_that_is_read_anew(site: Site) -> None:
+    """In whatever order places are asked for; each is read once."""
+    memo: Memo = {}
+    asked = [
+        (where, scenario, discounted)
+        for where in ("country:UGA", "region:East", "total", "country:KEN")
+        for discounted in (None, "no")
+        for scenario in (None, "scale_up", "no such scenario")
+    ]
+    with closing(open_for_reading(site.database)) as connection:
+        statements: list[str] = []
+        for each in asked:
+            new = read_economics_page(connection, *each)
+            assert read_economics_page(connection, *each, memo=memo) == new
+            connection.set_trace_callback(statements.append)
+            assert read_economics_page(connection, *each, memo=memo) == new
+            connection.set_trace_callback(None)
+    assert statements
+    assert not [sql for sql in statements if "metric_values" in sql]
