@@ -24,7 +24,7 @@ VALUES = (
 COMPLETE = {
     "backfill": [], "chart": ["scenario_impact"], "check": [], "compare": ["null", "scale_up"],
     "backup": ["copy.db"], "dev-server": ["--study", "nowhere"], "diff": [],
-    "economics": [], "indicators": [],
+    "economics": [], "indicators": [], "report": [],
     "explain": ["KEN", "null"], "export": [],
     "gc": [], "import": ["numbers.csv"], "init": ["new"], "plan": [], "plugins": [],
     "query": ["SELECT 1"], "reference list": [], "reference load": ["figures.csv", "--name", "x"],
