@@ -285,7 +285,7 @@ def describe_question(
         scenarios=scenarios,
         label=_label(connection, values),
         horizon=_horizon(connection, query, values, memo),
-        consistency=_consistency(connection, query, values, memo),
+        consistency=read_question_consistency(connection, query, values, memo),
     )
 
 
@@ -304,7 +304,7 @@ def _label(connection: sqlite3.Connection, values: Mapping[str, str]) -> Label:
     return read_label(connection, values["label"], run_id)
 
 
-def _consistency(
+def read_question_consistency(
     connection: sqlite3.Connection, query: CannedQuery, values: Mapping[str, str], memo: Memo
 ) -> Consistency | None:
     """Whether the results of a question about one state belong together; None of another one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingest.browser.protocols import Datasette, Request
-from ingest.browser.questions.routes import asked_question
+from ingest.browser.questions.routes import question_consistency
 from ingest.browser.server.datasette_internals import json_answer
 
 TRUNCATED_HEADER = "Ingest-Truncated"
@@ -27,8 +27,7 @@ async def render_json(
         raise BadRequest("_shape=arrayfirst: this is no list of rows")
     is_cut = data.get("truncated") and not data.get("next_url")
     rows = len(data.get("rows") or ()) if is_cut else None
-    asked = await asked_question(datasette, request)
-    consistency = asked.consistency if asked else None
+    consistency = await question_consistency(datasette, request)
     if consistency is not None:
         data.update(consistency.as_json())
     answer = json_answer(args, data, view_name)

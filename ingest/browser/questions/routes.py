@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from ingest.browser.files.whole_csv import (
@@ -15,7 +16,7 @@ from ingest.browser.files.whole_csv import (
 from ingest.browser.links import Links, decode, encode, static_version
 from ingest.browser.memo import memo_of
 from ingest.browser.own_database import find_database, has_results, own_tables
-from ingest.browser.protocols import Database, Datasette, Request
+from ingest.browser.protocols import Database, Datasette, Request, T
 from ingest.browser.questions.catalogue import question_problems, questions_of
 from ingest.browser.questions.page import QuestionPage, build_question_page
 from ingest.browser.server.datasette_internals import database_view, table_view
@@ -26,8 +27,14 @@ from ingest.browser.tables.arguments import (
     once_each,
 )
 from ingest.charts.world_map import SHAPES_FILE, shapes_at
+from ingest.database.consistency import Consistency
 from ingest.errors import ConfigError
-from ingest.questions.asked import AskedQuestion, describe_question, resolve_values
+from ingest.questions.asked import (
+    AskedQuestion,
+    describe_question,
+    read_question_consistency,
+    resolve_values,
+)
 from ingest.questions.catalogue import depends_on_database, sql_for, sql_values
 from ingest.questions.files import CannedQuery
 
@@ -161,6 +168,18 @@ def question_of(request: Request) -> CannedQuery | None:
 
 async def asked_question(datasette: Datasette, request: Request) -> AskedQuestion | None:
     """The question that a request asks, with its names for people; None for another page."""
+    return await _read_of_question(datasette, request, describe_question)
+
+
+async def question_consistency(datasette: Datasette, request: Request) -> Consistency | None:
+    """Whether the results that a question is about belong together; None of any other page."""
+    return await _read_of_question(datasette, request, read_question_consistency)
+
+
+async def _read_of_question(
+    datasette: Datasette, request: Request, read: Callable[..., T | None]
+) -> T | None:
+    """What a reader says of the question that a request asks; None for another page."""
     found = request.scope.get(SCOPE_KEY) if request else None
     if found is None:
         return None
@@ -168,7 +187,7 @@ async def asked_question(datasette: Datasette, request: Request) -> AskedQuestio
     database = find_database(datasette, request)
     assert database is not None, "a question was asked of it"
     memo = memo_of(database.path)
-    return await database.execute_fn(lambda conn: describe_question(conn, query, values, memo))
+    return await database.execute_fn(lambda conn: read(conn, query, values, memo))
 
 
 async def question_page(
