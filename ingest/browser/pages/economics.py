@@ -162,7 +162,10 @@ def read_economics_page(
     facts = read_country_facts(connection, run.run_id)
     members = (name,) if by == COUNTRY else tuple(c for c in facts if facts[c].get(by) == name)
     if by != TOTAL and not members:
-        raise ConfigError(f"where={where}: no country of these results has {by} {name!r}")
+        raise ConfigError(
+            f"where={where}: no such place in these results. Write {TOTAL}, country:KEN, or a "
+            "column of the countries and a value of it, such as region:South Asia"
+        )
     wanted = (by, COUNTRY) if by == TOTAL else (by,)
     request = EconomicsRequest(run, wanted, members, is_discounted=discounted != "no")
     page = EconomicsPage(True, where, _places(facts, group_columns(connection)))
