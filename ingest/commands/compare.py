@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -16,34 +17,37 @@ from ingest.commands.common.consistency import (
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
     Count,
+    base_year_option,
     consistent_option,
     csv_option,
+    discount_option,
     json_option,
     raw_option,
     require_consistent_option,
     run_option,
 )
-from ingest.commands.common.output import print_csv, print_json, table
+from ingest.commands.common.output import print_csv, print_json
 from ingest.commands.common.runs import find_run, run_as_json
+from ingest.commands.compare_indicator import print_by_indicator
+from ingest.commands.compare_table import comparison_table
 from ingest.database.states import RunRef
+from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
 from ingest.questions.caption import RunFacts
 from ingest.questions.catalogue import load_canned_queries
 from ingest.questions.compare import (
-    REFERENCE_COLUMNS,
     CompareRequest,
     Comparison,
     compare_scenarios,
     countries_where,
-    decimals,
     default_label,
-    is_number,
     reference_label,
-    sort_rows,
 )
+from ingest.questions.compare_indicators import IndicatorComparison, compare_indicator
+from ingest.questions.compare_rows import is_number, sort_rows
 from ingest.questions.discount import Bare, parse_rate, percent_of
 from ingest.questions.wording import over_countries_text
-from ingest.text.numbers import at_most, in_full
+from ingest.text.numbers import at_most
 
 _MEANING = ("unit", "sum_unit", "kind", "over_years", "over_countries", "better")
 _YEARS = range(1900, 2301)
@@ -54,6 +58,7 @@ _YEARS = range(1900, 2301)
 @click.argument("scenario", metavar="SCENARIO_B")
 @study_options
 @click.option("--label", help="Element label; default: Healthy Years Lived, else the first")
+@click.option("--indicator", metavar="NAME", help="Compare by an indicator in place of a label")
 @click.option(
     "--country", "countries", multiple=True, metavar="ISO3,...", help="Only these countries"
 )
@@ -71,10 +76,8 @@ _YEARS = range(1900, 2301)
     "countries; several are nested",
 )
 @click.option("--until", "until_year", type=int, metavar="YEAR", help="Sum up to this year")
-@click.option("--discount", metavar="RATE", help="Discount at a rate a year: 3% or 0.03")
-@click.option(
-    "--base-year", type=int, metavar="YEAR", help="Discount to this year; default: the first"
-)
+@discount_option
+@base_year_option
 @click.option("--reference", metavar="NAME", help="Show the figures of a loaded reference too")
 @run_option
 @consistent_option
@@ -93,6 +96,7 @@ def compare(
     scenario: str,
     choice: StudyChoice,
     label: str | None,
+    indicator: str | None,
     countries: tuple[str, ...],
     where: tuple[str, ...],
     by: tuple[str, ...],
@@ -115,6 +119,9 @@ def compare(
     Values are those of the state as of --run (default: latest). CSV and JSON are not rounded; JSON
     has the total too.
 
+    --indicator compares by an indicator of the study, up to each of its horizons: what it comes to
+    under both scenarios, and the difference, or what B averts or gains where it is defined so.
+
     \b
     Examples:
       ingest compare null all_treatments
@@ -122,32 +129,55 @@ def compare(
       ingest compare null all_treatments --where region=Europe* --by income_group
       ingest compare null all_treatments --country KEN --by year --label DALYs
       ingest compare null all_treatments --until 2035 --discount 3% --sort difference --limit 10
+      ingest compare null all_treatments --indicator 'Asthma deaths averted' --by region
       ingest compare null asthma_cr1 --reference appendix3
     """
+    if indicator is not None and (label is not None or reference is not None):
+        other = "--label" if label is not None else "--reference"
+        raise ConfigError(f"--indicator and {other}: give one, a comparison is of one thing")
+    if base_year is not None and discount is None and indicator is None:
+        raise ConfigError("--base-year needs a rate: add --discount 3%")
     with choice.reading() as connection:
         run = find_run(connection, run_name or "latest")
         request = CompareRequest(
             baseline=baseline,
             scenario=scenario,
-            label=default_label(connection, label)
-            if reference is None
-            else reference_label(connection, reference, scenario, label),
+            label=indicator or _label(connection, label, reference, scenario),
             run_id=run.run_id,
             by=_names(by) or ("country",),
             countries=_countries(connection, countries, where),
-            until_year=_year("--until", until_year),
+            until_year=_until(until_year),
             discount_rate=parse_rate(discount or "0", "--discount", Bare.FRACTION),
-            base_year=_base_year(base_year, discount),
+            base_year=base_year,
             reference=reference,
             consistent=consistent or only_consistent(choice),
         )
-        comparison = compare_scenarios(connection, load_canned_queries(), request)
+        found: Comparison | IndicatorComparison
+        if indicator is None:
+            found = compare_scenarios(connection, load_canned_queries(), request)
+        else:
+            settings = choice.settings()[0] if choice.has_study else None
+            definitions = read_definitions(connection, settings)
+            rate = None if discount is None else request.discount_rate
+            found = compare_indicator(connection, definitions, request, rate)
     if sort is not None:
-        comparison = sort_rows(comparison, sort)
-    _tell(comparison)
-    show_consistency(comparison.consistency, comparison.request.consistent)
-    _print(comparison, run, limit, as_csv, as_json)
-    refuse_inconsistent(comparison.consistency, require_consistent)
+        found = replace(found, rows=sort_rows(found.columns, found.rows, sort))
+    if isinstance(found, Comparison):
+        _tell(found)
+    show_consistency(found.consistency, request.consistent)
+    if isinstance(found, Comparison):
+        _print(found, run, limit, as_csv, as_json)
+    else:
+        print_by_indicator(found, run, limit, as_csv, as_json)
+    refuse_inconsistent(found.consistency, require_consistent)
+
+
+def _label(
+    connection: sqlite3.Connection, label: str | None, reference: str | None, scenario: str
+) -> str:
+    if reference is None:
+        return default_label(connection, label)
+    return reference_label(connection, reference, scenario, label)
 
 
 def _countries(
@@ -169,23 +199,21 @@ def _names(given: Sequence[str]) -> tuple[str, ...]:
     return tuple(name.strip() for part in given for name in part.split(",") if name.strip())
 
 
-def _year(option: str, year: int | None) -> int | None:
+def _until(year: int | None) -> int | None:
     if year is not None and year not in _YEARS:
-        raise ConfigError(f"{option} {year}: years are {_YEARS[0]} to {_YEARS[-1]}")
+        raise ConfigError(f"--until {year}: years are {_YEARS[0]} to {_YEARS[-1]}")
     return year
-
-
-def _base_year(year: int | None, discount: str | None) -> int | None:
-    if year is not None and discount is None:
-        raise ConfigError("--base-year needs a rate: add --discount 3%")
-    return _year("--base-year", year)
 
 
 # --- printing ------------------------------------------------------------------------------------
 
 
 def _print(
-    comparison: Comparison, run: RunRef, limit: int | None, as_csv: bool, as_json: bool
+    comparison: Comparison,
+    run: RunRef,
+    limit: int | None,
+    as_csv: bool,
+    as_json: bool,
 ) -> None:
     rows = comparison.rows[:limit]
     if as_json:
@@ -262,45 +290,9 @@ def _title(comparison: Comparison, run: RunRef) -> str:
     return " · ".join([*parts, f"as of {RunFacts.of(run).words}"])
 
 
-def _headers(comparison: Comparison) -> list[str]:
+def _table(comparison: Comparison, rows: Sequence[tuple[Any, ...]]) -> str:
     request = comparison.request
-    shown = {
-        "timestamp_year": "year",
-        "baseline_value": request.baseline,
-        "scenario_value": request.scenario,
-        "percent": "%",
-        "model_value": "value",
-        "reference_value": "reference",
-    }
-    return [shown.get(column, column) for column in comparison.columns]
-
-
-def _table(comparison: Comparison, rows: Sequence[Sequence[Any]]) -> str:
-    """Rows and the total below them, each column with its own number of decimals."""
-    numbered = list(rows)
-    total = None if comparison.request.by == ("total",) else comparison.total
-    if total is not None:
-        numbered.append(total)
-    cells = [
-        _column(name, [row[position] for row in numbered])
-        for position, name in enumerate(comparison.columns)
-    ]
-    lines = [list(line) for line in zip(*cells, strict=True)]
-    if total is not None:
-        lines[-1][0] = "mean" if over_countries_text(comparison.label) else "total"
-    headers = _headers(comparison)
-    columns = zip(headers, comparison.columns, strict=True)
-    return table(lines, headers, right=[header for header, name in columns if is_number(name)])
-
-
-_RATIO_PLACES = 3
-
-
-def _column(name: str, values: Sequence[Any]) -> list[str]:
-    if name == "timestamp_year" or not is_number(name):
-        return ["" if value is None else str(value) for value in values]
-    if name == "countries":
-        return ["" if value is None else f"{value:,}" for value in values]
-    places = _RATIO_PLACES if name == "ratio" else decimals(values, 3 if name == "percent" else 6)
-    missing = "" if name in REFERENCE_COLUMNS else "n/a"
-    return [missing if value is None else in_full(value, places) for value in values]
+    total = None if request.by == ("total",) else comparison.total
+    name = "mean" if over_countries_text(comparison.label) else "total"
+    scenarios = request.baseline, request.scenario
+    return comparison_table(comparison.columns, rows, scenarios, total, name)

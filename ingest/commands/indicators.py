@@ -15,9 +15,11 @@ from ingest.commands.common.consistency import (
 )
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
+    base_year_option,
     consistent_option,
     countries_option,
     csv_option,
+    discount_option,
     force_option,
     json_option,
     raw_option,
@@ -31,6 +33,7 @@ from ingest.database.states import RunRef
 from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
 from ingest.questions.caption import RunFacts
+from ingest.questions.discount import Bare, parse_rate
 from ingest.questions.indicator_tables import indicator_tables
 from ingest.questions.indicators import (
     IndicatorQuestion,
@@ -69,6 +72,8 @@ from ingest.study.indicators import definition_text, said_of
     metavar="YEAR,...",
     help="Up to these years, in place of the indicators' own",
 )
+@discount_option
+@base_year_option
 @consistent_option
 @require_consistent_option
 @csv_option
@@ -85,6 +90,8 @@ def indicators(
     countries: tuple[str, ...],
     scenarios: tuple[str, ...],
     until: tuple[str, ...],
+    discount: str | None,
+    base_year: int | None,
     consistent: bool,
     require_consistent: bool,
     as_csv: bool,
@@ -98,12 +105,13 @@ def indicators(
     scenario's own number counts or what it averts or gains against the baseline. The numbers are
     of the state as of RUN (default: latest). A group's number is the sum of its countries; a ratio
     is the ratio of these sums. CSV and JSON are not rounded; JSON has the definitions and the
-    totals, too.
+    totals, too. --discount and --base-year stand in place of what sums over years say themselves.
 
     \b
     Examples:
       ingest indicators --by total
       ingest indicators --by income_group --until 2030,2035
+      ingest indicators --by total --discount 0
       ingest indicators --indicator 'Deaths*' --countries KEN,UGA --json
       ingest indicators previous --by region --xlsx indicators.xlsx
     """
@@ -120,6 +128,10 @@ def indicators(
             by=[name.strip() for text in by for name in text.split(",") if name.strip()],
             until=_years(until),
             consistent=consistent or only_consistent(choice),
+            discount=None
+            if discount is None
+            else parse_rate(discount, "--discount", Bare.FRACTION),
+            base_year=base_year,
         )
         answer = ask_indicators(connection, read_definitions(connection, settings), question)
     for note in answer.notes:

@@ -15,7 +15,7 @@ from ingest.database.indicator_levels import (
     read_levels,
     read_years,
 )
-from ingest.database.indicator_state import Part, Spans, State
+from ingest.database.indicator_state import IndicatorRequest, Part, Spans, State
 from ingest.errors import ConfigError
 from ingest.study.indicators import Indicator, label_problems
 from ingest.text.numbers import at_most, years_text
@@ -129,23 +129,31 @@ def _read_pairs(
         return *_years_of(state, indicator, until, labels, low_spans, own_spans, weights), is_gappy
 
     pairs: Pairs = {}
-    baseline, is_level = state.request.baseline, indicator.sense == "level"
+    is_level = indicator.sense == "level"
     for scenario in state.scenarios:
+        needed = _needed(state.request, scenario, is_level)
         for country in state.countries:
-            own = state.sets.get((country, scenario))
-            low = own if is_level else state.sets.get((country, baseline))
-            if own is None or low is None:
-                lacking = scenario if own is None else f"the baseline {baseline}"
+            low, high = (state.sets.get((country, name)) for name in needed)
+            if low is None or high is None:
+                lacking = needed[1] if high is None else f"the baseline {needed[0]}"
                 pairs[country, scenario] = Part(note=NO_RESULTS + lacking)
                 continue
-            found, note, is_gappy = years(kind_of[low], kind_of[own])
+            found, note, is_gappy = years(kind_of[low], kind_of[high])
             if found is None:
                 pairs[country, scenario] = Part(note=note)
-            elif is_gappy and low != own and _differ(state, low, own, found, elements):
+            elif is_gappy and low != high and _differ(state, low, high, found, elements):
                 pairs[country, scenario] = Part(note=_OTHER_YEARS)
             else:
-                pairs[country, scenario] = Pair(low, own, found, note)
+                own = state.sets[country, scenario]
+                pairs[country, scenario] = Pair(own if is_level else low, own, found, note)
     return labels, pairs
+
+
+def _needed(request: IndicatorRequest, scenario: str, is_level: bool) -> tuple[str, str]:
+    """The two scenarios that must have results, and the same years, for a number of a scenario."""
+    if request.is_pair:
+        return request.baseline, request.scenarios[-1]
+    return scenario if is_level else request.baseline, scenario
 
 
 def _differ(state: State, low: int, own: int, years: Span, elements: Sequence[int]) -> bool:

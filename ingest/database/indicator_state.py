@@ -44,6 +44,8 @@ class IndicatorRequest:
     until: tuple[int, ...] = ()
     consistent: bool = False
     """Only results of the inputs that the study had at the run."""
+    is_pair: bool = False
+    """Of every number only the countries and years that the baseline and the last scenario have."""
 
 
 class Part(NamedTuple):

@@ -24,7 +24,7 @@ from ingest.database.indicator_state import (
     horizons_of,
     read_state,
 )
-from ingest.study.indicators import Indicator, compares, unit_of
+from ingest.study.indicators import Indicator, compares, leaves, unit_of
 from ingest.text.numbers import at_most, count_text, exact_sum
 
 __all__ = [
@@ -169,32 +169,24 @@ def _rows_of_groups(
             yield from _rows(state, indicator, until, groups)
 
 
-def _leaves(state: State, indicator: Indicator) -> Iterator[Indicator]:
-    """The indicators of labels that an indicator is made of."""
-    if not indicator.ratio:
-        yield indicator
-    for name in indicator.ratio:
-        yield from _leaves(state, state.known[name])
-
-
 def _rows(
     state: State,
     indicator: Indicator,
     until: int | None,
     groups: _Groups,
 ) -> Iterator[IndicatorRow]:
-    measures = [*_leaves(state, indicator)]
-    leaves = [read_parts(state, leaf, until) for leaf in measures]
+    measures = [*leaves(indicator, state.known)]
+    parts_of = [read_parts(state, leaf, until) for leaf in measures]
     unit = unit_of(indicator, state.labels, state.known)
     why_alone = next(filter(None, (_why_alone(state, leaf) for leaf in measures)), "")
     for group, countries in sorted(groups.items()):
         for scenario in state.scenarios:
-            parts = [leaf[country, scenario] for country in countries for leaf in leaves]
+            parts = [leaf[country, scenario] for country in countries for leaf in parts_of]
             lacking, usable = dict[str, str](), countries
             if any(part.value is None for part in parts):
-                lacking = _lacking(leaves, countries, scenario)
+                lacking = _lacking(parts_of, countries, scenario)
                 usable = [country for country in countries if country not in lacking]
-                parts = [leaf[country, scenario] for country in usable for leaf in leaves]
+                parts = [leaf[country, scenario] for country in usable for leaf in parts_of]
             value, note = None, why_alone
             if len(usable) < 2 or not why_alone:
                 value, note = _value(state, indicator, until, scenario, usable)
@@ -217,12 +209,12 @@ def _rows(
 
 
 def _lacking(
-    leaves: Sequence[Mapping[tuple[str, str], Part]], countries: Sequence[str], scenario: str
+    parts_of: Sequence[Mapping[tuple[str, str], Part]], countries: Sequence[str], scenario: str
 ) -> dict[str, str]:
     """Why countries have no number; without those that have one."""
     found: dict[str, str] = {}
     for country in countries:
-        parts = [leaf[country, scenario] for leaf in leaves]
+        parts = [leaf[country, scenario] for leaf in parts_of]
         why = next((part.note for part in parts if part.value is None), "")
         if why:
             found[country] = why
@@ -280,7 +272,7 @@ def _notes(state: State, indicators: Sequence[Indicator]) -> Iterator[str]:
     concerned = defaultdict[tuple[str, tuple[str, ...]], list[str]](list)
     for indicator, until in measures:
         lacking = defaultdict[str, dict[str, None]](dict)
-        for leaf in _leaves(state, indicator):
+        for leaf in leaves(indicator, state.known):
             for (country, _), part in read_parts(state, leaf, until).items():
                 if part.note:
                     lacking[part.note][country] = None

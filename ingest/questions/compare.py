@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
 from ingest.questions.caption import Conditions
 from ingest.questions.catalogue import group_columns, run_canned_query
+from ingest.questions.compare_rows import REFERENCE_COLUMNS, VALUE_COLUMNS
 from ingest.questions.files import CannedQuery
 from ingest.questions.horizon import Horizon, read_horizon
 from ingest.questions.wording import NO_LABEL, adding_words
@@ -33,9 +33,6 @@ _GROUPS_SOURCE = (
 )
 # Of --by, beside the columns of the countries table.
 TOTAL, YEAR, COUNTRY = "total", "year", "country"
-
-VALUE_COLUMNS = ("baseline_value", "scenario_value", "difference", "percent")
-REFERENCE_COLUMNS = ("model_value", "reference_value", "ratio")
 
 
 @dataclass(frozen=True)
@@ -247,8 +244,8 @@ def default_label(connection: sqlite3.Connection, label: str | None) -> str:
     if label not in labels:
         if label in {one.name for one in read_definitions(connection, None).indicators}:
             raise ConfigError(
-                f"{label!r} is an indicator, not a label. Compare with: ingest indicators "
-                f"--baseline SCENARIO_A --scenarios SCENARIO_B --indicator {label!r}"
+                f"{label!r} is an indicator, not a label: ingest compare, indicators and diff take "
+                f"it with --indicator {label!r}"
             )
         hint = did_you_mean_or_list(label, labels)
         raise ConfigError(f"no label {label!r} in the results{hint}")
@@ -359,14 +356,19 @@ def check_group_names(
         raise ConfigError("--by: a group is given twice")
 
 
-def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> None:
-    check_group_names(connection, request.by, (TOTAL, YEAR, COUNTRY))
-    if TOTAL in request.by and len(request.by) > 1:
+def check_nesting(by: Sequence[str]) -> None:
+    """Raises ConfigError: the total beside other groups, or too many of them."""
+    if TOTAL in by and len(by) > 1:
         raise ConfigError(
             f"--by {TOTAL} goes with no other group: the total is the last row of every table"
         )
-    if len(request.by) > DEEPEST_GROUPS:
+    if len(by) > DEEPEST_GROUPS:
         raise ConfigError(f"--by: at most {DEEPEST_GROUPS} groups can be nested")
+
+
+def _check_groups(connection: sqlite3.Connection, request: CompareRequest) -> None:
+    check_group_names(connection, request.by, (TOTAL, YEAR, COUNTRY))
+    check_nesting(request.by)
     if request.reference is not None and request.by != (COUNTRY,):
         raise ConfigError("--reference compares by country; leave out --by")
 
@@ -388,50 +390,3 @@ def _nothing(request: CompareRequest, consistency: Consistency) -> str:
         f"{request.baseline} and {request.scenario} have no year of {request.label!r} in common"
         f"{within} as of run {request.run_id}"
     )
-
-
-# --- the order of the rows -----------------------------------------------------------------------
-
-
-def sort_rows(comparison: Comparison, column: str) -> Comparison:
-    """The rows by a column: the largest number first, names from A; a leading "-" reverses it.
-
-    Rows without a value come last. Raises ConfigError: no such column.
-    """
-    name = column.removeprefix("-")
-    names = [*comparison.columns]
-    name = _ALIASES.get(name, name) if name not in names else name
-    if name not in names:
-        hint = did_you_mean(name, names)
-        raise ConfigError(f"--sort {column}: columns are {', '.join(names)}.{hint}")
-    position = names.index(name)
-    with_value = [row for row in comparison.rows if row[position] is not None]
-    without = [row for row in comparison.rows if row[position] is None]
-    descending = name in _NUMBERS and name != "timestamp_year"
-    ordered = sorted(
-        with_value,
-        key=lambda row: row[position],
-        reverse=descending is not column.startswith("-"),
-    )
-    return replace(comparison, rows=(*ordered, *without))
-
-
-_ALIASES = {
-    "year": "timestamp_year", "baseline": "baseline_value", "scenario": "scenario_value",
-    "value": "model_value", "reference": "reference_value",
-}  # fmt: skip
-_NUMBERS = {"countries", *VALUE_COLUMNS, *REFERENCE_COLUMNS}
-
-
-def is_number(column: str) -> bool:
-    """Whether a column of a comparison holds numbers."""
-    return column in _NUMBERS or column == "timestamp_year"
-
-
-def decimals(values: Sequence[Any], digits: int) -> int:
-    """Decimal places that the largest value needs to show `digits` significant ones, 8 at most."""
-    sizes = [abs(value) for value in values if isinstance(value, int | float)]
-    largest = max(sizes, default=0.0)
-    if not largest or not math.isfinite(largest):
-        return 0
-    return min(8, max(0, digits - 1 - math.floor(math.log10(largest))))

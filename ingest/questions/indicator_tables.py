@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest.changes.indicator_changes import IndicatorChange
 from ingest.database.indicators import IndicatorRow, IndicatorTable, shown_rows
-from ingest.questions.compare import decimals
+from ingest.questions.compare_rows import decimals
 from ingest.questions.discount import rate_words
 from ingest.questions.indicators import group_names
 from ingest.study.indicators import Indicator

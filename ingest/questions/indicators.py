@@ -19,6 +19,7 @@ from ingest.database.study_settings import Definitions
 from ingest.errors import ConfigError
 from ingest.questions.compare import check_group_names
 from ingest.study.combination import select_names
+from ingest.study.indicators import discounted
 from ingest.study.scenario_order import order_scenarios
 
 _NONE = (
@@ -43,6 +44,9 @@ class IndicatorQuestion:
     by: Sequence[str] = ()
     until: Sequence[int] = ()
     consistent: bool = False
+    discount: float | None = None
+    """In place of the indicators' own rates: a fraction a year."""
+    base_year: int | None = None
 
 
 def ask_indicators(
@@ -53,10 +57,8 @@ def ask_indicators(
     Raises ConfigError: no indicators, a name that is not there, labels that do not fit, or no
     number at all.
     """
-    if not definitions.indicators:
-        raise ConfigError(_NONE)
-    known = [indicator.name for indicator in definitions.indicators]
-    wanted = select_names(question.names, known, "indicator")
+    wanted = select_names(question.names, indicator_names(definitions), "indicator")
+    indicators = discounted(definitions.indicators, wanted, question.discount, question.base_year)
     by = tuple(question.by) or (COUNTRY,)
     check_group_names(connection, by, (TOTAL, COUNTRY))
     baseline = question.baseline or definitions.baseline
@@ -69,11 +71,23 @@ def ask_indicators(
         until=tuple(question.until),
         consistent=question.consistent,
     )
-    table = read_indicators(connection, definitions.indicators, request, wanted)
+    table = read_indicators(connection, indicators, request, wanted)
+    check_numbers(table)
+    return table
+
+
+def indicator_names(definitions: Definitions) -> list[str]:
+    """The names of a study's indicators. Raises ConfigError: it has none."""
+    if not definitions.indicators:
+        raise ConfigError(_NONE)
+    return [indicator.name for indicator in definitions.indicators]
+
+
+def check_numbers(table: IndicatorTable) -> None:
+    """Raises ConfigError: no number at all."""
     if all(row.value is None for row in (*table.rows, *table.totals)):
         reasons = [*table.notes, *(row.note for row in table.rows if row.note)]
         raise ConfigError(f"no indicator has a number: {'; '.join(reasons[:3])}")
-    return table
 
 
 def _scenarios(connection: sqlite3.Connection, patterns: Sequence[str]) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ from ingest.exchange.export import write_csv
 from ingest.exchange.whole_file import OutputFile
 from ingest.questions.caption import read_run_facts
 from ingest.questions.catalogue import load_canned_queries
-from ingest.questions.compare import COUNTRY, VALUE_COLUMNS, YEAR, CompareRequest, compare_scenarios
+from ingest.questions.compare import COUNTRY, YEAR, CompareRequest, compare_scenarios
+from ingest.questions.compare_rows import VALUE_COLUMNS
 from ingest.questions.discount import Bare, parse_rate
 from ingest.questions.indicators import (
     IndicatorQuestion,

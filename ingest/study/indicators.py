@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ingest.errors import ConfigError
@@ -11,6 +11,7 @@ from ingest.findings import Finding, error
 from ingest.study.combination import select_names
 from ingest.study.label import Label
 from ingest.study.setting_fields import key_of, read_section, setting
+from ingest.text.numbers import at_most
 from ingest.text.suggest import did_you_mean_or_list
 
 AGGREGATES = ("sum", "mean", "last", "first", "max", "min")
@@ -181,6 +182,46 @@ def _circle(start: Indicator, known: Mapping[str, Indicator]) -> list[str]:
             if name not in way:
                 ways.append([*way, name])
     return []
+
+
+def leaves(indicator: Indicator, known: Mapping[str, Indicator]) -> Iterator[Indicator]:
+    """The indicators of labels that an indicator is made of: itself, or those of its ratio."""
+    if not indicator.ratio:
+        yield indicator
+    for name in indicator.ratio:
+        yield from leaves(known[name], known)
+
+
+def discounted(
+    indicators: Sequence[Indicator],
+    wanted: Sequence[str],
+    rate: float | None,
+    base_year: int | None,
+) -> tuple[Indicator, ...]:
+    """The indicators with another rate, or another year to discount to; None leaves their own.
+
+    Only sums over years are discounted, and what is divided by `per` only where it has a rate of
+    its own. wanted: names of those that are asked for. Raises ConfigError: none of them takes it.
+    """
+    changed = {one.name: _discounted(one, rate, base_year) for one in indicators}
+    asked = [leaf for name in wanted for leaf in leaves(changed[name], changed)]
+    if (rate or base_year is not None) and not any(one.discount for one in asked):
+        names = at_most([repr(name) for name in wanted])
+        if rate:
+            raise ConfigError(f"discount: {names}: no sum over years, so nothing is discounted")
+        raise ConfigError(
+            f"base year {base_year}: {names}: not discounted; give a rate, such as 3%"
+        )
+    return tuple(changed.values())
+
+
+def _discounted(indicator: Indicator, rate: float | None, base_year: int | None) -> Indicator:
+    takes = indicator.aggregate == "sum" and not (indicator.per or indicator.ratio)
+    if rate is not None and (indicator.discount or takes):
+        indicator = replace(indicator, discount=rate)
+    if not indicator.discount:
+        return replace(indicator, base_year=None)
+    return indicator if base_year is None else replace(indicator, base_year=base_year)
 
 
 def horizons(indicator: Indicator, known: Mapping[str, Indicator]) -> tuple[int, ...]:

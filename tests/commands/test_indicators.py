@@ -25,6 +25,7 @@ from tests.conftest import BUNDLED_STUDY, PROJECT, Ingest, StudyFolder, scenario
 COUNTRIES = ("DEU", "FRA", "KEN", "UGA")
 EUROPE, AFRICA = ("DEU", "FRA"), ("KEN", "UGA")
 SCENARIOS = ("null", "inhaled_corticosteroids")
+DEATHS = "Asthma Deaths"
 Run = Callable[..., Result]
 
 
@@ -233,6 +234,30 @@ def test_what_is_wrong_with_a_question_is_its_note(asthma: Run) -> None:
 YEARS = '[[indicators]]\nname = "Years"\nlabels = "Healthy Years Lived"\nsense = "gained"\n'
 
 
+@pytest.mark.parametrize(("rate", "base_year"), [(0.0, None), (0.05, None), (0.05, 2030)])
+def test_another_rate_in_place_of_the_own_one(
+    asthma: Run, rate: float, base_year: int | None
+) -> None:
+    options = ["--discount", str(rate), "--until", "2035", "--by", "total"]
+    options += [] if base_year is None else ["--base-year", str(base_year)]
+    answer = ask(asthma, *options)
+    factor = (1 + rate) ** ((base_year or 2025) - 2025)
+    for name, label, sign in (("Extra cost", "Cost", 1), ("Asthma deaths averted", DEATHS, -1)):
+        sums = [plain(asthma, label, country, 2035, rate) for country in COUNTRIES]
+        expected = sign * factor * sum(own - low for low, own in sums)
+        assert found(answer["rows"], name, 2035) == pytest.approx(expected, rel=1e-12)
+    death_rate = found(answer["rows"], "Asthma death rate", 2035)
+    own = ask(asthma, "--until", "2035", "--by", "total")
+    assert death_rate == found(own["rows"], "Asthma death rate", 2035)
+    ratio = found(answer["rows"], "Cost per healthy year gained", 2035)
+    cost, gained = (
+        found(answer["rows"], name, 2035) for name in ("Extra cost", "Healthy years gained")
+    )
+    assert ratio == cost / gained
+    definition = next(one for one in answer["indicators"] if one["name"] == "Extra cost")
+    assert definition.get("discount", 0) == rate
+
+
 @pytest.fixture
 def results(study: StudyFolder, ingest: Ingest) -> StudyFolder:
     study.write_settings(YEARS)
@@ -253,6 +278,8 @@ def results(study: StudyFolder, ingest: Ingest) -> StudyFolder:
         (["--until", "2060"], "no indicator has a number: Years until 2060: only 2025-2027 of the"),
         (["--until", "2020"], "Years until 2020: none of the years that are asked for in 4 of 4"),
         (["17"], "no run '17' in this database"),
+        (["--discount", "3"], "--discount: 3 could mean 3% or 300% a year. Write 3%"),
+        (["--base-year", "2025"], "base year 2025: 'Years': not discounted; give a rate"),
     ],
 )
 def test_what_is_not_there_is_refused(
@@ -441,15 +468,6 @@ def test_an_export_without_indicators_says_how_to_write_some(
     assert ingest("run", "-q").exit_code == 0
     result = ingest("export", "--format", "indicators")
     assert (result.exit_code, "write [[indicators]] in ingest.toml" in result.stderr) == (2, True)
-
-
-def test_compare_leads_from_an_indicator_to_its_command(
-    results: StudyFolder, ingest: Ingest
-) -> None:
-    result = ingest("compare", "null", "scale_up", "--label", "Years")
-    assert result.exit_code == 2
-    assert "'Years' is an indicator, not a label. Compare with: ingest indicators" in result.stderr
-    assert ingest("compare", "null", "scale_up", "--label", "Yeats").exit_code == 2
 
 
 # --- in rules ------------------------------------------------------------------------------------

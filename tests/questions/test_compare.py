@@ -16,12 +16,11 @@ from ingest.questions.compare import (
     Comparison,
     choose_query,
     compare_scenarios,
-    decimals,
     default_label,
     query_values,
     reference_label,
-    sort_rows,
 )
+from ingest.questions.compare_rows import decimals, sort_rows
 from tests.questions.test_canned_queries import LABEL, QUERIES, RUN_1, connection, empty, plain_sum
 
 __all__ = ["connection", "empty"]  # fixtures
@@ -143,6 +142,11 @@ def test_a_scenario_against_itself_differs_by_nothing(connection: sqlite3.Connec
 # --- the order of the rows -----------------------------------------------------------------------
 
 
+def shown(connection: sqlite3.Connection) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
+    found = compare(connection)
+    return found.columns, found.rows
+
+
 @pytest.mark.parametrize(
     ("column", "countries"),
     [
@@ -158,13 +162,13 @@ def test_a_scenario_against_itself_differs_by_nothing(connection: sqlite3.Connec
 def test_rows_by_a_column(
     connection: sqlite3.Connection, column: str, countries: list[str]
 ) -> None:
-    rows = sort_rows(compare(connection), column).rows
+    rows = sort_rows(*shown(connection), column)
     assert [row[0] for row in rows] == countries
 
 
 def test_an_unknown_column_to_sort_by(connection: sqlite3.Connection) -> None:
     with pytest.raises(ConfigError) as caught:
-        sort_rows(compare(connection), "diference")
+        sort_rows(*shown(connection), "diference")
     assert str(caught.value) == (
         "--sort diference: columns are country, name, baseline_value, scenario_value, difference, "
         "percent. Did you mean difference?"

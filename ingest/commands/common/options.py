@@ -94,6 +94,15 @@ labels_option = click.option(
     multiple=True,
     help="Only these element labels: names, comma lists, globs",
 )
+discount_option = click.option(
+    "--discount", metavar="RATE", help="Discount at a rate a year: 3% or 0.03"
+)
+base_year_option = click.option(
+    "--base-year",
+    type=click.IntRange(1900, 2300),
+    metavar="YEAR",
+    help="Discount to this year; default: the first",
+)
 consistent_option = click.option(
     "--consistent",
     is_flag=True,
