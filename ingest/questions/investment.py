@@ -21,7 +21,7 @@ class Flow:
     cost: float
     benefits: tuple[float, ...]
 
-    @property
+    @cached_property
     def benefit(self) -> float:
         """All streams together."""
         return exact_sum(self.benefits)
@@ -264,22 +264,38 @@ def plain_row(row: dict[str, Any]) -> dict[str, Any]:
 
 def year_rows(economics: Economics, case: InvestmentCase) -> Iterator[dict[str, Any]]:
     """A row for each year: its money and what has come together by then, discounted and not."""
-    sums = [_running(flows) for flows in (case.flows, case.discounted)]
-    for number, pair in enumerate(zip(case.flows, case.discounted, strict=True)):
-        row = _head(case) | {"year": pair[0].year}
-        for prefix, flow, (cost, benefit) in zip(("", "discounted_"), pair, sums, strict=True):
-            row |= {prefix + name: value for name, value in _money(economics, flow).items()}
-            row |= {
-                f"{prefix}extra_cost_so_far": cost[number],
-                f"{prefix}benefit_so_far": benefit[number],
-                f"{prefix}net_so_far": benefit[number] - cost[number],
-            }
-        yield row
+    columns = [
+        values
+        for flows in (case.flows, case.discounted)
+        for values in _year_columns(economics, flows)
+    ]
+    names = [*_head(case), "year", *_year_names(economics), *_year_names(economics, "discounted_")]
+    head = tuple(_head(case).values())
+    years = [flow.year for flow in case.flows]
+    for row in zip(years, *columns, strict=True):
+        yield dict(zip(names, (*head, *row), strict=True))
 
 
-def _running(flows: Sequence[Flow]) -> tuple[list[float], list[float]]:
-    costs = list(accumulate(flow.cost for flow in flows))
-    return costs, list(accumulate(flow.benefit for flow in flows))
+def _year_columns(economics: Economics, flows: Sequence[Flow]) -> Iterator[Sequence[float]]:
+    """The columns of money of year_rows(), in the order of _year_names()."""
+    costs = [flow.cost for flow in flows]
+    benefits = [flow.benefit for flow in flows]
+    yield costs
+    for stream in range(len(economics.settings.benefits)):
+        yield [flow.benefits[stream] for flow in flows]
+    yield benefits
+    yield [*map(sub, benefits, costs)]
+    costs_so_far, benefits_so_far = [*accumulate(costs)], [*accumulate(benefits)]
+    yield costs_so_far
+    yield benefits_so_far
+    yield [*map(sub, benefits_so_far, costs_so_far)]
+
+
+def _year_names(economics: Economics, prefix: str = "") -> list[str]:
+    streams = [f"benefit_{stream.name}" for stream in economics.settings.benefits]
+    names = ("extra_cost", *streams, "benefit", "net_benefit")
+    so_far = ("extra_cost_so_far", "benefit_so_far", "net_so_far")
+    return [prefix + name for name in (*names, *so_far)]
 
 
 def _head(case: InvestmentCase) -> dict[str, Any]:
@@ -294,7 +310,7 @@ def _head(case: InvestmentCase) -> dict[str, Any]:
     }
 
 
-def _money(economics: Economics, money: Flow | Case) -> dict[str, float]:
+def _money(economics: Economics, money: Case) -> dict[str, float]:
     names = [f"benefit_{stream.name}" for stream in economics.settings.benefits]
     return {
         "extra_cost": money.cost,
