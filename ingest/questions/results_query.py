@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ingest.changes.diff import Tolerances, diff_states
 from ingest.database.choice import (
@@ -29,54 +27,37 @@ from ingest.database.files import database_files, open_for_reading
 from ingest.database.read import read_failure_causes, read_jobs, read_run
 from ingest.database.states import resolve_run
 from ingest.database.study_settings import read_definitions
-from ingest.errors import ConfigError
 from ingest.exchange.export import write_csv
 from ingest.exchange.whole_file import OutputFile
 from ingest.questions.caption import read_run_facts
-from ingest.questions.catalogue import load_canned_queries
-from ingest.questions.compare import COUNTRY, YEAR, CompareRequest, compare_scenarios
+from ingest.questions.compare import YEAR
 from ingest.questions.compare_rows import VALUE_COLUMNS
-from ingest.questions.discount import Bare, parse_rate
+from ingest.questions.compared import compare_labels, rate_of, sums_of
+from ingest.questions.frames import (
+    ADDED,
+    DIFF_TYPES,
+    FAILED_TYPES,
+    STATE_TYPES,
+    Names,
+    choose,
+    further_columns,
+    library,
+    make_frame,
+    patterns,
+    types_of,
+    with_columns,
+)
 from ingest.questions.indicators import (
     IndicatorQuestion,
     ask_indicators,
     tidy_columns,
     tidy_rows,
 )
-from ingest.study.combination import select_names
-from ingest.text.installation import not_installed
+from ingest.questions.notebook_charts import Measure, draw_comparison, draw_trend
 
 if TYPE_CHECKING:
     import altair
     import pandas
-
-Names = str | Sequence[str] | None
-"""None for all, one text, or several; comma lists and globs are understood."""
-
-_ADDED = ("over_years", "over_countries")
-_TYPES = {
-    **dict.fromkeys(("run_id", "timestamp_year", "changed_years", "attempts"), "int64"),
-    **dict.fromkeys(("value", *VALUE_COLUMNS, "duration_s", "before", "after"), "float64"),
-    **dict.fromkeys(("absolute", "relative", "before_sum", "after_sum"), "float64"),
-    **dict.fromkeys(("countries", "of_countries"), "int64"),
-    **dict.fromkeys(("largest_year", "until_year", "first_year", "last_year"), "Int64"),
-}
-"""The dtypes of columns that do not hold texts."""
-
-
-def _types(*columns: str) -> dict[str, str]:
-    return {column: _TYPES.get(column, "string") for column in columns}
-
-
-_STATE_TYPES = _types("country", "scenario", "element_label", "timestamp_year", "value")
-_FAILED_TYPES = _types(
-    "run_id", "country", "scenario", "ulid", "job_status", "error_kind", "error", "attempts",
-    "duration_s", "completed_at", "reason",
-)  # fmt: skip
-_DIFF_TYPES = _types(
-    "country", "scenario", "element_label", "kind", "changed_years", "largest_year", "before",
-    "after", "absolute", "relative", "before_sum", "after_sum", "cause",
-)  # fmt: skip
 
 
 class ResultsQuery:
@@ -107,12 +88,12 @@ class ResultsQuery:
 
     def get_failed_jobs(self, run: str | int | None = None) -> pandas.DataFrame:
         """The jobs of a run (default: the latest) that did not succeed, with their errors."""
-        pd = _library("pandas", "frames")
+        pd = library("pandas", "frames")
         with self._connection() as connection:
             run_id = resolve_run(connection, str(run or "latest")).run_id
             jobs = read_jobs(connection, run_id, only_failed=True)
-        rows = [[{"run_id": run_id, **job}[name] for name in _FAILED_TYPES] for job in jobs]
-        return _frame(pd, rows, _FAILED_TYPES)
+        rows = [[{"run_id": run_id, **job}[name] for name in FAILED_TYPES] for job in jobs]
+        return make_frame(pd, rows, FAILED_TYPES)
 
     def state(
         self,
@@ -121,14 +102,25 @@ class ResultsQuery:
         countries: Names = None,
         scenarios: Names = None,
         labels: Names = None,
+        columns: Names = None,
     ) -> pandas.DataFrame:
         """The state as of a run: one row a number, sorted by the columns in their order.
 
-        Warns where the results are of several models.
+        columns: further ones at the end: "unit" of the label's numbers in a year, "name" of the
+        country, groups of the `countries` table. Warns where the results are of several models.
         """
-        pd = _library("pandas", "frames")
-        with self._rows(run, countries, scenarios, labels) as (_, rows):
-            return _frame(pd, (row[:5] for row in rows), _STATE_TYPES)
+        pd = library("pandas", "frames")
+        with self._connection() as connection:
+            further = further_columns(
+                connection,
+                resolve_run(connection, str(run)).run_id,
+                columns,
+                list(STATE_TYPES),
+                over_years=False,
+            )
+            _, rows = _read(connection, run, countries, scenarios, labels)
+            frame = make_frame(pd, (row[:5] for row in rows), STATE_TYPES)
+        return with_columns(frame, further)
 
     def get_metric_trends(
         self,
@@ -137,14 +129,16 @@ class ResultsQuery:
         scenarios: Names = None,
         *,
         run: str | int = "latest",
+        columns: Names = None,
     ) -> pandas.DataFrame:
         """One label's values over the years, for each country and scenario; columns as state()."""
-        return self.state(run, countries=countries, scenarios=scenarios, labels=label)
+        chosen = {"countries": countries, "scenarios": scenarios, "labels": label}
+        return self.state(run, **chosen, columns=columns)
 
     def compare_scenarios(
         self,
         a: str,
-        b: str,
+        b: str | Sequence[str],
         label: Names = None,
         countries: Names = None,
         by: str | Sequence[str] = "country",
@@ -153,11 +147,15 @@ class ResultsQuery:
         until_year: int | None = None,
         discount_rate: float | str = 0.0,
         base_year: int | None = None,
+        columns: Names = None,
     ) -> pandas.DataFrame:
         """Scenario b against scenario a: sums over what both have, difference and percent.
 
-        by: "country", "year", a group in the `countries` table ("region", "income_group", ...), or
-        several of them, e.g. ["region", "year"]. One row for each and for each label.
+        b: one scenario; of a list, which may hold globs, each is compared with a, and stands in a
+        column `scenario`. by: "country", "year", "total", a group in the `countries` table
+        ("region", "income_group", ...), or several of them, e.g. ["region", "year"]. One row for
+        each and for each label. columns: further ones at the end: "unit" of the sums; with
+        countries, "name" and groups.
         Only countries, labels and years that both scenarios have are summed. difference is b - a;
         percent is of |a|, missing where a is 0. A country without a group is in the group (none).
         over_years and over_countries say how each label was added up: sum, last (the last year),
@@ -166,18 +164,21 @@ class ResultsQuery:
         until_year: the last year to sum. discount_rate: a year, 0.03 or "3%"; base_year: discounted
         to it, the first year where None. The frame's `attrs` say what the numbers depend on:
         run_id, git_commit, discount_rate, and by label `captions`, `years` (first and last) and
-        `horizon_notes`, where the years are not the same in all countries and scenarios.
+        `horizon_notes`, where the years are not the same in all countries and scenarios; of a list
+        of scenarios, these three by scenario and then by label.
         """
-        pd = _library("pandas", "frames")
+        pd = library("pandas", "frames")
         keys = [by] if isinstance(by, str) else list(by)
-        sums = _sums(until_year, discount_rate, base_year)
+        sums = sums_of(until_year, discount_rate, base_year)
         with self._connection() as connection:
-            found = _compare(connection, str(run), (a, b), label, countries, keys, sums)
-        groups = {name: "int64" if name == "timestamp_year" else "string" for name in found.keys}
-        values = ("element_label", *VALUE_COLUMNS, *_ADDED)
-        frame = _frame(pd, found.rows, groups | _types(*values))
+            found = compare_labels(connection, str(run), a, b, label, countries, keys, sums)
+            known = [*found.keys, "element_label"]
+            further = further_columns(
+                connection, found.attrs["run_id"], columns, known, over_years=YEAR not in keys
+            )
+        frame = make_frame(pd, found.rows, types_of(*known, *VALUE_COLUMNS, *ADDED))
         frame.attrs.update(found.attrs)
-        return frame
+        return with_columns(frame, further)
 
     def indicators(
         self,
@@ -189,37 +190,46 @@ class ResultsQuery:
         scenarios: Names = None,
         baseline: str | None = None,
         until: int | Sequence[int] = (),
+        discount_rate: float | str | None = None,
+        base_year: int | None = None,
+        columns: Names = None,
     ) -> pandas.DataFrame:
         """The study's indicators: one row for each of them, horizon, group and scenario.
 
         by: "country", "total", a group in the `countries` table, or several of them. until: last
-        years in place of the indicators' own. The definitions are those that the newest
+        years in place of the indicators' own. discount_rate (a year, 0.03 or "3%") and base_year:
+        in place of what sums over years say themselves; 0 discounts nothing. columns: with
+        countries, further ones at the end: "name" and groups. The definitions are what the newest
         `ingest run` found in ingest.toml. value is missing where note says why; `countries` of
         `of_countries` are in it. The frame's `attrs` have run_id, git_commit, baseline and notes.
         """
-        pd = _library("pandas", "frames")
+        pd = library("pandas", "frames")
         with self._connection() as connection:
             question = IndicatorQuestion(
                 run_id=resolve_run(connection, str(run)).run_id,
-                names=_patterns(names),
+                names=patterns(names),
                 baseline=baseline,
-                scenarios=_patterns(scenarios),
-                countries=_patterns(countries),
+                scenarios=patterns(scenarios),
+                countries=patterns(countries),
                 by=[by] if isinstance(by, str) else list(by),
                 until=[until] if isinstance(until, int) else list(until),
+                discount=None if discount_rate is None else rate_of(discount_rate),
+                base_year=base_year,
             )
             answer = ask_indicators(connection, read_definitions(connection, None), question)
             facts = read_run_facts(connection, question.run_id)
+            names_of = tidy_columns(answer)
+            further = further_columns(connection, question.run_id, columns, names_of)
         if answer.consistency.is_mixed:
             warnings.warn(answer.consistency.warning, stacklevel=2)
-        frame = _frame(pd, tidy_rows(answer), _types(*tidy_columns(answer)))
+        frame = make_frame(pd, tidy_rows(answer), types_of(*names_of))
         frame.attrs.update(
             run_id=question.run_id,
             git_commit=facts.git_commit if facts else "",
             baseline=answer.request.baseline,
             notes=list(answer.notes),
         )
-        return frame
+        return with_columns(frame, further)
 
     def diff(
         self,
@@ -236,24 +246,24 @@ class ResultsQuery:
         tolerances: a change is |after - before| > atol + rtol * |before|; `Tolerances()` is the
         default of a study. before, after, absolute and relative are of largest_year.
         """
-        pd = _library("pandas", "frames")
+        pd = library("pandas", "frames")
         with self._connection() as connection:
             moved = diff_states(
                 connection,
                 resolve_run(connection, str(before)),
                 resolve_run(connection, str(after)),
                 tolerances,
-                countries=_choose(connection, countries, "country"),
-                scenarios=_choose(connection, scenarios, "scenario"),
-                labels=choose_labels(connection, _patterns(labels)) if labels else (),
+                countries=choose(connection, countries, "country"),
+                scenarios=choose(connection, scenarios, "scenario"),
+                labels=choose_labels(connection, patterns(labels)) if labels else (),
             )
         causes = {tuple(combination): cause.text for combination, cause in moved.changed.items()}
         rows = [
-            [*(getattr(series, name) for name in list(_DIFF_TYPES)[:-1]), causes.get(key)]
+            [*(getattr(series, name) for name in list(DIFF_TYPES)[:-1]), causes.get(key)]
             for series in moved.series
             for key in [(series.country, series.scenario)]
         ]
-        return _frame(pd, rows, _DIFF_TYPES)
+        return make_frame(pd, rows, DIFF_TYPES)
 
     def export_results_csv(
         self,
@@ -274,10 +284,11 @@ class ResultsQuery:
         keep = dict.fromkeys(database_files(self.database), "part of the results database")
         output = OutputFile(Path(path), (".csv",), force, keep)
         with (
-            self._rows(run, countries, scenarios, labels) as (columns, rows),
+            self._connection() as connection,
             output.whole() as temporary,
             temporary.open("w", encoding="utf-8", newline="") as file,
         ):
+            columns, rows = _read(connection, run, countries, scenarios, labels)
             return write_csv(rows, file, columns, raw=raw)
 
     def trend_chart(
@@ -289,18 +300,10 @@ class ResultsQuery:
         run: str | int = "latest",
     ) -> altair.Chart:
         """Lines over the years, one for each country and scenario, coloured by scenario."""
-        alt = _library("altair", "charts")
-        with self._rows(run, countries, scenarios, label) as (_, rows):
-            values = [dict(zip(_STATE_TYPES, row, strict=False)) for row in rows]
-        data = alt.InlineData(values=values)
-        chart: altair.Chart = alt.Chart(data, title=label, mark={"type": "line"}).encode(
-            x=_year_axis(alt),
-            y=alt.Y("value:Q", title=label, scale=alt.Scale(zero=False)),
-            color=alt.Color("scenario:N", title="Scenario"),
-            detail="country:N",
-            tooltip=["country:N", "scenario:N", "timestamp_year:Q", "value:Q"],
-        )
-        return chart
+        alt = library("altair", "charts")
+        with self._connection() as connection:
+            _, rows = _read(connection, run, countries, scenarios, label)
+            return draw_trend(alt, label, rows)
 
     def comparison_chart(
         self,
@@ -311,7 +314,7 @@ class ResultsQuery:
         by: str = "country",
         *,
         run: str | int = "latest",
-        measure: Literal["difference", "percent"] = "difference",
+        measure: Measure = "difference",
         until_year: int | None = None,
         discount_rate: float | str = 0.0,
         base_year: int | None = None,
@@ -320,28 +323,11 @@ class ResultsQuery:
 
         The line below the title says what the numbers depend on; parameters as compare_scenarios().
         """
-        alt = _library("altair", "charts")
-        sums = _sums(until_year, discount_rate, base_year)
+        alt = library("altair", "charts")
+        sums = sums_of(until_year, discount_rate, base_year)
         with self._connection() as connection:
-            found = _compare(connection, str(run), (a, b), label, countries, [by], sums)
-        rows, (key,) = found.rows, found.keys
-        position = VALUE_COLUMNS.index(measure) - len(VALUE_COLUMNS) - len(_ADDED)
-        values = [
-            {key: row[0], measure: row[position]} for row in rows if row[position] is not None
-        ]
-        title = "Difference" if measure == "difference" else "Difference in %"
-        if by == YEAR:
-            mark, x, y = "line", _year_axis(alt), alt.Y(f"{measure}:Q", title=title)
-        else:
-            mark, x = "bar", alt.X(f"{measure}:Q", title=title)
-            y = alt.Y(f"{key}:N", sort="-x", title=None)
-        tooltip = [f"{key}:{'Q' if by == YEAR else 'N'}", f"{measure}:Q"]
-        data = alt.InlineData(values=values)
-        below = list(found.attrs["captions"].values())
-        head = alt.TitleParams(f"{label}: {b} against {a}", subtitle=below, anchor="start")
-        chart = alt.Chart(data, title=head, mark={"type": mark})
-        drawn: altair.Chart = chart.encode(x=x, y=y, tooltip=tooltip)
-        return drawn
+            found = compare_labels(connection, str(run), a, b, label, countries, [by], sums)
+        return draw_comparison(alt, f"{label}: {b} against {a}", found, measure)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -349,122 +335,18 @@ class ResultsQuery:
             connection.execute("BEGIN")  # an answer is of one moment, whatever is written meanwhile
             yield connection
 
-    @contextmanager
-    def _rows(
-        self, run: str | int, countries: Names, scenarios: Names, labels: Names
-    ) -> Iterator[tuple[Sequence[str], Iterator[ResultRow | MixedRow]]]:
-        """The columns and the rows of what is chosen; warns where inputs are mixed."""
-        with self._connection() as connection:
-            names = NameChoice(_patterns(countries), _patterns(scenarios), _patterns(labels))
-            chosen = choose_results(connection, resolve_run(connection, str(run)), names)
-            if chosen.is_mixed:
-                found = read_consistency(connection, chosen.run.run_id, *chosen.names)
-                warnings.warn(found.warning, stacklevel=4)
-            yield chosen.columns, read_rows(connection, chosen)
 
-
-def _year_axis(alt: Any) -> Any:
-    return alt.X("timestamp_year:Q", title="Year", axis=alt.Axis(format="d"))
-
-
-class _Sums(NamedTuple):
-    """How to sum: the fields of a CompareRequest."""
-
-    until_year: int | None
-    discount_rate: float
-    base_year: int | None
-
-
-def _sums(until_year: int | None, discount_rate: float | str, base_year: int | None) -> _Sums:
-    rate = parse_rate(discount_rate, "discount_rate", Bare.FRACTION)
-    return _Sums(until_year, rate, base_year)
-
-
-class _Compared(NamedTuple):
-    """The rows of compare_scenarios(), the names of its key columns, and the frame's attrs."""
-
-    rows: list[tuple[Any, ...]]
-    keys: list[str]
-    attrs: dict[str, Any]
-
-
-def _compare(
+def _read(
     connection: sqlite3.Connection,
-    run: str,
-    scenarios: tuple[str, str],
-    label: Names,
+    run: str | int,
     countries: Names,
-    by: Sequence[str],
-    sums: _Sums,
-) -> _Compared:
-    """The comparison of each label, one after the other."""
-    request = CompareRequest(
-        baseline=scenarios[0],
-        scenario=scenarios[1],
-        label="",
-        run_id=resolve_run(connection, run).run_id,
-        by=tuple(by) or (COUNTRY,),
-        countries=tuple(_choose(connection, countries, "country")),
-        **sums._asdict(),
-    )
-    facts = read_run_facts(connection, request.run_id)
-    assert facts is not None, "it was found by its name"
-    attrs: dict[str, Any] = {
-        "run_id": facts.run_id, "git_commit": facts.git_commit,
-        "discount_rate": request.discount_rate, "captions": {}, "years": {}, "horizon_notes": {},
-    }  # fmt: skip
-    queries = load_canned_queries()
-    names = ["timestamp_year" if name == YEAR else name for name in request.by]
-    rows = []
-    for element_label in choose_labels(connection, _patterns(label)):
-        own = replace(request, label=element_label)
-        comparison = compare_scenarios(connection, queries, own, strict=label is not None)
-        how = (
-            None if YEAR in request.by else comparison.label.over_years,
-            None if COUNTRY in request.by else comparison.label.over_countries,
-        )
-        if comparison.consistency.is_mixed:
-            warnings.warn(comparison.consistency.warning, stacklevel=4)
-        horizon = comparison.horizon
-        attrs["captions"][element_label] = " · ".join([*comparison.conditions.parts, facts.words])
-        attrs["years"][element_label] = list(horizon.years or ())
-        attrs["horizon_notes"][element_label] = list(horizon.notes)
-        keys = [comparison.columns.index(name) for name in names]
-        for row in comparison.rows:
-            values = row[-len(VALUE_COLUMNS) :]
-            rows.append((*(row[key] for key in keys), element_label, *values, *how))
-    return _Compared(rows, names, attrs)
-
-
-def _choose(connection: sqlite3.Connection, names: Names, column: str) -> list[str]:
-    """The chosen countries or scenarios; an empty list means all."""
-    if not names:
-        return []
-    rows = connection.execute(f"SELECT DISTINCT {column} FROM job_results ORDER BY 1")
-    return select_names(_patterns(names), [name for (name,) in rows], column)
-
-
-def _patterns(names: Names) -> Sequence[str]:
-    return [names] if isinstance(names, str) else list(names or ())
-
-
-def _frame(pd: Any, rows: Iterable[Sequence[Any]], types: dict[str, str]) -> pandas.DataFrame:
-    """A frame with these columns and dtypes, also where there is no row.
-
-    Texts are pandas' nullable "string": a country NAM and a scenario null stay what they are.
-    """
-    columns = list(zip(*rows, strict=True)) or [()] * len(types)
-    frame: pandas.DataFrame = pd.DataFrame(
-        {
-            name: pd.Series(values, dtype=kind)
-            for (name, kind), values in zip(types.items(), columns, strict=True)
-        }
-    )
-    return frame
-
-
-def _library(name: str, extra: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as exc:
-        raise ConfigError(not_installed(name, extra)) from exc
+    scenarios: Names,
+    labels: Names,
+) -> tuple[Sequence[str], Iterator[ResultRow | MixedRow]]:
+    """The columns and the rows of what is chosen; warns where inputs are mixed."""
+    names = NameChoice(patterns(countries), patterns(scenarios), patterns(labels))
+    chosen = choose_results(connection, resolve_run(connection, str(run)), names)
+    if chosen.is_mixed:
+        found = read_consistency(connection, chosen.run.run_id, *chosen.names)
+        warnings.warn(found.warning, stacklevel=3)
+    return chosen.columns, read_rows(connection, chosen)
