@@ -13,6 +13,7 @@ from ingest.database.states import RunRef
 from ingest.database.study_settings import Definitions
 from ingest.errors import ConfigError
 from ingest.questions.catalogue import group_columns
+from ingest.questions.currency import other_currency
 from ingest.questions.discount import rate_words
 from ingest.questions.measures import (
     Combination,
@@ -232,7 +233,11 @@ def read_economics_of(
         left_out=left_out,
         groups=tuple(_groups(connection, request, complete, left_out)),
         values=values,
-        notes=(*notes, *_never_run(state.scenarios, with_results), *other_currency(settings, cost)),
+        notes=(
+            *notes,
+            *_never_run(state.scenarios, with_results),
+            *other_currency(settings, (cost, effect, *benefits)),
+        ),
     )
 
 
@@ -289,15 +294,6 @@ def find_measures(
         hint = did_you_mean_or_list(settings.population, sorted(labels))
         raise ConfigError(f"economics.population: no label {settings.population!r}{hint}")
     return found
-
-
-def other_currency(settings: EconomicsSettings, cost: Measure) -> Iterator[str]:
-    """What is wrong where the unit of the cost does not name the currency."""
-    if cost.unit and settings.currency.casefold() not in cost.unit.casefold():
-        yield (
-            f"economics.currency is {settings.currency}, but {cost.name!r} is in {cost.unit}. If "
-            "they are the same, write them alike: [units] says what a label is in"
-        )
 
 
 def _years(

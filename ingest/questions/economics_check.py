@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from ingest.errors import ConfigError
 from ingest.findings import Finding, error, warning
-from ingest.questions.economics import find_measures, other_currency
+from ingest.questions.currency import other_currency
+from ingest.questions.economics import find_measures
 from ingest.study.country_values import read_country_values
 from ingest.study.economics import EconomicsSettings
 from ingest.study.label import Label
@@ -31,8 +32,8 @@ def economics_findings(
         return []
     findings = [*_scenario_findings(study, settings), *_year_findings(settings, years)]
     try:
-        cost = find_measures(settings, labels, study.settings.indicators)[0]
-        told = other_currency(settings, cost)
+        measures = find_measures(settings, labels, study.settings.indicators)
+        told = other_currency(settings, measures)
         findings += [warning("other-currency", STUDY_FILE, text) for text in told]
     except ConfigError as exc:
         findings.append(error("bad-economics", STUDY_FILE, str(exc)))

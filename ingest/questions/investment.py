@@ -79,8 +79,9 @@ class Case:
 
     @property
     def cost_per_person_year(self) -> float | None:
-        """Extra cost of one person in one year."""
-        return self.cost / self.person_years if self.person_years else None
+        """Extra cost of one person in one year; None where there are no people."""
+        people = self.person_years
+        return self.cost / people if people is not None and people > 0 else None
 
     @property
     def break_even_year(self) -> int | None:

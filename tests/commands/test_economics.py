@@ -675,6 +675,80 @@ def test_a_cost_in_another_currency_is_told(
         assert (words in result.stderr, "economics.currency" in result.stderr) == (is_told,) * 2
 
 
+@pytest.mark.parametrize(
+    ("unit", "currency", "told"),
+    [
+        ("EUR", "US$", "economics.currency is US$, but the benefit 'Wages' is in EUR"),
+        ("million €", "US$", "economics.currency is US$, but the benefit 'Wages' is in million €"),
+        ("EUR", "", "'Cost' is in US$, but the benefit 'Wages' is in EUR"),
+        ("US$ 2015", "US$", ""),
+        ("million $", "", ""),
+        ("years", "US$", ""),
+        ("ICS doses", "US$", ""),
+    ],
+)
+def test_a_benefit_in_another_currency_is_told(
+    stored: StudyFolder, ingest: Ingest, unit: str, currency: str, told: str
+) -> None:
+    with (stored.root / "ingest.toml").open("a") as file:
+        file.write('[[economics.benefits]]\nname = "work"\neffect = "Wages"\nvalue = 1\n')
+        file.write('[[indicators]]\nname = "Wages"\nlabels = "Healthy Years Lived"\n')
+        file.write(f'sense = "gained"\nunit = "{unit}"\n')
+    chosen = ("--set", f"economics.currency={currency}")
+    for command in (("check",), ("economics", "--investment-case")):
+        result = ingest(*command, *chosen)
+        assert result.exit_code == 0, result.stderr
+        assert ("the benefit" in result.stderr) == bool(told)
+        assert told in result.stderr
+
+
+@pytest.mark.parametrize("cell", ["0", "-5", "inf", "n/a", "1,5"])
+def test_a_value_of_a_country_that_is_none_is_refused(
+    stored: StudyFolder, ingest: Ingest, cell: str
+) -> None:
+    (stored.root / "gdp.csv").write_text(f'iso3,gdp\nKEN,"{cell}"\n')
+    words = f"gdp.csv: gdp of KEN is '{cell}', no number above 0; leave the cell blank"
+    for command in ("check", "economics"):
+        result = ingest(command)
+        assert (result.exit_code, words in result.stderr) == (2, True), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("discount_cost=3", "discount_cost: 3 a year is 300%; a rate is 0 to 0.3. For 3 %, write"),
+        ("discount_effect=1.5", "discount_effect: 1.5 a year is 150%"),
+        ("discount_effect=-0.03", "discount_effect: must be at least 0, not -0.03"),
+        ("base_year=25", "base_year: 25 is no year from 1900 to 2300"),
+        ("thresholds=0", "thresholds: 0 must be more than 0"),
+    ],
+)
+def test_rates_years_and_thresholds_are_refused_by_every_command(
+    stored: StudyFolder, ingest: Ingest, option: str, words: str
+) -> None:
+    for command in ("check", "economics", "indicators"):
+        result = ingest(command, "--set", f"economics.{option}")
+        assert (result.exit_code, words in result.stderr) == (2, True), result.stderr
+
+
+@pytest.mark.parametrize("people", [0, -1000])
+def test_without_people_there_is_nothing_to_divide_by(
+    stored: StudyFolder, ingest: Ingest, people: int
+) -> None:
+    with closing(sqlite3.connect(stored.database)) as connection, connection:
+        connection.execute(
+            """UPDATE metric_values SET value = ? WHERE element_id = (
+                   SELECT element_id FROM elements WHERE element_label = 'Population')""",
+            [people],
+        )
+    (row, *_) = answer(ingest)["rows"]
+    assert row["thresholds"][1]["value"] is None
+    assert row["thresholds"][1]["note"] == "no people in 2025 to weigh by"
+    case = answer(ingest, "--investment-case")["rows"][0]
+    assert case["cost_per_person_year"] is None
+    assert case["extra_cost"] is not None
+
+
 # --- the bundled study ---------------------------------------------------------------------------
 
 
