@@ -106,7 +106,7 @@ def read_indicators(
         totals,
         read_consistency(connection, request.run_id, asked, request.countries),
         state.first_year,
-        tuple(_notes(state, chosen)),
+        (*_notes(state, chosen), *_denominator_notes([*rows, *totals])),
     )
 
 
@@ -251,10 +251,13 @@ def _value(
     return _divided(value, weight, indicator.scale, indicator.per)
 
 
+_IS_0, _BELOW_0 = " is 0", " is below 0"
+
+
 def _divided(top: float, bottom: float, scale: float, name: str) -> tuple[float | None, str]:
     if bottom == 0:
-        return None, f"{name} is 0"
-    return top / bottom * scale, f"{name} is below 0" if bottom < 0 else ""
+        return None, name + _IS_0
+    return top / bottom * scale, name + _BELOW_0 if bottom < 0 else ""
 
 
 def _why_alone(state: State, indicator: Indicator) -> str:
@@ -286,6 +289,18 @@ def _notes(state: State, indicators: Sequence[Indicator]) -> Iterator[str]:
     for (what, countries), notes in alike.items():
         of = f"{len(countries):,} of {count_text(len(state.countries), 'country|countries')}"
         yield f"{what}: {_together(notes)} in {of}: {at_most(countries, 5)}"
+
+
+def _denominator_notes(rows: Sequence[IndicatorRow]) -> Iterator[str]:
+    """Where a ratio is none, or none of the usual meaning, for what its denominator is."""
+    found = defaultdict[tuple[str, int | None, str, str], dict[str, None]](dict)
+    for row in rows:
+        if row.note.endswith((_IS_0, _BELOW_0)):
+            key = (row.indicator, row.until, row.note, row.scenario)
+            found[key][" ".join(row.group) or TOTAL] = None
+    for (indicator, until, note, scenario), places in found.items():
+        what = indicator if until is None else f"{indicator} until {until}"
+        yield f"{what}: {note} under {scenario}: {at_most([*places], 5)}"
 
 
 def _together(notes: Sequence[str]) -> str:

@@ -202,6 +202,32 @@ def test_csv_has_one_table_and_its_title_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("by", "places"),
+    [("country", "KEN, TZA, UGA, total"), ("region", "East, total"), ("total", "total")],
+)
+def test_a_denominator_below_0_is_told(by: str, places: str) -> None:
+    options = ["-i", "Cost per death averted", "--by", by]
+    result = CliRunner().invoke(main, ["indicators", *options])
+    words = f"(Cost per death averted until 2026: Deaths averted is below 0 under worse: {places})"
+    assert result.exit_code == 0
+    assert words in result.stderr.splitlines()
+    assert "below 0 under scale_up" not in result.stderr
+    told = json.loads(CliRunner().invoke(main, ["indicators", *options, "--json"]).stdout)
+    assert words[1:-1] in told["notes"]
+
+
+@pytest.mark.parametrize("name", ["Cost per death averted", "Death rate"])
+def test_a_denominator_of_0_is_told_and_has_no_number(name: str) -> None:
+    result = CliRunner().invoke(main, ["indicators", "-i", name, "--json", "--by", "region"])
+    told = json.loads(result.stdout)
+    south = [row for row in told["rows"] if row["region"] == "South"]
+    assert {row["value"] for row in south} == {None}
+    below = "Deaths averted" if name.startswith("Cost") else "Population"
+    assert {row["note"] for row in south} == {f"{below} is 0"}
+    assert f"({name} until 2026: {below} is 0 under scale_up: South)" in result.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--indicator", "Deaths"], "'Deaths' is a label, not an indicator: give it with --label"),
