@@ -18,6 +18,7 @@ from ingest.browser.protocols import Database, Datasette, T
 from ingest.browser.server.datasette_internals import (
     is_immutable,
     limit_statements,
+    limit_work,
     prepare_connection,
     replace_connections,
     sql_threads,
@@ -87,6 +88,7 @@ class ServedFile:
         self._lock = threading.Lock()
         replace_connections(database, self._connect_once, self._execute)
         limit_statements(database, self._turn)
+        limit_work()
 
     @property
     def identity(self) -> Identity:
