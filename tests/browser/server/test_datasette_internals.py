@@ -178,7 +178,9 @@ def test_references_to_a_row_are_those_that_are_left(served_study: StudyFolder) 
 def test_time_limit_of_statements_counts_work_and_no_waiting() -> None:
     internals.limit_work()
     limit = importlib.import_module("datasette.database").__dict__["sqlite_timelimit"]
-    endless = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT max(n) FROM n"
+    endless = (
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT max(n) FROM n"
+    )
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.create_function("wait", 0, lambda: time.sleep(0.3))
         with limit(connection, 200):
