@@ -5,16 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import click
 
+from ingest.changes.accepted import accept_changes
 from ingest.changes.diff import Tolerances, diff_states
 from ingest.changes.report import Report
 from ingest.changes.report_html import html_report
 from ingest.changes.report_markdown import markdown_report
 from ingest.changes.summary import COUNTRIES, OTHER_YEARS, SERIES, LabelSummary
+from ingest.commands.common.accepted import accepted_entries, show_accepted
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
     FiniteNumber,
@@ -82,7 +84,9 @@ _COLUMNS = (
 @click.option("--chart", "chart_file", metavar="FILE", help="Write a chart: .svg or .png")
 @force_option
 @click.option(
-    "--fail-on-change", is_flag=True, help=f"Exit code {CHANGES_FOUND} when anything changed"
+    "--fail-on-change",
+    is_flag=True,
+    help=f"Exit code {CHANGES_FOUND} when anything changed that accepted.toml does not list",
 )
 def diff(
     before: str | None,
@@ -108,6 +112,7 @@ def diff(
     is each combination's newest success by then, so partial runs can be compared. --since takes the
     newest run that began that long ago, or by a date.
     CSV and JSON list every series. --all lists them too, and every change of the inputs.
+    What accepted.toml beside ingest.toml lists passes --fail-on-change, and is told.
     With --indicator, indicators of ingest.toml are compared in each country and in total, by their
     definitions as of now; [tolerance.indicators] says by how much they may move.
 
@@ -133,15 +138,15 @@ def diff(
             return
         runs = _runs(connection, before, after, since)
         if indicators:
-            moved = find_indicator_changes(
+            moved, accepted = find_indicator_changes(
                 connection,
                 choice,
                 *runs,
                 tolerances,
                 NameChoice(countries, scenarios, indicators),
             )
-            show_indicator_changes(moved, form, show_all)
-            if fail_on_change and moved.rows:
+            show_indicator_changes(moved, accepted, form, show_all)
+            if fail_on_change and accepted.is_open(bool(moved.rows)):
                 raise SystemExit(CHANGES_FOUND)
             return
         study_countries, chosen = _choose(connection, countries, scenarios, labels)
@@ -160,12 +165,13 @@ def diff(
         for state in states
         if state.is_mixed
     ]
-    report = Report.of(found, study_countries=study_countries, mixed=mixed)
+    accepted = accept_changes(found, accepted_entries(choice), date.today())
+    report = Report.of(found, study_countries, mixed, accepted)
     _write_files(report, html, chart)
     _print(report, form, chart_file, show_all)
     for text in mixed:
         click.echo(f"Warning: {text}", err=True)
-    if fail_on_change and found.has_changes:
+    if fail_on_change and accepted.is_open(found.has_changes):
         raise SystemExit(CHANGES_FOUND)
 
 
@@ -271,6 +277,7 @@ def _as_json(report: Report) -> dict[str, Any]:
         "rule": found.rule,
         "has_changes": found.has_changes,
         "headline": report.headline,
+        "accepted": report.accepted.as_dict(),
         "mixed": list(report.mixed),
         "changed": len(found.changed),
         "equal": found.equal,
@@ -304,6 +311,7 @@ def _show(report: Report, show_all: bool) -> None:
             click.echo(f"  {word}: {at_most(combinations, 5)}")
     if report.horizons:
         click.echo(f"  years: {at_most(report.horizons, 5, '; ')}")
+    show_accepted(report.accepted)
     if not found.changed:
         click.echo(report.headline)
         return

@@ -113,7 +113,8 @@ def _moment(text: str) -> str:
     age = parse_age(text)
     if age is None:
         raise ConfigError(
-            f"--older-than {text!r} is not an age; write hours, days, weeks or years: 36h 90d 12w 1y"
+            f"--older-than {text!r} is not an age; write hours, days, weeks or years: "
+            "36h 90d 12w 1y"
         )
     try:
         return ago(age)

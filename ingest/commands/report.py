@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingest.changes.diff import Tolerances
+from ingest.commands.common.accepted import accepted_entries
 from ingest.commands.common.consistency import only_consistent
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
@@ -140,6 +141,7 @@ def _question(connection: sqlite3.Connection, choice: StudyChoice, run_name: str
         values=values,
         tolerances=Tolerances.of(settings) if settings else Tolerances(),
         ignore=choice.ignored,
+        accepted=accepted_entries(choice),
     )
 
 
