@@ -1,4 +1,4 @@
-"""`ingest explain --indicator`: indicators of one combination over the runs, and what moved them."""
+"""`ingest explain --indicator`: indicators of a combination over the runs, and what moved them."""
 
 from __future__ import annotations
 

@@ -39,13 +39,15 @@ if TYPE_CHECKING:
     from ingest.reports.model import Report
 
 OUT_OF_DATE = 3
-_ENDINGS = (".md", ".xlsx", ".html")
+_ENDINGS = (".md", ".xlsx", ".docx", ".html")
 
 
 @click.command()
 @click.argument("run_name", default="latest", metavar="[RUN]")
 @study_options
-@click.option("--output", "-o", metavar="FILE", help="Write .md, .xlsx or .html, by its ending")
+@click.option(
+    "--output", "-o", metavar="FILE", help="Write .md, .xlsx, .docx or .html, by its ending"
+)
 @click.option("--update", metavar="FILE.md", help="Replace the report within a Markdown file")
 @click.option(
     "--check",
@@ -160,6 +162,10 @@ def _write(built: Report, file: OutputFile) -> None:
             from ingest.reports.workbook import write_report_workbook
 
             write_report_workbook(temporary, built)
+        elif kind == ".docx":
+            from ingest.reports.word import write_report_document
+
+            write_report_document(temporary, built)
         elif kind == ".html":
             from ingest.reports.html import html_of
 
