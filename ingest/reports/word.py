@@ -124,7 +124,7 @@ class _Page:
             for cell, text, width, right in zip(row.cells, texts, widths, is_number, strict=True):
                 cell.width = width
                 paragraph = cell.paragraphs[0]
-                paragraph.style = self._cell
+                paragraph._p.style = self._cell.style_id  # no search for the style
                 paragraph.add_run(_plain(text)).bold = texts is table.headers or None
                 if right:
                     paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
