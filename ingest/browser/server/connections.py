@@ -23,8 +23,8 @@ from ingest.browser.server.datasette_internals import (
     replace_connections,
     sql_threads,
 )
-from ingest.browser.server.sql_limits import LimitedConnection
 from ingest.database.files import DatabaseForm, connect_read_only, database_form, refuse_unusable
+from ingest.database.sql_limits import LimitedConnection
 from ingest.errors import DatabaseError
 from ingest.questions.catalogue import Memo
 
