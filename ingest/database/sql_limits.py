@@ -11,10 +11,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
+from sys import getsizeof
 from typing import Any
 
 # In bytes: several times what a database holds in one place, and no burden for the machine.
-_LONGEST_VALUE = 32_000_000
+LONGEST_VALUE = 32_000_000
 _MOST_AT_ONCE = 64_000_000
 _WIDEST = 100_000
 _PLACE = re.compile(r"%[-+ ,0#!']*(\*|\d+)?(?:\.(\*|\d+))?l*[A-Za-z]")
@@ -28,7 +29,7 @@ class _Cursor(sqlite3.Cursor):
         rows, left = [], _MOST_AT_ONCE
         for row in islice(self, size or self.arraysize):
             rows.append(row)
-            left -= sum(len(value) for value in row if isinstance(value, str | bytes))
+            left -= sum(map(getsizeof, row))
             if left < 0:
                 message = f"the rows are larger than {_MOST_AT_ONCE // 1_000_000} MB; ask for less"
                 raise sqlite3.OperationalError(message)
@@ -40,7 +41,6 @@ class LimitedConnection(sqlite3.Connection):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
         self._plain = sqlite3.connect(":memory:", check_same_thread=False)
         for name in ("printf", "format"):
             self.create_function(name, -1, partial(_printed, self._plain))

@@ -24,7 +24,7 @@ from ingest.browser.server.datasette_internals import (
     sql_threads,
 )
 from ingest.database.files import DatabaseForm, connect_read_only, database_form, refuse_unusable
-from ingest.database.sql_limits import LimitedConnection
+from ingest.database.sql_limits import LONGEST_VALUE, LimitedConnection
 from ingest.errors import DatabaseError
 from ingest.questions.catalogue import Memo
 
@@ -143,10 +143,16 @@ class ServedFile:
             path,
             immutable=self._immutable,
             timeout_s=_LOCK_TIMEOUT_S,
-            factory=LimitedConnection,
+            factory=LimitedConnection if self._has_visitors_sql() else sqlite3.Connection,
         )
         connection.set_authorizer(_only_reading)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
         return connection
+
+    def _has_visitors_sql(self) -> bool:
+        """Whether any visitor may write SQL: by --allow-sql, or by metadata of the user's own."""
+        by_metadata = self._datasette.metadata("allow_sql", database=self.database.name)
+        return bool(self._datasette.setting("default_allow_sql") or by_metadata)
 
     def _connect_once(self) -> sqlite3.Connection:
         """Datasette's connect(): for one use, to the file that the request has read before."""
