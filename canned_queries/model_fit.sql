@@ -56,8 +56,8 @@ parameters:
            WHERE reference = :reference AND element_label = :label AND kind = 'level'
              AND baseline <> ''
           UNION SELECT scenario, 2 + (scenario <> coalesce((SELECT json_extract(content, '$')
-                FROM study_settings WHERE section = 'baseline'), ''))
-                + (scenario <> 'null') + (scenario <> 'baseline') FROM present_scenarios)
+                FROM study_settings WHERE section = 'baseline'), '')) * 4
+                + (scenario <> 'null') * 2 + (scenario <> 'baseline') FROM present_scenarios)
        ORDER BY place, scenario LIMIT 1
   group:
     title: Group
@@ -70,7 +70,12 @@ parameters:
   since:
     title: From the year
     type: year
-    default: ""
+    default_text: all years of up to 500 levels, else the last one that the results reach
+    default: |-
+      SELECT CASE WHEN count(*) > 500 THEN max(timestamp_year) FILTER (
+                  WHERE timestamp_year <= (SELECT max(last_year) FROM result_sets)) ELSE '' END
+        FROM reference_levels
+       WHERE reference = :reference AND element_label = :label AND scenario IN ('', :scenario)
   until:
   consistent:
 columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ingest.charts.drawing import Body, Drawing, Row, is_number, joined_values
@@ -43,8 +44,9 @@ def draw_points(drawing: Drawing) -> Body | None:
     both += [end for end in ends if end > 0 or not logarithmic]
     low, high = (min(both) / 1.5, max(both) * 1.5) if logarithmic else number_scale(both)
     scale = {"domain": [low, high], "nice": False, **({"type": "log"} if logarithmic else {})}
-    place = {"x": _axis("x", x, scale), "y": _axis("y", y, scale)}
-    titles = [" · ".join(named), x, y, *(["interval"] if ends else [])]
+    x_title, y_title = (column_title(column, drawing.names) for column in (x, y))
+    place = {"x": _axis("x", x_title, scale), "y": _axis("y", y_title, scale)}
+    titles = [column_title(" · ".join(named)), x_title, y_title, *(["interval"] if ends else [])]
     layers: list[Spec] = [
         {
             "data": {"values": [{"x": low, "y": low}, {"x": high, "y": high}]},
@@ -59,12 +61,12 @@ def draw_points(drawing: Drawing) -> Body | None:
     layers += [
         {
             "mark": {"type": "point", "filled": True, "size": _size(rows), "opacity": 0.85},
-            "encoding": {**place, "tooltip": hover_fields([column_title(c) for c in titles])},
+            "encoding": {**place, "tooltip": hover_fields(titles)},
         },
     ]
     if len(rows) <= _MOST_LABELS:
-        label = {"type": "text", "align": "left", "dx": 7, "color": INK, "fontSize": 11}
-        layers.append({"mark": label, "encoding": {**place, "text": nominal("label")}})
+        middle = math.sqrt(low * high) if logarithmic else (low + high) / 2
+        layers += [_names(place, "<=", middle), _names(place, ">", middle)]
     values = [
         {
             "x": row[x],
@@ -84,6 +86,16 @@ def draw_points(drawing: Drawing) -> Body | None:
     return {"width": WIDTH, "height": 400, "data": {"values": values}, "layer": layers}, note
 
 
+def _names(place: Spec, side: str, middle: float) -> Spec:
+    """The names of the points to one side of the middle, written towards it."""
+    is_left = side == "<="
+    mark = {"type": "text", "align": "left" if is_left else "right", "dx": 7 if is_left else -7,
+            "dy": -7, "color": INK, "fontSize": 11}  # fmt: skip
+    encoding = {**place, "text": nominal("label")}
+    return {"transform": [{"filter": f"datum.x {side} {middle!r}"}], "mark": mark,
+            "encoding": encoding}  # fmt: skip
+
+
 def _ends(drawing: Drawing, row: Row) -> list[float]:
     """The ends of a row's interval, none where it has none."""
     columns = [*drawing.chart.listed("low"), *drawing.chart.listed("high")]
@@ -95,6 +107,6 @@ def _size(rows: Sequence[Row]) -> int:
     return 60 if len(rows) <= _MANY else 20
 
 
-def _axis(field: str, column: str, scale: Spec) -> Spec:
+def _axis(field: str, title: str, scale: Spec) -> Spec:
     axis = {**NUMBER_AXIS, "labelOverlap": "greedy", "labelSeparation": 12}
-    return numeric(field, scale=scale, axis=axis, title=column_title(column))
+    return numeric(field, scale=scale, axis=axis, title=title)

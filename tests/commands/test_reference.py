@@ -220,8 +220,12 @@ def test_what_figures_hold_for_is_kept_and_listed(stored: Path, ingest: Ingest) 
     assert listed["discount_rate_percent"] == 3.0
     assert (listed["baseline"], listed["until_year"], listed["base_year"]) == ("null", 2026, 2025)
     assert (listed["currency"], listed["currency_year"]) == ("USD", 2021)
-    assert ingest("reference", "list").stdout.rstrip().endswith(
-        "baseline null, discounted at 3 % a year to 2025, until 2026, USD 2021, Appendix 3"
+    assert (
+        ingest("reference", "list")
+        .stdout.rstrip()
+        .endswith(
+            "baseline null, discounted at 3 % a year to 2025, until 2026, USD 2021, Appendix 3"
+        )
     )
     load(ingest)
     assert ingest("reference", "list").stdout.rstrip().endswith("not said")
@@ -284,9 +288,7 @@ def test_the_page_takes_what_the_reference_holds_for(stored: Path, ingest: Inges
     assert rows[0]["model_value"] == pytest.approx(2.2 + 3.9 / 1.03, rel=1e-12)
 
 
-def test_what_is_not_summed_is_not_discounted_for_a_reference(
-    stored: Path, ingest: Ingest
-) -> None:
+def test_what_is_not_summed_is_not_discounted_for_a_reference(stored: Path, ingest: Ingest) -> None:
     load(ingest, *SAID, "--label", "Population")
     answer, _ = compared(ingest, "null", "up", "--label", "Population")
     assert answer["reference_notes"] == [
