@@ -326,7 +326,7 @@ def test_a_reference_of_an_older_version_still_compares(stored: Path, ingest: In
     assert "older schema" in ingest("reference", "list").stderr
     with ValidationDatabase(stored).writing():
         pass
-    answer, told = compared(ingest, "null", "up")
+    answer, _ = compared(ingest, "null", "up")
     assert (answer["reference_notes"], answer["reference_taken"]) == ([], [])
     assert answer["total"]["reference_value"] == 1006.0
     assert set(answer["reference_holds_for"].values()) == {None}
