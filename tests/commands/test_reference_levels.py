@@ -250,13 +250,18 @@ def test_fit_of_another_scenario_run_and_of_nested_groups(stored: Path, ingest: 
     ]  # fmt: skip
 
 
-def test_page_and_terminal_take_the_same_baseline(stored: Path, ingest: Ingest) -> None:
+@pytest.mark.parametrize(("said", "taken", "values"), [("", "null", [2.0, 2.0]),
+                                                       ("up", "up", [12.3, 24.1])])  # fmt: skip
+def test_page_and_terminal_take_the_same_baseline(
+    stored: Path, ingest: Ingest, said: str, taken: str, values: list[float]
+) -> None:
     with ValidationDatabase(stored).writing() as database:
         store_run(database, {("KEN", "baseline"): (1.0, 1.0, 1.0), ("KEN", "null"): (2.0, 2.0)})
+        keep_settings(database.db, {"baseline": said})
     load(ingest)
-    assert {each["scenario"] for each in fit(ingest)["labels"]} == {"null"}
+    assert {each["scenario"] for each in fit(ingest)["labels"]} == {taken}
     rows = Site(stored).get("model_fit.json", _shape="array", countries="KEN").json
-    assert [row["model_value"] for row in rows] == [2.0, 2.0]
+    assert [row["model_value"] for row in rows] == values
 
 
 def test_many_levels_begin_with_the_last_year_of_the_results(stored: Path, ingest: Ingest) -> None:
