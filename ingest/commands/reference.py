@@ -64,6 +64,9 @@ reference.add_command(fit)
 
 
 def _facts(discount: str | None, **said: Any) -> ReferenceFacts:
+    for name in ("currency", "source"):
+        if said[name] is not None:
+            require_name(f"--{name}", said[name])
     rate = None if discount is None else parse_rate(discount, "--discount", Bare.FRACTION)
     return ReferenceFacts(discount_rate=rate, **said)
 
