@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from ingest.cli import LazyCommand, main
+from ingest.database import ValidationDatabase
+from ingest.database.references import ReferenceLevel, replace_levels
 from tests.conftest import StudyFolder
 from tests.effort import examples
 from tests.odd_study import run_study
@@ -27,7 +29,8 @@ COMPLETE = {
     "economics": [], "indicators": [], "report": [],
     "explain": ["KEN", "null"], "export": [],
     "gc": [], "import": ["numbers.csv"], "init": ["new"], "plan": [], "plugins": [],
-    "query": ["SELECT 1"], "reference list": [], "reference load": ["figures.csv", "--name", "x"],
+    "query": ["SELECT 1"], "reference fit": ["y"], "reference list": [],
+    "reference load": ["figures.csv", "--name", "x"],
     "rename-study": ["y", "--reason", "z"], "run": ["--dry-run"], "serve": ["-d", "none.db"],
     "status": [], "tag": ["latest", "mine"],
 }  # fmt: skip
@@ -53,6 +56,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study.write_settings(MEASURES)
     run_study(study)
     run_study(study, "--force", "--countries", "KEN")
+    with ValidationDatabase(study.database).writing() as database:
+        replace_levels(database.db, "y", [ReferenceLevel("Population", "", "KEN", 2025, 5.0)])
     return study.root
 
 
