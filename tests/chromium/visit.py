@@ -69,6 +69,8 @@ class Visitor:
 
         Who emulates something in a page, or moves in its history, has a profile of their own.
         """
+        if self._used is not None and self._used.is_closed():
+            self._used = self._resting = None
         for page in self.context.pages:
             if page is not self._used:
                 page.close()
