@@ -6,6 +6,7 @@ vl-convert draws one picture at a time and holds Python up meanwhile.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from ingest.errors import ConfigError
@@ -25,6 +26,11 @@ def render_png(spec: Mapping[str, Any]) -> bytes:
 def render_html(spec: Mapping[str, Any]) -> str:
     """The chart as one HTML file with its scripts inside. Raises ConfigError as render_svg does."""
     return str(_render("html", spec, bundle=True))
+
+
+def can_draw() -> bool:
+    """Whether pictures can be made here."""
+    return find_spec("vl_convert") is not None
 
 
 def _render(kind: str, spec: Mapping[str, Any], **options: Any) -> Any:

@@ -131,6 +131,9 @@ def _ending_by_signal() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        # Python ends by SIGINT, although this is caught, where it came amid code that is made at
+        # run time (a dataclass, while modules are imported); it forgets that with the next such
+        exec("")
         click.echo("Stopped.", err=True)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -13,14 +13,13 @@ from ingest.analytics.sources.base import AnalyticsSource
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase
 from ingest.database.late_results import NOT_FETCHED, KnownJob, attach_results
-from ingest.database.read import read_labels_as_of
 from ingest.database.records import INCOMPLETE
 from ingest.errors import ConfigError
 from ingest.executors.base import JobFault
 from ingest.executors.job_name import is_ulid, parse_job_name
 from ingest.plugins.events import RunProgress
 from ingest.running.backend import Backend
-from ingest.running.closing import store_run_quality
+from ingest.running.closing import read_known_results, store_run_quality
 from ingest.running.processor import AnalyticsProcessor, ProcessedResults
 from ingest.study.settings import Settings
 from ingest.text.causes import cause_of
@@ -203,10 +202,7 @@ class Backfill:
     def _completeness(self, run_id: int) -> Completeness:
         """What is known of a run's other results."""
         if run_id not in self._known:
-            known = self._known[run_id] = Completeness(self._settings.analytics)
-            with self._database.reading() as connection:
-                for combination, end_year, labels, is_own in read_labels_as_of(connection, run_id):
-                    known.keep(combination, labels, end_year, is_own=is_own)
+            self._known[run_id] = read_known_results(self._database, run_id, self._settings)
         return self._known[run_id]
 
     def _store(

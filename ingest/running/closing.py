@@ -1,16 +1,21 @@
-"""What the end of a run stores beside its results: what it changed, and its data quality."""
+"""The end of a run: what it stores beside its results, and the status it gets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest.database import ValidationDatabase
+from ingest.analytics.completeness import Completeness
+from ingest.database import ValidationDatabase, write
+from ingest.database.late_results import mark_incomplete
 from ingest.database.quality import (
     read_countries_of_run,
     read_finding_counts,
     replace_rule_findings,
 )
+from ingest.database.read import read_labels_as_of, read_open_run
+from ingest.database.records import RunStatus
+from ingest.study.combination import Combination
 from ingest.study.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +32,57 @@ class RunChanges:
     largest: SeriesChange | None
     is_nondeterministic: bool
     """Whether numbers moved of a combination none of whose inputs changed."""
+
+
+def end_run(
+    database: ValidationDatabase, run_id: int, settings: Settings, now: str
+) -> tuple[RunStatus, RunChanges | None]:
+    """Give a run whose jobs have all ended its final status, and keep what it changed."""
+    changes = close_changes(database, run_id, settings)
+    store_run_quality(database, run_id, settings)
+    failed = database.get_failed_jobs(run_id)
+    status = RunStatus.FAILED if failed else RunStatus.COMPLETED
+    database.update_run_status(run_id, status, now)
+    database.settle()
+    return status, changes
+
+
+def close_leftovers(database: ValidationDatabase, settings: Settings, now: str) -> None:
+    """End a run that was cut off and is not taken up again."""
+    with database.reading() as connection:
+        left = read_open_run(connection)
+    if left is None:
+        return
+    if left.unfinished:
+        why = "the run was cut off before this job ended, and was not taken up again"
+        write.close_open_run(database.db, left.run_id, now, why)
+    elif left.status is RunStatus.RUNNING:
+        mark_late(
+            database, left.run_id, read_known_results(database, left.run_id, settings), settings
+        )
+        end_run(database, left.run_id, settings, now)
+
+
+def read_known_results(
+    database: ValidationDatabase, run_id: int, settings: Settings
+) -> Completeness:
+    """What is stored of a run's results, and of earlier ones of its model."""
+    known = Completeness(settings.analytics)
+    if known.is_on:
+        with database.reading() as connection:
+            for combination, end_year, labels, is_own in read_labels_as_of(connection, run_id):
+                known.keep(combination, labels, end_year, is_own=is_own)
+    return known
+
+
+def mark_late(
+    database: ValidationDatabase, run_id: int, known: Completeness, settings: Settings
+) -> dict[Combination, str]:
+    """Mark and give the results of a run that lack something by what came after them."""
+    lacks = known.find_late()
+    is_failure = settings.analytics.incomplete == "fail"
+    mark_incomplete(database.db, run_id, lacks, is_failure=is_failure)
+    return lacks
 
 
 def close_changes(

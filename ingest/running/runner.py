@@ -9,21 +9,12 @@ from dataclasses import replace
 
 import pluggy
 
-from ingest.analytics.completeness import Completeness
 from ingest.analytics.fetcher import ResultFetcher
 from ingest.analytics.sources.base import AnalyticsSource
 from ingest.clock import Clock, SystemClock
 from ingest.database import ValidationDatabase, write
-from ingest.database.late_results import (
-    mark_incomplete,
-    read_jobs_without_results,
-)
-from ingest.database.read import (
-    read_job_names,
-    read_labels_as_of,
-    read_open_run,
-    read_unanswered,
-)
+from ingest.database.late_results import read_jobs_without_results
+from ingest.database.read import read_job_names, read_open_run, read_unanswered
 from ingest.database.records import (
     AcceptedJob,
     CutOffJob,
@@ -50,10 +41,11 @@ from ingest.running.backend import Backend, without_exit
 from ingest.running.backfill import Backfill
 from ingest.running.claims import Claims, Holder
 from ingest.running.closing import (
-    RunChanges,
-    close_changes,
+    close_leftovers,
+    end_run,
+    mark_late,
+    read_known_results,
     read_run_quality,
-    store_run_quality,
 )
 from ingest.running.job_ends import JobEnds
 from ingest.running.planner import RunPlanner, Selection
@@ -181,7 +173,9 @@ class ValidationRunner(RunPlanner):
             return None
         started = self._clock.now()
         run_id = self._starter.record(plan)
-        status, changes = self._end_run(run_id, self._clock.timestamp())
+        status, changes = end_run(
+            self._database, run_id, self.study.settings, self._clock.timestamp()
+        )
         return RunReport(
             run_id=run_id,
             status=status,
@@ -215,17 +209,8 @@ class ValidationRunner(RunPlanner):
 
     def _close_leftovers(self, plan: Plan) -> None:
         """End a run that was cut off, unless this plan takes it up again."""
-        with self._database.reading() as connection:
-            open_run = read_open_run(connection)
-        if open_run is None or self._starter.open_run_of(plan) is not None:
-            return
-        now = self._clock.timestamp()
-        if open_run.unfinished:
-            why = "the run was cut off before this job ended, and was not taken up again"
-            write.close_open_run(self._database.db, open_run.run_id, now, why)
-        elif open_run.status is RunStatus.RUNNING:
-            self._mark_late(open_run.run_id, self._known_results(open_run.run_id))
-            self._end_run(open_run.run_id, now)
+        if self._starter.open_run_of(plan) is None:
+            close_leftovers(self._database, self.study.settings, self._clock.timestamp())
 
     def _begin(self, plan: Plan, executor: Executor, source: AnalyticsSource) -> RunSession:
         settings = self.study.settings
@@ -238,7 +223,7 @@ class ValidationRunner(RunPlanner):
             fetcher=ResultFetcher(source, settings.analytics, self._clock),
             processor=processor,
             scheduler=start.scheduler,
-            completeness=self._known_results(start.run_id),
+            completeness=read_known_results(self._database, start.run_id, settings),
             claims=self._known_claims(executor),
             total=len(start.names) + len(start.finished) + start.restored,
             started=self._clock.now(),
@@ -260,22 +245,6 @@ class ValidationRunner(RunPlanner):
         )
         self._follow(start)
         return session
-
-    def _known_results(self, run_id: int) -> Completeness:
-        """What is stored of a run's results, and of earlier ones of its model."""
-        completeness = Completeness(self.study.settings.analytics)
-        if completeness.is_on:
-            with self._database.reading() as connection:
-                for combination, end_year, labels, is_own in read_labels_as_of(connection, run_id):
-                    completeness.keep(combination, labels, end_year, is_own=is_own)
-        return completeness
-
-    def _mark_late(self, run_id: int, completeness: Completeness) -> dict[Combination, str]:
-        """Mark and give the results of a run that lack something by what came after them."""
-        lacks = completeness.find_late()
-        is_failure = self.study.settings.analytics.incomplete == "fail"
-        mark_incomplete(self._database.db, run_id, lacks, is_failure=is_failure)
-        return lacks
 
     def _known_claims(self, executor: Executor) -> Claims:
         """The names of all stored jobs, where a backend of its own gives names."""
@@ -481,7 +450,7 @@ class ValidationRunner(RunPlanner):
     def _ask_for_late(self, backend: Backend) -> None:
         """Ask again for results that lack something by what came after them."""
         session, settings = self._session, self.study.settings
-        lacks = self._mark_late(session.run_id, session.completeness)
+        lacks = mark_late(self._database, session.run_id, session.completeness, settings)
         if not lacks:
             return
         with self._database.reading() as connection:
@@ -498,7 +467,9 @@ class ValidationRunner(RunPlanner):
             status, changes = RunStatus.INTERRUPTED, None
             database.update_run_status(session.run_id, status, self._clock.timestamp())
         else:
-            status, changes = self._end_run(session.run_id, self._clock.timestamp())
+            status, changes = end_run(
+                database, session.run_id, self.study.settings, self._clock.timestamp()
+            )
         quality = read_run_quality(database, session.run_id, self.study.settings)
         report = session.report(status, changes, quality, self._clock.now())
         event = RunFinished(
@@ -513,13 +484,3 @@ class ValidationRunner(RunPlanner):
         for problem in call_observers(self._plugins.hook.ingest_run_finished, event=event):
             log.warning(problem)
         return report
-
-    def _end_run(self, run_id: int, now: str) -> tuple[RunStatus, RunChanges | None]:
-        """Give a run whose jobs have all ended its final status, and keep what it changed."""
-        changes = close_changes(self._database, run_id, self.study.settings)
-        store_run_quality(self._database, run_id, self.study.settings)
-        failed = self._database.get_failed_jobs(run_id)
-        status = RunStatus.FAILED if failed else RunStatus.COMPLETED
-        self._database.update_run_status(run_id, status, now)
-        self._database.settle()
-        return status, changes

@@ -73,5 +73,6 @@ def wait_for(server: DevServer, accepted: int) -> None:
 def ingest_output(study: StudyFolder, *arguments: str) -> str:
     """What a command prints on stdout; it must succeed."""
     command = [sys.executable, "-m", "ingest", *arguments]
-    ended = subprocess.run(command, cwd=study.root, check=True, capture_output=True, text=True)
+    ended = subprocess.run(command, cwd=study.root, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout

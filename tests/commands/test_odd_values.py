@@ -116,6 +116,8 @@ def test_every_command_is_swept() -> None:
         (["diff", "--rtol", "nan"], "Invalid value for '--rtol': nan is no finite number."),
         (["diff", "--atol", "inf"], "Invalid value for '--atol': inf is no finite number."),
         (["diff", "--atol", "1e999"], "Invalid value for '--atol': 1e999 is no finite number."),
+        (["diff", "--since", "9" * 20], f"'{'9' * 20}' is no time; write an age or a date"),
+        (["diff", "--since", "0001-01-01"], "'0001-01-01'"),
         (["query", "SELECT 1", "--limit", "-1"], "Invalid value for '--limit': -1 is not in"),
         (["gc", "--keep", "9" * 20], f"Invalid value for '--keep': {'9' * 20} is too large."),
         (["tag", "latest", "a\0b"], "'a\\x00b' holds a NUL character; type it without"),

@@ -46,6 +46,16 @@ def test_serve_says_where_and_ends_cleanly(
     ]
 
 
+def test_an_interrupt_while_modules_are_imported_ends_cleanly_too() -> None:
+    program = """
+from ingest.commands.serve import _ending_by_signal
+with _ending_by_signal():
+    exec("import os, signal; os.kill(os.getpid(), signal.SIGINT)")  # as dataclasses are made
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "Stopped.\n")
+
+
 def test_errors_of_visitors_are_not_printed(served_study: StudyFolder) -> None:
     site = start_site(served_study.database)
     assert site.request("/nowhere").status == 404

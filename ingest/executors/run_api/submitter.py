@@ -17,7 +17,6 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import BinaryIO
 
 from ingest.errors import BackendError
@@ -47,6 +46,7 @@ _LOCK_TIMEOUT_S = 2.0
 GRACE_S = 15.0
 _FIRST_BACK_OFF_S = 1.0
 _LONGEST_BACK_OFF_S = 60.0
+_ENDING = {signal.SIGTERM, signal.SIGHUP}
 _EVENTS = {Outcome.ACCEPTED: JournalEvent.ACCEPTED, Outcome.LOST: JournalEvent.LOST}
 
 
@@ -86,13 +86,14 @@ class Submitter:
 
     def _finish(self) -> bool:
         """Drop what has not begun, wait for what has; not for ever."""
-        self._stopped.set()
-        for _ in self._threads:
+        self._stopped.set()  # a thread that starts from here on sends nothing
+        threads = list(self._threads)
+        for _ in threads:
             self._orders.put(None)
         deadline = time.monotonic() + self._config.timeout_s + GRACE_S
-        for thread in self._threads:
+        for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in threads)
 
     def _work(self) -> None:
         while (order := self._orders.get()) is not None:
@@ -189,33 +190,31 @@ def _final(order: Order, answer: SubmitAnswer) -> Answered:
     return Answered(order.ulid, answer.outcome, answer.reason, answer.job_id, answer.job_name)
 
 
-class _SignalledError(Exception):
-    """A signal asks to end."""
-
-
 def _serve_until_signalled(serve: Callable[[], None]) -> None:
-    """Call serve(); SIGTERM and SIGHUP end it as the end of the pipe does, SIGINT is not for us."""
-    is_serving = True
+    """Call serve(); SIGTERM and SIGHUP end it as the end of the pipe does, SIGINT is not for us.
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        if is_serving:
-            raise _SignalledError
-
+    No thread takes a signal, this one waits for it: a handler would run too late where the signal
+    comes just before a read, or comes to another thread.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
-    try:
-        serve()
-    except _SignalledError:
-        pass
-    finally:
-        is_serving = False
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+    def serve_and_end() -> None:
+        try:
+            serve()
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=serve_and_end, daemon=True).start()
+    signal.sigwait(_ENDING)
 
 
 def main() -> None:
     """Read the configuration and orders from stdin, write words to stdout."""
-    submitter = Submitter(read_config(sys.stdin.buffer), sys.stdout.fileno())
-    if not submitter.run(sys.stdin.buffer):
+    # of its own: sys.stdin is closed at the end, which a thread that still reads does not allow
+    orders = os.fdopen(0, "rb", closefd=False)
+    submitter = Submitter(read_config(orders), sys.stdout.fileno())
+    if not submitter.run(orders):
         os._exit(1)  # a call that does not end must not hold the journal for ever
 
 

@@ -372,27 +372,52 @@ def test_a_stopped_container_ends_what_its_command_started(
     assert_ends(pid)
 
 
-STARTS = """
-import os, signal, subprocess, sys
-from ingest.executors.aws_batch import container_worker as worker
+# When SIGTERM comes: what the worker's process does then, and its command. Who is to end writes its
+# process id to MARKER.
+MOMENTS = {
+    "while the command is started": (
+        """
 started = subprocess.Popen._execute_child
 def execute_child(self, *arguments, **options):
     started(self, *arguments, **options)
-    open({marker!r}, "w").write(str(self.pid))
+    open("MARKER", "w").write(str(self.pid))
     os.kill(os.getpid(), signal.SIGTERM)  # before the worker has the child in its hands
 subprocess.Popen._execute_child = execute_child
+""",
+        '["sleep", "600"]',
+    ),
+    "when the command has ended and left a child": (
+        "worker.as_csv = lambda raw: os.kill(os.getpid(), signal.SIGTERM)",
+        '["sh", "model.sh", "{result}"]',
+    ),
+    "from the command itself": (
+        "",
+        '["sh", "-c", "echo $$ > MARKER; kill -TERM $PPID; exec sleep 600"]',
+    ),
+}
+LEAVES_A_CHILD = "sleep 600 > /dev/null 2>&1 &\necho $! > MARKER\necho a,2030,1 > $1\n"
+WITH_MOMENT = """
+import os, signal, subprocess, sys
+from ingest.executors.aws_batch import container_worker as worker
+{moment}
 sys.exit(worker.main())
 """
 
 
-def test_sigterm_while_the_command_is_started_ends_it(double: AwsDouble, tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_sigterm_ends_the_child_whenever_it_comes(
+    double: AwsDouble, tmp_path: Path, moment: str
+) -> None:
     marker = tmp_path / "marker"
-    study = write_study(tmp_path / "command", 'command = ["sleep", "600"]')
+    code, model = (text.replace("MARKER", str(marker)) for text in MOMENTS[moment])
+    study = write_study(tmp_path / "command", f"command = {model}")
+    (study / "model.sh").write_text(LEAVES_A_CHILD.replace("MARKER", str(marker)))
     put(double, f"runs/jobs/{ULID}/model.json", {})
-    command = [sys.executable, "-c", STARTS.format(marker=str(marker))]
+    command = [sys.executable, "-c", WITH_MOMENT.format(moment=code)]
     result = subprocess.run(command, cwd=study, env=environment(double, study), timeout=60)
     assert result.returncode == 75
     assert_ends(int(marker.read_text()))
+    assert not has(double, "results.csv")
 
 
 # --- the order -----------------------------------------------------------------------------------
