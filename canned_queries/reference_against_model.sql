@@ -41,7 +41,7 @@ parameters:
     default_text: the first one with published figures
     default: |-
       SELECT scenario FROM reference_values WHERE reference = :reference
-       ORDER BY scenario NOT IN (SELECT scenario FROM job_results), scenario LIMIT 1
+       ORDER BY scenario NOT IN (SELECT scenario FROM (SELECT DISTINCT country, scenario FROM job_results)), scenario LIMIT 1
   label:
     use: label
     default_text: the first one with published figures
