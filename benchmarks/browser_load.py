@@ -3,14 +3,13 @@
     python benchmarks/browser_load.py [--database FILE] [--visitors 50] [--seconds 60]
 
 Visitors ask for pages, data and pictures, and read for some seconds in between, as people do; then
-the same beside 500 connections that never send a whole request. Prints medians and memory. Exit
-code 1 when an aim is missed or an answer is wrong.
+the same beside 500 connections that never send a whole request. Prints what the server works for an
+answer, medians and memory. Exit code 1 when an aim is missed or an answer is wrong.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import re
 import shutil
@@ -40,21 +39,27 @@ PICTURES = 12
 # Of ten requests: pages and questions, data, pictures.
 MIX = ("html",) * 6 + ("json",) * 2 + ("png",) * 2
 AIMS_S = {"html": 0.150, "json": 0.150, "png": 0.300}
+AIM_CPU_S = 0.025  # of the server for an answer: fifty visitors leave it half of one processor
 MOST_MB = 1500
-_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+MOST_GROWTH_MB = 100  # in the second half: what grows without end is seen
+ONE_BY_ONE = 60
+_MEMORY = re.compile(r"(VmHWM|VmRSS):\s+(\d+) kB")
 
 
 @dataclass
 class Load:
     """Seconds of all answers by kind, what was wrong with some, and the largest memory in MB.
 
-    cpu_s: of the server's process.
+    refused: pictures for which the queue had no place (503). growth_mb: of the second half. cpu_s:
+    of the server's process.
     """
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    refused: int = 0
     jobs: int = 0
     peak_mb: int = 0
+    growth_mb: int = 0
     cpu_s: float = 0.0
 
     def missed(self) -> list[str]:
@@ -65,7 +70,16 @@ class Load:
             if statistics.median(taken) > AIMS_S[kind]
         ]
         large = [f"{self.peak_mb} MB of memory"] if self.peak_mb > MOST_MB else []
-        return [*self.problems[:10], *slow, *large]
+        if self.growth_mb > MOST_GROWTH_MB:
+            large.append(f"{self.growth_mb} MB more memory in the second half")
+        worked_s = self.cpu_s / self.answers
+        busy = [f"{worked_s * 1000:.0f} ms of work for an answer"] if worked_s > AIM_CPU_S else []
+        return [*self.problems[:10], *slow, *busy, *large]
+
+    @property
+    def answers(self) -> int:
+        """How many there were."""
+        return sum(map(len, self.seconds.values()))
 
     def table(self) -> str:
         """As lines of Markdown."""
@@ -75,11 +89,13 @@ class Load:
             shown = (statistics.median(ordered), ordered[int(len(ordered) * 0.95)], ordered[-1])
             cells = " | ".join(f"{one * 1000:,.0f} ms" for one in shown)
             lines.append(f"| {kind} | {len(taken):,} | {cells} |")
-        answers = sum(map(len, self.seconds.values()))
-        lines.append(f"\nThe server worked {self.cpu_s / answers * 1000:.0f} ms for an answer.")
+        lines.append(
+            f"\nThe server worked {self.cpu_s / self.answers * 1000:.0f} ms for an answer."
+        )
         lines.append(
             f"{self.jobs:,} jobs stored meanwhile, {len(self.problems)} wrong answers, "
-            f"{self.peak_mb:,} MB of memory at most (server and drawing process)."
+            f"{self.refused} pictures refused, {self.peak_mb:,} MB of memory at most (server and "
+            f"drawing process), {self.growth_mb:+,} MB in the second half."
         )
         return "\n".join(lines)
 
@@ -110,7 +126,9 @@ def visit(
             kind = chance.choice(MIX)
             answer: Answer = client.get(chance.choice(paths[kind]))
             load.seconds.setdefault(kind, []).append(answer.seconds)
-            if answer.problem:
+            if answer.status == 503 and kind == "png":
+                load.refused += 1
+            elif answer.problem:
                 load.problems.append(answer.problem)
             end.wait(chance.uniform(*READING_S))
 
@@ -152,21 +170,24 @@ def measure(
     begin = time.monotonic()
     for thread in threads:
         thread.start()
-    cpu_s = _cpu_s(served.pid)
+    cpu_s, half_mb = _cpu_s(served.pid), 0
     while (passed := time.monotonic() - begin) < seconds:
         load.jobs += WriterProcess(database, 1).store().jobs
         end.wait(max(0.0, RUN_EVERY_S - (time.monotonic() - begin - passed)))
+        if not half_mb and time.monotonic() - begin >= seconds / 2:
+            half_mb = _memory_mb(served.pid, "VmRSS")
     load.cpu_s = _cpu_s(served.pid) - cpu_s
+    load.growth_mb = _memory_mb(served.pid, "VmRSS") - half_mb if half_mb else 0
     end.set()
     for thread in threads:
         thread.join()
-    load.peak_mb = sum(map(_peak_mb, _with_children(served.pid)))
+    load.peak_mb = _memory_mb(served.pid, "VmHWM")
     return load
 
 
 def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Processor time of a process so far, to the nanosecond; its number is in the clock's."""
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def _with_children(pid: int) -> list[int]:
@@ -174,9 +195,27 @@ def _with_children(pid: int) -> list[int]:
     return [pid, *(int(child) for task in tasks for child in task.read_text().split())]
 
 
-def _peak_mb(pid: int) -> int:
-    found = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) // 1024 if found else 0
+def _memory_mb(pid: int, name: str) -> int:
+    """Of the server and the process that draws."""
+    told = (Path(f"/proc/{each}/status").read_text() for each in _with_children(pid))
+    found = (dict(_MEMORY.findall(text)) for text in told)
+    return sum(int(values.get(name, 0)) for values in found) // 1024
+
+
+def work_one_by_one(served: Served, paths: dict[str, list[str]]) -> str:
+    """What the server works for an answer of each kind when nobody else asks, as Markdown."""
+    chance, lines = random.Random(1), ["| alone | median work | p95 |", "|---|--:|--:|"]
+    with closing(Client(served.port)) as client:
+        for kind, known in paths.items():
+            taken = []
+            for path in chance.sample(known, min(ONE_BY_ONE, len(known))):
+                before = _cpu_s(served.pid)
+                client.get(path)
+                taken.append(_cpu_s(served.pid) - before)
+            taken.sort()
+            shown = (statistics.median(taken), taken[int(len(taken) * 0.95)])
+            lines.append(f"| {kind} | " + " | ".join(f"{s * 1000:.0f} ms" for s in shown) + " |")
+    return "\n".join(lines)
 
 
 def run(database: Path, visitors: int, seconds: float) -> list[str]:
@@ -189,6 +228,7 @@ def run(database: Path, visitors: int, seconds: float) -> list[str]:
             with closing(Client(served.port)) as client:
                 for path in paths["png"]:
                     client.get(path)
+            print(work_one_by_one(served, paths), flush=True)
             for count in (0, HALF_OPEN):
                 beside = f", beside {count} half-open connections" if count else ""
                 print(f"\n{visitors} visitors for {seconds:g} s{beside}\n", flush=True)

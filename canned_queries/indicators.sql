@@ -66,7 +66,7 @@ columns:
   note: why there is no number, or what to know of it
   first_year: first year that counts
   last_year: last year that counts
-  bar: the group, where there are several, and the scenario
+  bar: "for the chart: the group, where there are several, and the scenario"
 chart:
   mark: bar
   x: value

@@ -36,12 +36,24 @@ parameters:
     default_text: the first one by name
     default: SELECT min(reference) FROM reference_values
   baseline:
+    use: baseline
+    default_text: the one of the published figures, else study.baseline, null, baseline or the first scenario
+    default: |-
+      SELECT scenario FROM (
+          SELECT baseline AS scenario, 0 AS place FROM reference_facts
+           WHERE reference = :reference AND kind = 'difference' AND baseline <> ''
+          UNION SELECT scenario, 1 + (scenario NOT IN present_scenarios) * 8
+                + (scenario <> coalesce((SELECT json_extract(content, '$') FROM study_settings
+                                          WHERE section = 'baseline'), '')) * 4
+                + (scenario <> 'null') * 2 + (scenario <> 'baseline')
+            FROM (SELECT DISTINCT scenario FROM (SELECT DISTINCT country, scenario FROM job_results)))
+       ORDER BY place, scenario LIMIT 1
   scenario:
     use: scenario
     default_text: the first one with published figures
     default: |-
       SELECT scenario FROM reference_values WHERE reference = :reference
-       ORDER BY scenario NOT IN (SELECT scenario FROM job_results), scenario LIMIT 1
+       ORDER BY scenario NOT IN (SELECT scenario FROM (SELECT DISTINCT country, scenario FROM job_results)), scenario LIMIT 1
   label:
     use: label
     default_text: the first one with published figures
@@ -50,8 +62,25 @@ parameters:
        WHERE reference = :reference AND scenario = :scenario ORDER BY element_label LIMIT 1
   countries:
   until:
+    use: until
+    default_text: the one of the published figures
+    default: |-
+      SELECT until_year FROM reference_facts
+       WHERE reference = :reference AND element_label = :label AND kind = 'difference'
   discount_rate:
+    use: discount_rate
+    default_text: the one of the published figures, else 0%
+    default: |-
+      SELECT CASE WHEN :label IN (SELECT element_label FROM labels WHERE over_years NOT IN ('', 'sum'))
+                  THEN '0%' ELSE printf('%.6g%%', 100 * discount_rate) END FROM reference_facts
+       WHERE reference = :reference AND element_label = :label AND kind = 'difference'
+         AND discount_rate IS NOT NULL
   base_year:
+    use: base_year
+    default_text: the one of the published figures
+    default: |-
+      SELECT base_year FROM reference_facts
+       WHERE reference = :reference AND element_label = :label AND kind = 'difference'
 columns:
   country: ISO3 code of each country that the publication has
   name: name of the country

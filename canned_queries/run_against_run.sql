@@ -49,7 +49,7 @@ parameters:
     default: |-
       SELECT coalesce((SELECT min(scenario) FROM series_changes
                         WHERE run_id = :run AND country = :country),
-                      (SELECT scenario FROM (SELECT DISTINCT scenario FROM job_results)
+                      (SELECT scenario FROM (SELECT DISTINCT country, scenario FROM job_results)
                         ORDER BY scenario = 'null', scenario = 'baseline', scenario LIMIT 1))
   label:
 columns:

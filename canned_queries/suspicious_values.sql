@@ -20,7 +20,7 @@ parameters:
     use: any_scenario
     default_text: null, else baseline, else the first scenario
     default: |-
-      SELECT scenario FROM (SELECT DISTINCT scenario FROM job_results)
+      SELECT scenario FROM (SELECT DISTINCT country, scenario FROM job_results)
        ORDER BY scenario <> 'null', scenario <> 'baseline', scenario LIMIT 1
   jump:
     title: A jump is a change by more than, %

@@ -65,7 +65,10 @@ _COMMANDS = {
     "plan": ("plan:plan", "Show what would run, and why. Changes nothing."),
     "plugins": ("plugins:plugins", "List loaded plugins and their hooks."),
     "query": ("query:query", "Run an SQL query on the results, read-only."),
-    "reference": ("reference:reference", "Load and list published figures."),
+    "reference": (
+        "reference:reference",
+        "Load and list published figures, and see how well the model fits them.",
+    ),
     "rename-study": (
         "rename_study:rename_study",
         "Tell a results database that its study has another name.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ WRITING = re.compile(
 )
 
 
+@cache
 def read_modules(below: str = "") -> dict[str, ast.Module]:
     """Every module of ingest below a folder, by its path, parsed."""
     paths = sorted((PROJECT / "ingest" / below).rglob("*.py"))
@@ -32,9 +34,6 @@ def read_modules(below: str = "") -> dict[str, ast.Module]:
         str(path.relative_to(PROJECT)): ast.parse(path.read_text(encoding="utf-8"))
         for path in paths
     }
-
-
-MODULES = read_modules()
 
 
 def imports_when_loaded(node: ast.AST) -> Iterator[tuple[str, int]]:
@@ -64,14 +63,14 @@ def writing_sql(tree: ast.Module) -> list[str]:
 
 
 def test_slow_libraries_are_imported_within_functions() -> None:
-    found = {name: slow_imports(tree) for name, tree in MODULES.items()}
+    found = {name: slow_imports(tree) for name, tree in read_modules().items()}
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
 def test_no_import_is_relative() -> None:
     relative = [
         f"{name}:{line}"
-        for name, tree in MODULES.items()
+        for name, tree in read_modules().items()
         for library, line in imports_when_loaded(tree)
         if library == "."
     ]
@@ -79,7 +78,7 @@ def test_no_import_is_relative() -> None:
 
 
 def test_only_the_database_package_opens_connections_and_writes() -> None:
-    outside = {n: t for n, t in MODULES.items() if not n.startswith("ingest/database/")}
+    outside = {n: t for n, t in read_modules().items() if not n.startswith("ingest/database/")}
     found = {name: [*opened_connections(t), *writing_sql(t)] for name, t in outside.items()}
     assert {name: problems for name, problems in found.items() if problems} == {}
 
@@ -120,4 +119,4 @@ def test_what_is_allowed_is_left_alone(source: str, check: object) -> None:
 
 
 def test_modules_are_found(tmp_path: Path) -> None:
-    assert "ingest/study/study.py" in MODULES
+    assert "ingest/study/study.py" in read_modules()

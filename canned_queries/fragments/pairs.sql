@@ -7,7 +7,7 @@ current AS MATERIALIZED (
 known AS MATERIALIZED (
     SELECT DISTINCT country FROM study_countries
      WHERE run_id = (SELECT run_id FROM chosen) AND coalesce(:countries, '') = ''
-     UNION SELECT DISTINCT country FROM job_results WHERE :countries <> ''
+     UNION SELECT country FROM (SELECT DISTINCT country FROM job_results) WHERE :countries <> ''
 ),
 pairs AS MATERIALIZED (
     SELECT country,

@@ -6,6 +6,7 @@ import sqlite3
 from functools import lru_cache
 
 from ingest.browser.links import decode
+from ingest.browser.memo import remembered
 from ingest.browser.protocols import Database, Datasette, Request
 from ingest.browser.server.metadata import described_tables
 
@@ -28,10 +29,15 @@ def has_results(connection: sqlite3.Connection) -> bool:
     return {name for (name,) in rows} >= _NEEDED
 
 
+async def holds_results(database: Database) -> bool:
+    """Whether a served database has the tables of ingest."""
+    return await remembered(database, "results", has_results)
+
+
 async def results_databases(datasette: Datasette) -> list[Database]:
     """The databases that hold results, in the order of the command line."""
     given = [base for name, base in datasette.databases.items() if not name.startswith("_")]
-    return [database for database in given if await database.execute_fn(has_results)]
+    return [database for database in given if await holds_results(database)]
 
 
 def find_database(datasette: Datasette, request: Request) -> Database | None:

@@ -19,6 +19,10 @@ CountryDataPair = tuple[str, str, str]
 
 NONDETERMINISTIC = "none: the model is not deterministic"
 NOT_RECORDED = "inputs were not recorded"
+CAME, WENT = (
+    Cause((InputChange(InputKind.UNKNOWN, f"combination {word}", None, None),))
+    for word in ("added", "removed")
+)
 
 
 class CauseFinder:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from ingest.changes.causes import CauseFinder, CountryDataPair
+from ingest.changes.causes import CAME, WENT, CauseFinder, CountryDataPair
 from ingest.database.labels import summed_elements
 from ingest.database.states import RunRef, make_state_table
 from ingest.planning.causes import Cause
@@ -117,6 +117,12 @@ class StateDiff:
         """Whether anything moved, came or went."""
         return bool(self.changed or self.added or self.removed)
 
+    @property
+    def all_causes(self) -> dict[Combination, Cause]:
+        """Why each combination changed, came or went."""
+        came, went = dict.fromkeys(self.added, CAME), dict.fromkeys(self.removed, WENT)
+        return {**self.changed, **came, **went}
+
     @cached_property
     def by_cause(self) -> list[tuple[Cause, list[Combination]]]:
         """Each cause with the changed combinations that have it, the largest group first.
@@ -145,10 +151,7 @@ def diff_states(
     ignore: what is no input in a model document, as in study.ignore, for the causes.
     Result sets with equal digests are not looked into.
     """
-    for table, run in (("state_before", before), ("state_after", after)):
-        make_state_table(connection, table, run.run_id)
-        _keep_only(connection, table, "country", countries)
-        _keep_only(connection, table, "scenario", scenarios)
+    _make_states(connection, before, after, countries, scenarios)
     pairs = _make_pairs(connection)
     summed = summed_elements(connection, after.run_id)
     series = _changed_series(connection, tolerances, labels, summed)
@@ -174,6 +177,35 @@ def diff_states(
         added_numbers=added_numbers,
         removed_numbers=removed_numbers,
     )
+
+
+def changed_causes(
+    connection: sqlite3.Connection,
+    before: RunRef,
+    after: RunRef,
+    countries: Sequence[str] = (),
+    ignore: Iterable[str] = StudySettings.ignore,
+) -> dict[Combination, Cause]:
+    """Why each combination with other results changed, came or went; no tolerance is applied."""
+    _make_states(connection, before, after, countries, ())
+    finder = CauseFinder(connection, ignore)
+    changed = {one: finder.cause(*inputs) for one, inputs in _make_pairs(connection).items()}
+    came = _only_in(connection, "state_after", "state_before")[0]
+    went = _only_in(connection, "state_before", "state_after")[0]
+    return {**changed, **dict.fromkeys(came, CAME), **dict.fromkeys(went, WENT)}
+
+
+def _make_states(
+    connection: sqlite3.Connection,
+    before: RunRef,
+    after: RunRef,
+    countries: Sequence[str],
+    scenarios: Sequence[str],
+) -> None:
+    for table, run in (("state_before", before), ("state_after", after)):
+        make_state_table(connection, table, run.run_id)
+        _keep_only(connection, table, "country", countries)
+        _keep_only(connection, table, "scenario", scenarios)
 
 
 def _keep_only(

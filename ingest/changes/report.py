@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ingest.changes.accepted import NOTHING_ACCEPTED, Acceptance
 from ingest.changes.diff import SeriesChange, StateDiff
 from ingest.changes.summary import (
     CausePattern,
@@ -43,7 +44,7 @@ class Report:
     headline: one sentence. warning: empty unless the model is not deterministic. patterns: one
     line each, the largest share of changes first. horizons: years that only one state has, the
     most series first. causes, labels: the most combinations or series first. mixed: of each state
-    whose results are of several models, what differs.
+    whose results are of several models, what differs. accepted: what a gate lets pass.
     """
 
     diff: StateDiff
@@ -54,10 +55,15 @@ class Report:
     causes: Sequence[CausePattern]
     labels: Sequence[LabelSummary]
     mixed: Sequence[str] = ()
+    accepted: Acceptance = NOTHING_ACCEPTED
 
     @classmethod
     def of(
-        cls, diff: StateDiff, study_countries: int | None = None, mixed: Sequence[str] = ()
+        cls,
+        diff: StateDiff,
+        study_countries: int | None = None,
+        mixed: Sequence[str] = (),
+        accepted: Acceptance = NOTHING_ACCEPTED,
     ) -> Report:
         """The report; study_countries lets a pattern say "all 187 countries"."""
         return cls(
@@ -69,6 +75,7 @@ class Report:
             summarise_causes(diff),
             summarise_labels(diff),
             mixed,
+            accepted,
         )
 
     @property

@@ -48,6 +48,10 @@ def _summary(report: Report) -> Iterator[str]:
         yield f'<p class="warning">{escape(text)}.</p>'
     if report.warning:
         yield f'<p class="warning"><strong>Warning</strong>: {escape(report.warning)}.</p>'
+    if report.accepted.lines:
+        shown = "".join(f"<li>{html_text(text)}</li>" for text in report.accepted.lines)
+        head = report.accepted.head
+        yield f"<h2>Accepted</h2>\n{f'<p>{escape(head)}.</p>' if head else ''}<ul>{shown}</ul>"
     if report.patterns:
         shown = "".join(f"<li>{html_text(text)}</li>" for text in report.patterns[:_PATTERNS])
         yield f"<h2>Pattern</h2>\n<ul>{shown}</ul>"

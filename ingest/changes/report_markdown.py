@@ -36,6 +36,9 @@ def markdown_report(report: Report, *, limit: int = 10, chart: str | None = None
     lines += [line for text in report.mixed for line in (f"> ⚠️ {escape(text)}", "")]
     if report.warning:
         lines += [f"> ⚠️ **Warning**: {escape(report.warning)}", ""]
+    if report.accepted.lines:
+        lines += [f"**Accepted**: {escape(report.accepted.head or 'nothing')}", ""]
+        lines += [*(f"- {escape(text)}" for text in report.accepted.lines), ""]
     if report.patterns:
         lines += [f"- {escape(text)}" for text in report.patterns[:_PATTERNS]]
         lines += [*_more(len(report.patterns) - _PATTERNS, "pattern", "- "), ""]

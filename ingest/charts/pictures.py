@@ -6,9 +6,11 @@ vl-convert draws one picture at a time and holds Python up meanwhile.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from ingest.errors import ConfigError
+from ingest.text.foreign import show_unseen
 from ingest.text.installation import not_installed
 
 
@@ -27,13 +29,27 @@ def render_html(spec: Mapping[str, Any]) -> str:
     return str(_render("html", spec, bundle=True))
 
 
+def can_draw() -> bool:
+    """Whether pictures can be made here."""
+    return find_spec("vl_convert") is not None
+
+
 def _render(kind: str, spec: Mapping[str, Any], **options: Any) -> Any:
     try:
         import vl_convert
     except ImportError as exc:
         raise ConfigError(not_installed("vl-convert-python", "charts")) from exc
     try:
-        return getattr(vl_convert, f"vegalite_to_{kind}")(dict(spec), **options)
+        return getattr(vl_convert, f"vegalite_to_{kind}")(_readable(spec), **options)
     except ValueError as exc:
         reason = " ".join(str(exc).split())[:200]
         raise ConfigError(f"the chart cannot be drawn: {reason}") from exc
+
+
+def _readable(value: Any) -> Any:
+    """The same with control characters shown: SVG cannot hold them, and drawing would abort."""
+    if isinstance(value, str):
+        return show_unseen(value)
+    if isinstance(value, Mapping):
+        return {_readable(key): _readable(each) for key, each in value.items()}
+    return [_readable(each) for each in value] if isinstance(value, list | tuple) else value

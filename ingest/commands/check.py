@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from datetime import date
 from textwrap import fill
 
 import click
@@ -20,6 +21,7 @@ from ingest.findings import Finding, error, has_errors, warning
 from ingest.questions.catalogue import OWN_QUERIES, load_canned_queries, load_own_queries
 from ingest.questions.economics_check import economics_findings
 from ingest.running.backend import Backend, choose_backend, with_source
+from ingest.study.accepted import accepted_findings
 from ingest.study.compose import (
     UNMATCHED,
     compose_scenarios,
@@ -210,6 +212,7 @@ def _check(choice: StudyChoice) -> tuple[list[Finding], str, Backend | None, Stu
     findings += more
     own = load_own_queries(settings.database_path, load_canned_queries(), own_tables())
     findings += [warning("question", OWN_QUERIES, problem) for problem in own.problems.values()]
+    findings += accepted_findings(settings.root, date.today())
     years = None
     if study is not None and study.scenarios:
         composed = list(compose_scenarios(study.model, study.scenarios).values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -30,6 +30,8 @@ from ingest.commands.common.output import print_csv, print_json
 from ingest.commands.common.runs import find_run, run_as_json
 from ingest.commands.compare_indicator import print_by_indicator
 from ingest.commands.compare_table import comparison_table
+from ingest.database.labels import read_label
+from ingest.database.references import DIFFERENCE, NOTHING_SAID, ReferenceFacts, read_facts
 from ingest.database.states import RunRef
 from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
@@ -46,6 +48,12 @@ from ingest.questions.compare import (
 from ingest.questions.compare_indicators import IndicatorComparison, compare_indicator
 from ingest.questions.compare_rows import is_number, sort_rows
 from ingest.questions.discount import Bare, parse_rate, percent_of
+from ingest.questions.reference_facts import (
+    Compared,
+    facts_as_json,
+    read_contradictions,
+    take_facts,
+)
 from ingest.questions.wording import over_countries_text
 from ingest.text.numbers import at_most
 
@@ -153,8 +161,11 @@ def compare(
             consistent=consistent or only_consistent(choice),
         )
         found: Comparison | IndicatorComparison
+        beside = _Beside()
         if indicator is None:
+            request, beside = _beside(connection, request, discount)
             found = compare_scenarios(connection, load_canned_queries(), request)
+            beside = _checked(connection, found, beside)
         else:
             settings = choice.settings()[0] if choice.has_study else None
             definitions = read_definitions(connection, settings)
@@ -163,10 +174,10 @@ def compare(
     if sort is not None:
         found = replace(found, rows=sort_rows(found.columns, found.rows, sort))
     if isinstance(found, Comparison):
-        _tell(found)
+        _tell(found, beside)
     show_consistency(found.consistency, request.consistent)
     if isinstance(found, Comparison):
-        _print(found, run, limit, as_csv, as_json)
+        _print(found, run, limit, as_csv, as_json, beside)
     else:
         print_by_indicator(found, run, limit, as_csv, as_json)
     refuse_inconsistent(found.consistency, require_consistent)
@@ -205,6 +216,53 @@ def _until(year: int | None) -> int | None:
     return year
 
 
+# --- what a reference holds for ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A reference beside the comparison: what it holds for, and what was taken of that.
+
+    notes: what it holds for and the comparison does not.
+    """
+
+    facts: ReferenceFacts = NOTHING_SAID
+    taken: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """By the keys that the JSON of a comparison has."""
+        return {
+            "reference_holds_for": facts_as_json(self.facts),
+            "reference_taken": list(self.taken),
+            "reference_notes": list(self.notes),
+        }
+
+
+def _beside(
+    connection: sqlite3.Connection, request: CompareRequest, discount: str | None
+) -> tuple[CompareRequest, _Beside]:
+    """The request with what the reference holds for, where nothing else was asked for."""
+    if request.reference is None:
+        return request, _Beside()
+    label = read_label(connection, request.label, request.run_id)
+    facts = read_facts(connection, request.reference, request.label, DIFFERENCE)
+    rate = None if discount is None else request.discount_rate
+    request, taken = take_facts(request, facts, label, rate)
+    return request, _Beside(facts, taken)
+
+
+def _checked(connection: sqlite3.Connection, comparison: Comparison, beside: _Beside) -> _Beside:
+    request = comparison.request
+    if request.reference is None:
+        return beside
+    compared = Compared.of(
+        request.baseline, request.discount_rate, comparison.horizon, comparison.label
+    )
+    notes = read_contradictions(connection, request.reference, comparison.label, compared)
+    return replace(beside, notes=notes)
+
+
 # --- printing ------------------------------------------------------------------------------------
 
 
@@ -214,10 +272,11 @@ def _print(
     limit: int | None,
     as_csv: bool,
     as_json: bool,
+    beside: _Beside,
 ) -> None:
     rows = comparison.rows[:limit]
     if as_json:
-        print_json(_as_json(comparison, run, rows))
+        print_json(_as_json(comparison, run, rows, beside))
     elif as_csv:
         click.echo(f"({_title(comparison, run)})", err=True)
         print_csv(comparison.columns, rows)
@@ -229,7 +288,7 @@ def _print(
         click.echo(f"{message}; totals are over all)", err=True)
 
 
-def _tell(comparison: Comparison) -> None:
+def _tell(comparison: Comparison, beside: _Beside) -> None:
     """What a reader of the numbers has to know, on stderr."""
     lacking = comparison.lacking
     left_out = [country for country in comparison.left_out if country not in lacking]
@@ -239,11 +298,18 @@ def _tell(comparison: Comparison) -> None:
     if lacking:
         message = f"(not in the total, because only {comparison.request.reference} has figures: "
         click.echo(f"{message}{at_most(lacking, 5)})", err=True)
+    if beside.taken:
+        name = comparison.request.reference
+        click.echo(f"(as {name} is: {', '.join(beside.taken)})", err=True)
+    for note in beside.notes:
+        click.echo(f"(published figures: {note})", err=True)
     for note in comparison.horizon.notes:
         click.echo(f"(years: {note})", err=True)
 
 
-def _as_json(comparison: Comparison, run: RunRef, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+def _as_json(
+    comparison: Comparison, run: RunRef, rows: Sequence[Sequence[Any]], beside: _Beside
+) -> dict[str, Any]:
     request, columns, horizon = comparison.request, comparison.columns, comparison.horizon
     total = dict(zip(columns, comparison.total or (), strict=False))
     return {
@@ -260,6 +326,7 @@ def _as_json(comparison: Comparison, run: RunRef, rows: Sequence[Sequence[Any]])
         "discount_rate_percent": percent_of(request.discount_rate),
         "base_year": horizon.base_year if request.discount_rate else None,
         "reference": request.reference,
+        **(beside.as_json() if request.reference is not None else {}),
         "label": {k: v for k, v in vars(comparison.label).items() if k in _MEANING},
         "left_out": list(comparison.left_out),
         **comparison.consistency.as_json(),

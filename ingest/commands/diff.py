@@ -5,16 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import click
 
+from ingest.changes.accepted import accept_changes
 from ingest.changes.diff import Tolerances, diff_states
 from ingest.changes.report import Report
 from ingest.changes.report_html import html_report
 from ingest.changes.report_markdown import markdown_report
 from ingest.changes.summary import COUNTRIES, OTHER_YEARS, SERIES, LabelSummary
+from ingest.commands.common.accepted import accepted_entries, show_accepted
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
     FiniteNumber,
@@ -36,7 +38,7 @@ from ingest.commands.common.runs import find_run, run_as_json
 from ingest.commands.diff_indicators import find_indicator_changes, show_indicator_changes
 from ingest.database.choice import NameChoice
 from ingest.database.consistency import read_consistency
-from ingest.database.states import RunRef, newest_run, run_before
+from ingest.database.states import RunRef, newest_run, run_as_of, run_before
 from ingest.errors import ConfigError
 from ingest.exchange.whole_file import OutputFile
 from ingest.study.combination import select_names
@@ -54,6 +56,11 @@ _COLUMNS = (
 @click.command()
 @click.argument("before", required=False, metavar="[A]")
 @click.argument("after", required=False, metavar="[B]")
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="In place of A and B, the state as of then against the newest: 36h, 7d, 2w ago, or a date",
+)
 @study_options
 @countries_option
 @scenarios_option
@@ -77,11 +84,14 @@ _COLUMNS = (
 @click.option("--chart", "chart_file", metavar="FILE", help="Write a chart: .svg or .png")
 @force_option
 @click.option(
-    "--fail-on-change", is_flag=True, help=f"Exit code {CHANGES_FOUND} when anything changed"
+    "--fail-on-change",
+    is_flag=True,
+    help=f"Exit code {CHANGES_FOUND} when anything changed that accepted.toml does not list",
 )
 def diff(
     before: str | None,
     after: str | None,
+    since: str | None,
     choice: StudyChoice,
     countries: tuple[str, ...],
     scenarios: tuple[str, ...],
@@ -99,8 +109,10 @@ def diff(
     """Show what changed between two states, and which input caused it.
 
     A and B name runs: a number, a tag, a commit, a date, latest or previous. The state as of a run
-    is each combination's newest success by then, so partial runs can be compared.
+    is each combination's newest success by then, so partial runs can be compared. --since takes the
+    newest run that began that long ago, or by a date.
     CSV and JSON list every series. --all lists them too, and every change of the inputs.
+    What accepted.toml beside ingest.toml lists passes --fail-on-change, and is told.
     With --indicator, indicators of ingest.toml are compared in each country and in total, by their
     definitions as of now; [tolerance.indicators] says by how much they may move.
 
@@ -108,6 +120,7 @@ def diff(
     Examples:
       ingest diff
       ingest diff 5 9 --labels 'Healthy*' --all
+      ingest diff --since 7d
       ingest diff main-2026 latest --md > report.md
       ingest diff --fail-on-change --rtol 0.01
       ingest diff --indicator 'Cost per*' --rtol 0.05 --fail-on-change
@@ -115,30 +128,28 @@ def diff(
     html = choice.output(html_file, ".html", force=force) if html_file else None
     chart = choice.output(chart_file, ".svg", ".png", force=force) if chart_file else None
     tolerances = _tolerances(choice, rtol, atol)
+    if since is not None and before is not None:
+        raise ConfigError("--since takes the place of A and B: leave them out")
     if indicators and (labels or html or chart or form == "md"):
         raise ConfigError("--indicator goes with --json, --csv or a table, and without --labels")
     with choice.reading() as connection, long_work("comparing"):
-        if before is None and _is_first(connection):
+        if before is None and since is None and _is_first(connection):
             _say_nothing_before(form)
             return
+        runs = _runs(connection, before, after, since)
         if indicators:
-            moved = find_indicator_changes(
+            moved, accepted = find_indicator_changes(
                 connection,
                 choice,
-                find_run(connection, before or "previous"),
-                find_run(connection, after or "latest"),
+                *runs,
                 tolerances,
                 NameChoice(countries, scenarios, indicators),
             )
-            show_indicator_changes(moved, form, show_all)
-            if fail_on_change and moved.rows:
+            show_indicator_changes(moved, accepted, form, show_all)
+            if fail_on_change and accepted.is_open(bool(moved.rows)):
                 raise SystemExit(CHANGES_FOUND)
             return
         study_countries, chosen = _choose(connection, countries, scenarios, labels)
-        runs = (
-            find_run(connection, before or "previous"),
-            find_run(connection, after or "latest"),
-        )
         found = diff_states(
             connection,
             *runs,
@@ -154,12 +165,13 @@ def diff(
         for state in states
         if state.is_mixed
     ]
-    report = Report.of(found, study_countries=study_countries, mixed=mixed)
+    accepted = accept_changes(found, accepted_entries(choice), date.today())
+    report = Report.of(found, study_countries, mixed, accepted)
     _write_files(report, html, chart)
     _print(report, form, chart_file, show_all)
     for text in mixed:
         click.echo(f"Warning: {text}", err=True)
-    if fail_on_change and found.has_changes:
+    if fail_on_change and accepted.is_open(found.has_changes):
         raise SystemExit(CHANGES_FOUND)
 
 
@@ -192,6 +204,20 @@ def _say_nothing_before(form: str | None) -> None:
         print_json({"before": None, "has_changes": False, "headline": _NOTHING_BEFORE})
     else:
         click.echo(_NOTHING_BEFORE, err=form == "csv")
+
+
+def _runs(
+    connection: sqlite3.Connection, before: str | None, after: str | None, since: str | None
+) -> tuple[RunRef, RunRef]:
+    """The two runs to compare."""
+    newest = find_run(connection, after or "latest")
+    if since is None:
+        return find_run(connection, before or "previous"), newest
+    run = run_as_of(connection, since)
+    if run.run_id >= newest.run_id:
+        click.echo(f"No run began since then; the newest is run {newest.run_id}", err=True)
+        return newest, newest
+    return run, newest
 
 
 _NAMES = {
@@ -251,6 +277,7 @@ def _as_json(report: Report) -> dict[str, Any]:
         "rule": found.rule,
         "has_changes": found.has_changes,
         "headline": report.headline,
+        "accepted": report.accepted.as_dict(),
         "mixed": list(report.mixed),
         "changed": len(found.changed),
         "equal": found.equal,
@@ -284,6 +311,7 @@ def _show(report: Report, show_all: bool) -> None:
             click.echo(f"  {word}: {at_most(combinations, 5)}")
     if report.horizons:
         click.echo(f"  years: {at_most(report.horizons, 5, '; ')}")
+    show_accepted(report.accepted)
     if not found.changed:
         click.echo(report.headline)
         return

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import date
 from typing import Any
 
 import click
 
-from ingest.changes.diff import Tolerances
+from ingest.changes.accepted import Acceptance, accept_indicators
+from ingest.changes.diff import Tolerances, changed_causes
 from ingest.changes.indicator_changes import IndicatorDiff, diff_indicators
+from ingest.commands.common.accepted import accepted_entries, show_accepted
 from ingest.commands.common.context import StudyChoice
 from ingest.commands.common.output import print_csv, print_json, text_table
 from ingest.commands.common.runs import run_as_json
@@ -33,8 +36,10 @@ def find_indicator_changes(
     after: RunRef,
     tolerances: Tolerances,
     chosen: NameChoice,
-) -> IndicatorDiff:
-    """The indicators that moved. chosen: in place of labels, patterns of their names.
+) -> tuple[IndicatorDiff, Acceptance]:
+    """The indicators that moved, and what of it is accepted.
+
+    chosen: in place of labels, patterns of their names.
 
     Raises ConfigError: a name that is not there, labels that do not fit.
     """
@@ -49,7 +54,7 @@ def find_indicator_changes(
             ("scenario", chosen.scenarios, "SELECT DISTINCT scenario FROM job_results ORDER BY 1"),
         )
     ]
-    return diff_indicators(
+    found = diff_indicators(
         connection,
         definitions,
         (before, after),
@@ -58,16 +63,25 @@ def find_indicator_changes(
         countries=names[0],
         scenarios=names[1],
     )
+    entries = accepted_entries(choice)
+    causes = {}
+    if entries and found.rows:
+        causes = changed_causes(connection, before, after, names[0], choice.ignored)
+    baseline = definitions.baseline
+    return found, accept_indicators(found.rows, causes, baseline, entries, date.today())
 
 
-def show_indicator_changes(found: IndicatorDiff, form: str | None, show_all: bool) -> None:
+def show_indicator_changes(
+    found: IndicatorDiff, accepted: Acceptance, form: str | None, show_all: bool
+) -> None:
     """Print them as JSON, as CSV, or as a table of the totals and the largest of the countries."""
     if form == "json":
-        print_json(_as_json(found))
+        print_json(_as_json(found) | {"accepted": accepted.as_dict()})
     elif form == "csv":
         print_csv(_COLUMNS, ([getattr(row, name) for name in _COLUMNS] for row in found.rows))
     else:
         _show(found, show_all)
+        show_accepted(accepted)
 
 
 def _as_json(found: IndicatorDiff) -> dict[str, Any]:

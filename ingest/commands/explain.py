@@ -60,6 +60,14 @@ class HistoryEntry:
     help="With --attribute: element label, may be repeated; default: Healthy Years Lived, else the "
     "first",
 )
+@click.option(
+    "--indicator",
+    "-i",
+    "indicators",
+    multiple=True,
+    metavar="NAME,...",
+    help="In place of the jobs, these indicators as of each run: names, comma lists, globs",
+)
 @all_changes_option
 @json_option
 def explain(
@@ -68,6 +76,7 @@ def explain(
     choice: StudyChoice,
     attribute: bool,
     labels: tuple[str, ...],
+    indicators: tuple[str, ...],
     show_all: bool,
     as_json: bool,
 ) -> None:
@@ -77,13 +86,19 @@ def explain(
     the others as they were before, and its share of the change of a label's sum over the years is
     shown. What the inputs moved together beyond that is the interaction. Nothing is stored.
 
+    With --indicator: the indicator, by its definition as of now, in the state as of each run that
+    ran the scenario or the baseline, and what changed in the inputs of either.
+
     \b
     Examples:
       ingest explain KEN baseline
       ingest explain KEN baseline --all
       ingest explain KEN baseline --json
+      ingest explain KEN scale_up --indicator "Deaths averted"
       ingest explain KEN baseline --attribute --label Deaths
     """
+    if indicators and (attribute or labels):
+        raise ConfigError("--indicator goes without --attribute and --label")
     if attribute:
         from ingest.commands.attribution import show_attribution
 
@@ -93,6 +108,12 @@ def explain(
         raise ConfigError("--label goes with --attribute")
     with choice.reading() as connection:
         country, scenario = known_combination(connection, country, scenario)
+        if indicators:
+            from ingest.commands.explain_indicators import show_indicator_history
+
+            found = (country, scenario)
+            show_indicator_history(choice, connection, found, indicators, as_json)
+            return
         history = read_history(connection, country, scenario, choice.ignored)
     if as_json:
         print_json([_as_json(entry) for entry in history])

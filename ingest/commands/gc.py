@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
 from ingest.changes.stored import store_changes
-from ingest.clock import utc_text
+from ingest.clock import ago, parse_age
 from ingest.commands.common.compared import comparison_rules
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import Count, json_option
@@ -23,12 +21,10 @@ from ingest.database.states import runs_that_follow
 from ingest.errors import ConfigError
 from ingest.text.numbers import at_most, count_text
 
-_DAYS = {"d": 1, "w": 7, "y": 365}
-
 
 @click.command()
 @study_options
-@click.option("--older-than", metavar="AGE", help="Runs started longer ago: 90d, 12w, 1y")
+@click.option("--older-than", metavar="AGE", help="Runs started longer ago: 36h, 90d, 12w, 1y")
 @click.option("--keep", type=Count(), metavar="N", help="All but the newest N runs")
 @click.option(
     "--retired", is_flag=True, help="Every job of what is no longer in the study, in all runs"
@@ -112,18 +108,18 @@ def _removable(choice: StudyChoice, name: str) -> int:
     return run_id
 
 
-def _moment(age: str) -> str:
+def _moment(text: str) -> str:
     """The time that long ago, as the database writes times."""
-    found = re.fullmatch(r"(\d{1,6})([dwy])", age.strip())
-    if found is None:
+    age = parse_age(text)
+    if age is None:
         raise ConfigError(
-            f"--older-than {age!r} is not an age; write days, weeks or years: 90d 12w 1y"
+            f"--older-than {text!r} is not an age; write hours, days, weeks or years: "
+            "36h 90d 12w 1y"
         )
     try:
-        then = datetime.now(UTC) - timedelta(days=int(found[1]) * _DAYS[found[2]])
+        return ago(age)
     except OverflowError as exc:
-        raise ConfigError(f"--older-than {age!r} is before the calendar begins") from exc
-    return utc_text(then)
+        raise ConfigError(f"--older-than {text!r} is before the calendar begins") from exc
 
 
 def _remove(choice: StudyChoice, rule: CleanupRule) -> tuple[Cleanup, bool]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingest.changes.diff import Tolerances
+from ingest.commands.common.accepted import accepted_entries
 from ingest.commands.common.consistency import only_consistent
 from ingest.commands.common.context import StudyChoice, study_options
 from ingest.commands.common.options import (
@@ -38,13 +39,15 @@ if TYPE_CHECKING:
     from ingest.reports.model import Report
 
 OUT_OF_DATE = 3
-_ENDINGS = (".md", ".xlsx", ".html")
+_ENDINGS = (".md", ".xlsx", ".docx", ".html")
 
 
 @click.command()
 @click.argument("run_name", default="latest", metavar="[RUN]")
 @study_options
-@click.option("--output", "-o", metavar="FILE", help="Write .md, .xlsx or .html, by its ending")
+@click.option(
+    "--output", "-o", metavar="FILE", help="Write .md, .xlsx, .docx or .html, by its ending"
+)
 @click.option("--update", metavar="FILE.md", help="Replace the report within a Markdown file")
 @click.option(
     "--check",
@@ -140,6 +143,7 @@ def _question(connection: sqlite3.Connection, choice: StudyChoice, run_name: str
         values=values,
         tolerances=Tolerances.of(settings) if settings else Tolerances(),
         ignore=choice.ignored,
+        accepted=accepted_entries(choice),
     )
 
 
@@ -158,6 +162,10 @@ def _write(built: Report, file: OutputFile) -> None:
             from ingest.reports.workbook import write_report_workbook
 
             write_report_workbook(temporary, built)
+        elif kind == ".docx":
+            from ingest.reports.word import write_report_document
+
+            write_report_document(temporary, built)
         elif kind == ".html":
             from ingest.reports.html import html_of
 

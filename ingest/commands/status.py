@@ -25,6 +25,7 @@ from ingest.database.read import read_failure_causes, read_jobs, read_runs
 from ingest.database.records import RunStatus
 from ingest.database.states import RunRef, newest_run
 from ingest.database.study_identity import read_study_names
+from ingest.text.foreign import show_unseen
 from ingest.text.numbers import count_text
 from ingest.text.times import duration_text
 
@@ -173,7 +174,7 @@ def _show_run(run: dict[str, Any], causes: list[dict[str, Any]]) -> None:
 def _show_failed(jobs: list[dict[str, Any]]) -> None:
     for job in jobs:
         click.echo(f"\n{job['country']} / {job['scenario']}  {job['job_status']}  {job['ulid']}")
-        for line in f"{job['error_kind']}: {job['error']}".splitlines():
+        for line in show_unseen(f"{job['error_kind']}: {job['error']}").splitlines():
             click.echo(f"    {line}")
 
 

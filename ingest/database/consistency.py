@@ -132,17 +132,23 @@ _SOURCES = """
 WITH scope (country, scenario) AS MATERIALIZED (
     SELECT c.value, s.value FROM json_each(?2) AS c, json_each(?3) AS s
 ),
-newest AS MATERIALIZED (
+newest_success AS MATERIALIZED (
     SELECT scope.country, scope.scenario,
            (SELECT run_id FROM job_results AS j
              WHERE j.country = scope.country AND j.scenario = scope.scenario
                AND j.job_status = 'success' AND j.run_id <= ?1
-             ORDER BY j.run_id DESC LIMIT 1) AS success,
-           (SELECT run_id FROM job_results AS j
-             WHERE j.country = scope.country AND j.scenario = scope.scenario
-               AND j.job_status IN ('failed', 'timeout', 'cancelled') AND j.run_id <= ?1
-             ORDER BY j.run_id DESC LIMIT 1) AS failure
+             ORDER BY j.run_id DESC LIMIT 1) AS success
       FROM scope
+),
+-- failure: only one after the success counts, so the runs before need not be looked through
+newest AS MATERIALIZED (
+    SELECT s.country, s.scenario, s.success,
+           (SELECT run_id FROM job_results AS j
+             WHERE j.country = s.country AND j.scenario = s.scenario
+               AND j.job_status IN ('failed', 'timeout', 'cancelled')
+               AND j.run_id > coalesce(s.success, 0) AND j.run_id <= ?1
+             ORDER BY j.run_id DESC LIMIT 1) AS failure
+      FROM newest_success AS s
 )
 SELECT newest.scenario, job.input_set_id, count(*) AS combinations,
        count(success) AS successes,

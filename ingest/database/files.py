@@ -43,7 +43,11 @@ class DatabaseForm(StrEnum):
 
 
 def connect_read_only(
-    path: Path, *, immutable: bool = False, timeout_s: float = _READ_TIMEOUT_S
+    path: Path,
+    *,
+    immutable: bool = False,
+    timeout_s: float = _READ_TIMEOUT_S,
+    factory: type[sqlite3.Connection] = sqlite3.Connection,
 ) -> sqlite3.Connection:
     """A connection that cannot write, neither to this file nor to another one.
 
@@ -65,6 +69,7 @@ def connect_read_only(
             timeout=timeout_s,
             check_same_thread=False,
             isolation_level=None,
+            factory=factory,
         )
     except sqlite3.Error as exc:
         raise DatabaseError(f"{path} cannot be read as a database: {exc}") from exc

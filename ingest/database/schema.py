@@ -18,7 +18,7 @@ TABLES = (
     "validation_runs", "job_results", "input_sets", "inputs", "result_sets", "elements",
     "metric_values", "countries", "scenarios", "labels", "series_changes", "quality_findings",
     "run_tags", "reference_values", "model_versions", "run_inputs", "study_names", "other_series",
-    "other_values", "file_contents", "study_settings",
+    "other_values", "file_contents", "study_settings", "reference_levels", "reference_facts",
 )  # fmt: skip
 """Every table of ours; ingest.database.views has the names of the views."""
 
@@ -379,6 +379,42 @@ def _m018_where_from(db: Database) -> None:
     """Which source a run's results are from, and the path its model was loaded from."""
     for column in ("analytics_source", "model_path"):
         db.execute(f"ALTER TABLE validation_runs ADD COLUMN {column} TEXT")
+
+
+@migrations(name="m019_references_of_every_kind")
+def _m019_references_of_every_kind(db: Database) -> None:
+    """Published levels, and what published figures hold for; nothing is known of earlier ones."""
+    db.execute(
+        """CREATE TABLE reference_levels (
+            reference TEXT NOT NULL,
+            element_label TEXT NOT NULL,
+            scenario TEXT NOT NULL,
+            country TEXT NOT NULL,
+            timestamp_year INTEGER NOT NULL,
+            value REAL NOT NULL,
+            low REAL,
+            high REAL,
+            unit TEXT NOT NULL,
+            source TEXT NOT NULL,
+            CHECK ((low IS NULL) = (high IS NULL) AND (low IS NULL OR value BETWEEN low AND high)),
+            PRIMARY KEY (reference, element_label, scenario, country, timestamp_year)
+        ) WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE reference_facts (
+            reference TEXT NOT NULL,
+            element_label TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('difference', 'level')),
+            baseline TEXT,
+            discount_rate REAL,
+            until_year INTEGER,
+            base_year INTEGER,
+            currency TEXT,
+            currency_year INTEGER,
+            source TEXT,
+            PRIMARY KEY (reference, element_label, kind)
+        ) WITHOUT ROWID"""
+    )
 
 
 def update_schema(connection: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from ingest.clock import utc_text
+from ingest.clock import ago, parse_age, utc_text
 from ingest.errors import ConfigError
 
 _COLUMNS = "run_id, timestamp, git_commit, status, dirty_files"
@@ -51,6 +51,31 @@ def resolve_run(connection: sqlite3.Connection, name: str) -> RunRef:
     run = _find(connection, name.strip())
     if run is None:
         raise ConfigError(f"no run {name!r} in this database; {_known_runs(connection)}")
+    return run
+
+
+def run_as_of(connection: sqlite3.Connection, text: str) -> RunRef:
+    """The newest run that began by a time: an age (36h, 7d, 2w, 1y), or a date as resolve_run().
+
+    Raises ConfigError: the text is neither, or no run is that old.
+    """
+    name = text.strip()
+    age = parse_age(name)
+    try:
+        moment = _moment(name) if age is None else ago(age)
+    except OverflowError:
+        moment = "0001"
+    if moment is None:
+        raise ConfigError(
+            f"{text!r} is no time; write an age or a date: 36h, 7d, 2w, 1y, 2026-11-20"
+        )
+    run = _one(connection, "timestamp <= ?", moment)
+    if run is None:
+        oldest = connection.execute(
+            "SELECT run_id, timestamp FROM validation_runs ORDER BY timestamp, run_id LIMIT 1"
+        ).fetchone()
+        known = f"the oldest is run {oldest[0]} of {oldest[1]}" if oldest else "there is none yet"
+        raise ConfigError(f"no run began by {name!r} ({moment}); {known}")
     return run
 
 

@@ -50,7 +50,8 @@ _RUN_TABLES = ("series_changes", "quality_findings")
 _INPUT_DIGESTS = ("model_digest", "scenario_digest", "code_digest", "query_digest")
 # Contents of files, too: a bundle is of results, not of a study's code.
 _STAYING = (
-    "reference_values", "other_series", "other_values", "file_contents", "study_settings",
+    "reference_values", "reference_levels", "reference_facts", "other_series", "other_values",
+    "file_contents", "study_settings",
 )  # fmt: skip
 _LIST_DIGESTS = tuple(f"{kind}_digest" for kind in KEYS)
 _COUNTED = tuple(table for table in TABLES if table not in _STAYING)

@@ -49,11 +49,7 @@ def write_csv(
     """
     writer = CsvWriter(file, raw=raw)
     writer.writerow(columns)
-    count = 0
-    for row in rows:
-        writer.writerow(row)
-        count += 1
-    return count
+    return writer.writerows(rows)
 
 
 def write_wide(

@@ -43,6 +43,14 @@ class NativeChart:
     y_title: str
     series: Sequence[Series]
 
+    @property
+    def text(self) -> str:
+        """What it shows, for those who do not see it."""
+        axes = [title for title in (self.x_title, self.y_title) if title]
+        names = dict.fromkeys(series.name for series in self.series)
+        about = [f"{self.kind} chart", *axes, *(n for n in names if n not in self.title)]
+        return f"{self.title}: {', '.join(about)}"
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -88,7 +96,7 @@ def write_workbook(path: Path, sheets: Sequence[Sheet]) -> None:
             _write_cells(page, sheet, formats)
             for number, chart in enumerate(sheet.charts):
                 row = sheet.top + len(sheet.rows) + 2 + number * _CHART_ROWS
-                page.insert_chart(row, 0, _drawn(book, chart, by_name))
+                page.insert_chart(row, 0, _drawn(book, chart, by_name), {"description": chart.text})
 
 
 class _Formats:

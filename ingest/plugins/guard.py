@@ -14,6 +14,9 @@ from ingest.errors import IngestError, PluginError
 from ingest.executors.base import Executor
 from ingest.findings import Finding
 from ingest.plugins import defaults
+from ingest.text.foreign import shorten_middle
+
+_TEXT_LETTERS = 1_000
 
 
 def guard_hooks(manager: pluggy.PluginManager) -> None:
@@ -29,8 +32,9 @@ def guard_hooks(manager: pluggy.PluginManager) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """The type of an error and its text."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    """The type of an error and its text, without a long middle."""
+    text = shorten_middle(" ".join(str(error).split()), _TEXT_LETTERS)
+    return f"{type(error).__name__}: {text}"
 
 
 def _guarded(

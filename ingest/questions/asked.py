@@ -30,6 +30,7 @@ from ingest.questions.files import (
     is_sql,
 )
 from ingest.questions.horizon import (
+    NO_YEARS,
     PARAMETERS,
     Horizon,
     horizon_of_rows,
@@ -37,6 +38,7 @@ from ingest.questions.horizon import (
     read_horizon_of_states,
 )
 from ingest.questions.marks import MARKS
+from ingest.questions.reference_facts import Compared, read_contradictions
 from ingest.questions.wording import NO_LABEL, adding_words
 from ingest.study.label import Label
 from ingest.text.names import split_names
@@ -107,6 +109,8 @@ class AskedQuestion:
     label: Label = NO_LABEL
     horizon: Horizon | None = None
     consistency: Consistency | None = None
+    reference_notes: tuple[str, ...] = ()
+    """What published figures hold for and these numbers do not."""
 
     @property
     def warning(self) -> str:
@@ -286,7 +290,23 @@ def describe_question(
         label=_label(connection, values),
         horizon=_horizon(connection, query, values, memo),
         consistency=read_question_consistency(connection, query, values, memo),
+        reference_notes=_reference_notes(connection, query, values, memo),
     )
+
+
+def _reference_notes(
+    connection: sqlite3.Connection, query: CannedQuery, values: Mapping[str, str], memo: Memo
+) -> tuple[str, ...]:
+    """What the reference of a question holds for and its other values do not."""
+    reference, label = values.get("reference"), values.get("label")
+    if not reference or not label:
+        return ()
+    known, compared = _label(connection, values), None
+    if values.get("baseline"):
+        horizon = _horizon(connection, query, values, memo) or NO_YEARS
+        rate = sql_values(query, values).get("discount_rate", 0.0)
+        compared = Compared.of(values["baseline"], rate, horizon, known)
+    return read_contradictions(connection, reference, known, compared)
 
 
 def read_choices(
@@ -378,7 +398,7 @@ def chart_subtitle(
         parts.append(f"{names['run']} against {names['before']}")
     elif "run" in names:
         parts.append(names["run"])
-    return " · ".join([*parts, *conditions.horizon.notes])
+    return " · ".join([*parts, *conditions.horizon.notes, *asked.reference_notes])
 
 
 _MEASURES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 from ingest.database.consistency import Consistency, read_consistency
 from ingest.database.labels import read_label
+from ingest.database.rows import first_value
 from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
 from ingest.questions.caption import Conditions
@@ -259,6 +261,12 @@ def reference_label(
     rows = connection.execute(
         "SELECT DISTINCT reference, scenario, element_label FROM reference_values ORDER BY 1, 2, 3"
     ).fetchall()
+    levels = "SELECT 1 FROM reference_levels WHERE reference = ? LIMIT 1"
+    if reference not in {row[0] for row in rows} and first_value(connection, levels, reference):
+        raise ConfigError(
+            f"reference {reference!r} has levels and no differences. See how the results fit them: "
+            f"ingest reference fit {shlex.quote(reference)}"
+        )
     if not rows:
         raise ConfigError("no reference is loaded yet. Load one with: ingest reference load FILE")
     if reference not in {row[0] for row in rows}:

@@ -44,6 +44,7 @@ MARKS = {
         needed=("x", "y"),
         number="y",
         editor="circle",
-        channels="`x` and `y`, `name` for each point",
+        channels="`x` and `y`, `name` for each point; `low` and `high` the ends of an interval of "
+        "`x`",
     ),
 }

@@ -11,7 +11,7 @@ from ingest.text.csv_rows import Rows, only_text, refuse_lines_above_header, sec
 from ingest.text.decimals import NumberForm
 from ingest.text.numbers import at_most, count_text
 from ingest.text.suggest import did_you_mean
-from ingest.text.tables import ANY_TABLE, TableChoice, parse_table
+from ingest.text.tables import ANY_TABLE, Table, TableChoice, parse_table
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ReferenceTable:
         return tuple(dict.fromkeys(value.country for value in self.values))
 
 
-class _BadRowError(Exception):
+class BadRowError(Exception):
     """What is wrong with one row."""
 
 
@@ -63,14 +63,28 @@ def parse_reference(
     Raises ConfigError (with the first five bad rows and their line numbers): a row with too few or
     too many cells, no ISO3 code, a country twice, a cell that is no number.
     """
+    return differences_in(open_figures(raw, where, choice), columns, iso3_column, choice)
+
+
+def open_figures(raw: bytes, where: str, choice: TableChoice = ANY_TABLE) -> Table:
+    """The table in a file of figures. Raises ConfigError: empty, or no table."""
     if not raw.strip():
         raise ConfigError(
             f"{where} is empty. Write a header ISO3,SCENARIO,... and a row for each country"
         )
-    table = parse_table(raw, where, choice)
-    header, rows = table.header, table.rows
+    return parse_table(raw, where, choice)
+
+
+def differences_in(
+    table: Table,
+    columns: Mapping[str, str],
+    iso3_column: str = "ISO3",
+    choice: TableChoice = ANY_TABLE,
+) -> ReferenceTable:
+    """What parse_reference gives, of a table."""
+    where, header, rows = table.where, table.header, table.rows
     if iso3_column in header:
-        _refuse_second_header(where, rows, header.index(iso3_column))
+        refuse_second_header(where, rows, header.index(iso3_column))
     else:
         refuse_lines_above_header(where, (iso3_column, *columns), rows)
     mapping = _choose_columns(header, where, columns, iso3_column)
@@ -81,22 +95,27 @@ def parse_reference(
     lines: dict[str, int] = {}
     for line, row in rows:
         try:
-            cells = _cells(row, header)
+            cells = row_cells(row, header)
             country = _country(cells[iso3_column].strip(), line, lines)
             for column, scenario in mapping.items():
-                number = _number(column, cells[column].strip(), form)
-                if number is None:
-                    without.append((country, scenario))
-                else:
+                number = cell_number(column, cells[column].strip(), form)
+                if number:
                     values.append(ReferenceValue(country, scenario, number))
-        except _BadRowError as exc:
+                else:
+                    without.append((country, scenario))
+        except BadRowError as exc:
             problems.append(f"line {line}: {exc}")
-    if problems:
-        rows_text = count_text(len(problems), "bad row")
-        raise ConfigError(f"{where}: {rows_text}: {at_most(problems, 5, '; ')}. Nothing was stored")
+    refuse_bad_rows(where, problems)
     if not values:
         raise ConfigError(f"{where} has no figure in {', '.join(mapping)}. Nothing was stored")
     return ReferenceTable(tuple(values), tuple(without), table.how_read(form))
+
+
+def refuse_bad_rows(where: str, problems: Sequence[str]) -> None:
+    """Raise ConfigError with the first five, where there are any."""
+    if problems:
+        rows_text = count_text(len(problems), "bad row")
+        raise ConfigError(f"{where}: {rows_text}: {at_most(problems, 5, '; ')}. Nothing was stored")
 
 
 def _choose_columns(
@@ -121,7 +140,7 @@ def _choose_columns(
     return {column: column for column in others}
 
 
-def _refuse_second_header(where: str, rows: Rows, position: int) -> None:
+def refuse_second_header(where: str, rows: Rows, position: int) -> None:
     """Raise ConfigError where the first row is a second line of header: units, or further names.
 
     position: of the cell with the country.
@@ -137,30 +156,31 @@ def _is_number(cell: str) -> bool:
     return NumberForm().number(cell.strip()) is not None
 
 
-def _cells(row: Sequence[str], header: Sequence[str]) -> dict[str, str]:
+def row_cells(row: Sequence[str], header: Sequence[str]) -> dict[str, str]:
+    """The cells of a row by column. Raises BadRowError: too few, too many, a note."""
     if note := only_text(row):
-        raise _BadRowError(note)
+        raise BadRowError(note)
     if len(row) != len(header):
         hint = " (numbers with thousands commas need quotes)" if len(row) > len(header) else ""
-        raise _BadRowError(f"{len(row)} cells where the header has {len(header)}{hint}")
+        raise BadRowError(f"{len(row)} cells where the header has {len(header)}{hint}")
     return dict(zip(header, row, strict=True))
 
 
 def _country(iso3: str, line: int, lines: dict[str, int]) -> str:
     problem = country_problem(iso3)
     if problem is not None:
-        raise _BadRowError(problem)
+        raise BadRowError(problem)
     if iso3 in lines:
-        raise _BadRowError(f"{iso3} is in line {lines[iso3]} already")
+        raise BadRowError(f"{iso3} is in line {lines[iso3]} already")
     lines[iso3] = line
     return iso3
 
 
-def _number(column: str, text: str, form: NumberForm) -> float | None:
-    """The number in a cell; None for zero and blank."""
+def cell_number(column: str, text: str, form: NumberForm) -> float | None:
+    """The number in a cell; None for blank. Raises BadRowError: another text."""
     if not text:
         return None
     number = form.number(text)
     if number is None:
-        raise _BadRowError(f"{column} is {text!r:.40}, not a number")
-    return number or None
+        raise BadRowError(f"{column} is {text!r:.40}, not a number")
+    return number + 0.0  # -0.0 is 0.0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 
+from ingest.changes.accepted import Acceptance, accept_changes
 from ingest.changes.diff import diff_states
 from ingest.changes.indicator_changes import diff_indicators
 from ingest.changes.report import Report as ChangeReport
@@ -39,7 +41,8 @@ def change_part(connection: sqlite3.Connection, question: ReportQuestion) -> Par
         scenarios=_scenarios(question),
         ignore=question.ignore,
     )
-    report = ChangeReport.of(found)
+    accepted = accept_changes(found, question.accepted, date.today())
+    report = ChangeReport.of(found, accepted=accepted)
     moved, notes = _moved(connection, question, before)
     rows = [
         (label.element_label, label.series, label.smallest, label.median, label.largest)
@@ -50,7 +53,7 @@ def change_part(connection: sqlite3.Connection, question: ReportQuestion) -> Par
         title=_TITLE,
         conditions=f"What moved since {RunFacts.of(before).words} · rule: {found.rule}",
         answers=[report.headline],
-        sentences=[report.headline, *_warning(report), *report.patterns],
+        sentences=[report.headline, *_warning(report), *_accepted(accepted), *report.patterns],
         tables=[*moved, *_tables(report)],
         sheets=[Sheet(_TITLE, columns, rows)],
     )
@@ -59,6 +62,11 @@ def change_part(connection: sqlite3.Connection, question: ReportQuestion) -> Par
 
 def _warning(report: ChangeReport) -> list[str]:
     return [f"Warning: {report.warning}."] if report.warning else []
+
+
+def _accepted(found: Acceptance) -> list[str]:
+    head = [f"{found.head}."] if found.head else []
+    return [*head, *(f"Accepted changes: {text}" for text in found.lines)]
 
 
 def _scenarios(question: ReportQuestion) -> list[str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 
-from ingest.charts.pictures import render_svg
-from ingest.reports.model import Picture, Report, Section
+from ingest.charts.pictures import can_draw, render_svg
+from ingest.reports.model import NO_PICTURES, Picture, Report, Section
 from ingest.text.html_page import html_page, html_table, html_text
 from ingest.text.text_table import TextTable
 
@@ -31,8 +30,8 @@ def _section(section: Section) -> Iterator[str]:
     if section.conditions:
         yield f'<p class="soft">{html_text(section.conditions)}</p>'
     yield from _list(section.sentences)
-    if section.pictures and find_spec("vl_convert") is None:
-        yield '<p class="soft">No pictures: vl-convert was not installed.</p>'
+    if section.pictures and not can_draw():
+        yield f'<p class="soft">{NO_PICTURES}</p>'
     else:
         yield from map(_figure, section.pictures)
     for table in section.tables:

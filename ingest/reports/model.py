@@ -9,6 +9,8 @@ from ingest.charts.style import Spec
 from ingest.exchange.workbook import NativeChart, Sheet
 from ingest.text.text_table import TextTable
 
+NO_PICTURES = "No pictures: vl-convert was not installed."
+
 
 @dataclass(frozen=True)
 class Picture:

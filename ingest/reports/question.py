@@ -10,6 +10,7 @@ from ingest.database.states import RunRef
 from ingest.database.study_settings import Definitions
 from ingest.questions.economics import COUNTRY, TOTAL
 from ingest.reports.model import Section
+from ingest.study.accepted import Accepted
 from ingest.study.country_values import Values
 from ingest.study.economics import EconomicsSettings
 from ingest.study.report_settings import ReportSettings
@@ -21,7 +22,7 @@ class ReportQuestion:
 
     study: its name. countries, scenarios: the names that the settings choose, all where empty.
     ignore: what is no input in a model document. consistent: only results of the inputs that the
-    study had at the run.
+    study had at the run. accepted: the study's accepted changes.
     """
 
     run: RunRef
@@ -35,6 +36,7 @@ class ReportQuestion:
     countries: Sequence[str] = ()
     scenarios: Sequence[str] = ()
     consistent: bool = False
+    accepted: Sequence[Accepted] = ()
 
     @property
     def by(self) -> tuple[str, ...]:

@@ -12,10 +12,12 @@ from typing import Any
 
 from ingest.errors import BackendError
 from ingest.services.aws_answers import NOT_AWS
+from ingest.text.foreign import shorten_middle
 
 # IAM's name of an action where it is not that of the call.
 _ACTIONS = {"s3:HeadObject": "s3:GetObject", "s3:HeadBucket": "s3:ListBucket"}
 _ANY = "any"
+_MESSAGE_LETTERS = 1_000
 
 
 class Trouble(Enum):
@@ -242,5 +244,6 @@ def _failure_words(exc: Exception) -> dict[str, Any]:
 
 
 def _one_line(message: str) -> str:
-    """A message without line ends, and without what a URL may hold before its host."""
-    return re.sub(r"//[^/@\s]*@", "//", " ".join(message.split()))
+    """A message without line ends, without what a URL may hold before its host, and not long."""
+    text = re.sub(r"//[^/@\s]*@", "//", " ".join(message.split()))
+    return shorten_middle(text, _MESSAGE_LETTERS)

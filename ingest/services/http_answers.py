@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ingest.services.secrets import mask_secrets
+from ingest.text.foreign import shorten_middle
 
 # The longest that a Retry-After is obeyed: one of days is a mistake, and would freeze a run.
 LONGEST_RETRY_AFTER_S = 900.0
@@ -56,7 +57,7 @@ def find_barrier(answer: HttpAnswer) -> str | None:
 
 
 def read_detail(body: bytes) -> str:
-    """What a server says is wrong, in one line of at most 300 characters."""
+    """What a server says is wrong, in one line; of a long one 300 characters of both ends."""
     content = parse_json(body)
     if isinstance(content, dict) and "detail" in content:
         content = content["detail"]
@@ -67,7 +68,7 @@ def read_detail(body: bytes) -> str:
     else:
         text = str(content)
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return mask_secrets(" ".join(printable.split()))[:DETAIL_CHARACTERS]
+    return shorten_middle(mask_secrets(" ".join(printable.split())), DETAIL_CHARACTERS)
 
 
 def _detail_text(item: Any) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ingest.errors import ConfigError, StudyError
 from ingest.findings import Finding, error, has_errors
+from ingest.study.accepted import ACCEPTED_FILE
 from ingest.study.code_version import CodeSettings, CodeVersion, default_files, read_code_version
 from ingest.study.country import Country, parse_countries
 from ingest.study.country_data import NO_COUNTRY_DATA, CountryData, read_country_data
@@ -171,7 +172,7 @@ def code_settings(
     model_is_here: bool = False,
 ) -> CodeSettings:
     """What [study] says of code; the files and folders it names are inputs of another kind."""
-    others = {*scenario_files, study.model, study.countries}
+    others = {*scenario_files, study.model, study.countries, ACCEPTED_FILE}
     others |= {value for key in _NO_INPUTS if (value := getattr(study, key, None))}
     for entry in study.scenarios:
         found = _matches(root, entry) if glob.has_magic(entry) else [root / entry]

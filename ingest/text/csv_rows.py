@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, TextIO
 
 from ingest.errors import ConfigError
@@ -90,18 +91,22 @@ def second_header(cells: Sequence[str]) -> str:
 # --- cells for spreadsheets ---------------------------------------------------------------------
 
 _FIRST = frozenset("'=+-@\t\r")
+_ROWS_AT_ONCE = 500
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
-def spreadsheet_cells(cells: Iterable[Any]) -> list[Any]:
-    """Cells that no spreadsheet takes for a formula: such texts begin with an apostrophe.
+def spreadsheet_rows(rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    """Rows with no cell that a spreadsheet takes for a formula: such texts get an apostrophe.
 
-    Numbers stay as they are, also as text. bare_text gives the text back.
+    Numbers stay as they are, also as text. bare_text gives the text back. Rows share most of their
+    texts, so each different cell is looked at once.
     """
-    return [
-        f"'{cell}" if type(cell) is str and cell[:1] in _FIRST and _is_formula(cell) else cell
-        for cell in cells
-    ]
+    marked = {
+        cell: f"'{cell}"
+        for cell in set().union(*rows)
+        if type(cell) is str and cell[:1] in _FIRST and _is_formula(cell)
+    }
+    return [[marked.get(cell, cell) for cell in row] for row in rows] if marked else rows
 
 
 def _is_formula(text: str) -> bool:
@@ -115,21 +120,25 @@ def _is_formula(text: str) -> bool:
 
 
 def bare_text(text: str) -> str:
-    """The text in a cell that spreadsheet_cells has made; other texts as they are."""
+    """The text in a cell that spreadsheet_rows has made; other texts as they are."""
     return text[1:] if text.startswith("'") and _is_formula(text) else text
 
 
 class CsvWriter:
-    """Writes rows as spreadsheet_cells makes them, or raw."""
+    """Writes rows as spreadsheet_rows makes them, or raw."""
 
     def __init__(self, file: TextIO, *, raw: bool = False) -> None:
         self._writer = csv.writer(file, lineterminator="\n")
         self._raw = raw
 
-    def writerow(self, cells: Iterable[Any]) -> None:
+    def writerow(self, cells: Sequence[Any]) -> None:
         """Write a row."""
-        self._writer.writerow(cells if self._raw else spreadsheet_cells(cells))
+        self.writerows([cells])
 
-    def writerows(self, rows: Iterable[Iterable[Any]]) -> None:
-        """Write rows."""
-        self._writer.writerows(rows if self._raw else map(spreadsheet_cells, rows))
+    def writerows(self, rows: Iterable[Sequence[Any]]) -> int:
+        """Write rows; returns how many."""
+        count, remaining = 0, iter(rows)
+        while batch := list(islice(remaining, _ROWS_AT_ONCE)):
+            self._writer.writerows(batch if self._raw else spreadsheet_rows(batch))
+            count += len(batch)
+        return count

@@ -108,6 +108,14 @@ CASES: dict[str, Spec] = {
     "point_many": drawn(
         "point", POINTS, "name published model", *((f"L{n}", 2.0**n, 3.0**n) for n in range(13)),
     ),
+    "point_intervals": drawn(
+        "point", {**POINTS, "low": "low", "high": "high"}, "name published model low high",
+        ("A", 5.0, 4.0, 3.0, 6.5), ("B", 2.0, 9.0, None, None),
+    ),
+    "point_intervals_logarithmic": drawn(
+        "point", {**POINTS, "low": "low", "high": "high"}, "name published model low high",
+        ("A", 1.0, 2.0, 0.0, 3.0), ("B", 1000.0, 900.0, 800.0, 1200.0),
+    ),
     "change": change_chart(
         difference([change("KEN", label="A", after=101.0), change("TZA", label="A", after=103.0),
                     change(label="B", after=90.0), change("KEN", label="C", after=90.0),

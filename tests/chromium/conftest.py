@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.fixtures import copy_of_shared
 from tests.browser.site import Site, start_site
@@ -54,37 +54,37 @@ def bundled_site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="package")
-def profiles(chromium: Browser) -> dict[str, BrowserContext]:
-    """A profile for each width and each set of options, for all tests that leave no trace in it."""
+def profiles(chromium: Browser) -> dict[str, Visitor]:
+    """One for each site, width and set of options, for all tests that leave no trace in it."""
     return {}
 
 
 @pytest.fixture
-def visit(chromium: Browser, profiles: dict[str, BrowserContext]) -> Iterator[Visit]:
+def visit(chromium: Browser, profiles: dict[str, Visitor]) -> Iterator[Visit]:
     """visit(site, "phone") is a visitor; with fresh=True one with a profile that nobody had before.
 
     At the end no page of any visitor may have complained.
     """
     visitors: list[Visitor] = []
-    own: list[BrowserContext] = []
+    own: list[Visitor] = []
 
     def begin(site: Site, width: str = "desktop", fresh: bool = False, **options: Any) -> Visitor:
-        key = f"{width} {options}"
-        context = None if fresh else profiles.get(key)
-        if context is None:
-            context = new_profile(chromium, width, **options)
+        key = f"{site.url} {width} {options}"
+        visitor = None if fresh else profiles.get(key)
+        if visitor is None:
+            visitor = Visitor(new_profile(chromium, width, **options), site.url)
             if fresh:
-                own.append(context)
+                own.append(visitor)
             else:
-                profiles[key] = context
-        visitors.append(Visitor(context, site.url))
-        return visitors[-1]
+                profiles[key] = visitor
+        visitors.append(visitor)
+        return visitor
 
     yield begin
-    for visitor in visitors:
-        visitor.close_pages()
-    for context in own:
-        context.close()
+    for visitor in own:
+        visitor.context.close()
+    for visitor in profiles.values():
+        visitor.rest()
     assert [words for visitor in visitors for words in visitor.told()] == []
 
 

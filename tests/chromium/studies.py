@@ -10,6 +10,11 @@ from tests.browser.site import run_ingest
 from tests.conftest import BUNDLED_STUDY
 
 BASELINE, TREATMENTS, AIR = "baseline", "all_treatments", "clean_air"
+LEVELS = """iso3,year,label,value,low,high
+KEN,2030,Asthma Deaths,900,500,1500
+KEN,2031,Asthma Deaths,950,600,1500
+UGA,2030,Asthma Deaths,400,,
+"""
 REFERENCE = "ISO3,all_treatments\nKEN,2500000\nUGA,1800000\nTZA,2000000\nIND,60000000\n"
 
 
@@ -43,4 +48,6 @@ def make_bundled_study(folder: Path) -> Path:
     run_ingest(study, "run", "--quiet", "--countries", "KEN,UGA,TZA,IND,DEU")
     (study / "published.csv").write_text(REFERENCE)
     run_ingest(study, "reference", "load", "published.csv", "--name", "published")
+    (study / "levels.csv").write_text(LEVELS)
+    run_ingest(study, "reference", "load", "levels.csv", "--name", "observed")
     return study / "validation_results.db"

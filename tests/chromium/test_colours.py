@@ -59,7 +59,7 @@ def test_dark_pages_and_charts_are_dark(site: Site, visit: Visit) -> None:
 
 
 def test_a_page_that_is_open_follows_the_scheme(site: Site, visit: Visit) -> None:
-    page = visit(site, color_scheme="light").open(SHOWN["lines"])
+    page = visit(site, fresh=True, color_scheme="light").open(SHOWN["lines"])
     (before,) = read_charts(page)
     page.emulate_media(color_scheme="dark")
     page.wait_for_selector("figure.chart[data-drawn=dark]")

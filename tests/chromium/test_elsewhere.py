@@ -15,7 +15,7 @@ from tests.chromium.test_pages import LINKS, question_url
 def test_paper_has_the_content_and_neither_menu_nor_form(
     site: Site, visit: Visit, path: str
 ) -> None:
-    page = visit(site).open(path)
+    page = visit(site, fresh=True).open(path)
     expect(page.get_by_role("navigation", name="Main")).to_be_visible()
     page.emulate_media(media="print")
     for part in ("header nav", "form"):

@@ -63,7 +63,7 @@ BUNDLED_PAGES = {
 }
 # What the two studies have no rows for; each question has rows in one of them.
 NO_ROWS = {
-    "tiny": ("reference_against_model",),
+    "tiny": ("reference_against_model", "model_fit"),
     "asthma": ("failed_jobs", "data_quality", "missing_combinations", "suspicious_values"),
 }
 MEANT_FOR_ROWS: dict[str, dict[str, object]] = {

@@ -45,11 +45,13 @@ class Visitor:
     context: BrowserContext
     origin: str
     complaints: list[str] = field(default_factory=list)
+    _resting: Page | None = None
+    _used: Page | None = None
+    _window: ViewportSize = field(init=False)
 
     def open(self, path: str) -> Page:
         """A page by its path or whole URL, its charts drawn; its status has to be 200."""
-        page = self.context.new_page()
-        self._listen(page)
+        page, self._resting = self._resting or self._new_page(), None
         url = path if "://" in path else self.origin + path
         answer = page.goto(url)
         assert answer is not None
@@ -62,10 +64,29 @@ class Visitor:
         complaints, self.complaints = self.complaints, []
         return complaints
 
-    def close_pages(self) -> None:
-        """Leaves the profile as it is."""
+    def rest(self) -> None:
+        """Close the pages but for one, which is emptied: a new one would cost a process.
+
+        Who emulates something in a page, or moves in its history, has a profile of their own.
+        """
+        if self._used is not None and self._used.is_closed():
+            self._used = self._resting = None
         for page in self.context.pages:
-            page.close()
+            if page is not self._used:
+                page.close()
+        if self._used is not None and self._resting is None:
+            self._used.goto("about:blank")
+            self._used.mouse.move(0, 0)
+            self._used.set_viewport_size(self._window)
+            self._resting = self._used
+
+    def _new_page(self) -> Page:
+        page = self.context.new_page()
+        self._listen(page)
+        if self._used is None:
+            assert page.viewport_size is not None
+            self._used, self._window = page, page.viewport_size
+        return page
 
     def _listen(self, page: Page) -> None:
         page.on("console", self._hear)

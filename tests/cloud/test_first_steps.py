@@ -45,6 +45,14 @@ def test_two_addresses_are_all_that_a_first_run_needs(study: StudyFolder, ingest
         assert named.stdout.startswith("Nothing to do"), "the same source, named or inferred"
 
 
+@pytest.mark.parametrize("place", ["s3://results", "s3://results/{ulid}.csv"])
+def test_a_bucket_is_as_good_as_an_address(study: StudyFolder, ingest: Ingest, place: str) -> None:
+    addresses = ("executors.run-api.url=http://127.0.0.1:9", f"analytics.s3.location={place}")
+    options = itertools.chain(*(("--set", text) for text in addresses))
+    result = ingest("check", "--executor", "run-api", *options)
+    assert "Results come from s3 (analytics.source): no other place is named\n" in result.output
+
+
 def test_all_that_is_missing_is_told_at_once(study: StudyFolder, ingest: Ingest) -> None:
     result = ingest("run", "--executor", "run-api")
     assert result.exit_code == 2

@@ -5,6 +5,7 @@ import io
 import json
 import sqlite3
 from contextlib import closing
+from datetime import datetime, tzinfo
 
 import pytest
 
@@ -117,6 +118,11 @@ def test_selection_of_countries_scenarios_and_labels(changed: StudyFolder, inges
          "Years Lived, Population.\n"),
         (("9",), "Error: no run '9' in this database; runs are 1 to 2. Name one by number, tag, "
          "commit, date, latest or previous (ingest status lists them)\n"),
+        (("--since", "soon"), "Error: 'soon' is no time; write an age or a date: 36h, 7d, 2w, 1y, "
+         "2026-11-20\n"),
+        (("--since", ""), "Error: '' is no time; write an age or a date: 36h, 7d, 2w, 1y, "
+         "2026-11-20\n"),
+        (("--since", "7d", "1"), "Error: --since takes the place of A and B: leave them out\n"),
         (("--chart", "x.gif"), "Error: x.gif: the name must end in .svg or .png\n"),
         (("--html", "no/such/folder.html"),
          "Error: there is no folder no/such for folder.html\n"),
@@ -128,6 +134,49 @@ def test_errors_are_one_line(
     result = ingest("diff", *arguments)
     assert result.exit_code == 2
     assert result.stderr == message
+
+
+@pytest.mark.parametrize(
+    ("since", "before"),
+    [("36h", 2), ("3d", 1), ("2w", 1), ("2026-11-20", 1), ("2026-11-21 18:00:00Z", 2), ("1h", 3)],
+)
+def test_since_compares_with_the_state_as_of_then(
+    changed: StudyFolder, ingest: Ingest, monkeypatch: pytest.MonkeyPatch, since: str, before: int
+) -> None:
+    ingest("run", "--force", "--quiet")
+    days = {1: "2026-11-05T12:00:00Z", 2: "2026-11-21T12:00:00Z", 3: "2026-11-23T10:00:00Z"}
+    move_runs(changed, days)
+    monkeypatch.setattr("ingest.clock.datetime", _At)
+    result = ingest("diff", "--since", since, "--json")
+    found = json.loads(result.stdout)
+    assert (found["before"]["run_id"], found["after"]["run_id"]) == (before, 3)
+    assert found["changed"] == (4 if before == 1 else 0)
+    told = "No run began since then; the newest is run 3\n"
+    assert result.stderr == (told if before == 3 else "")
+
+
+class _At(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime(2026, 11, 23, 12, tzinfo=tz)
+
+
+def move_runs(study: StudyFolder, times: dict[int, str]) -> None:
+    with closing(sqlite3.connect(study.database)) as connection, connection:
+        for run_id, time in times.items():
+            query = "UPDATE validation_runs SET timestamp = ? WHERE run_id = ?"
+            connection.execute(query, [time, run_id])
+
+
+@pytest.mark.parametrize("since", ["7d", "2026-11-04", "999999y"])
+def test_since_before_the_oldest_run_names_it(
+    changed: StudyFolder, ingest: Ingest, since: str
+) -> None:
+    move_runs(changed, {1: "2999-11-05T12:00:00Z", 2: "2999-11-06T12:00:00Z"})
+    result = ingest("diff", "--since", since)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: no run began by '{since}' (")
+    assert result.stderr.endswith("); the oldest is run 1 of 2999-11-05T12:00:00Z\n")
 
 
 def test_markdown_report_is_short_and_names_the_cause(changed: StudyFolder, ingest: Ingest) -> None:

@@ -154,7 +154,8 @@ def test_json(ingest: Ingest) -> None:
     [
         (
             ["--older-than", "soon"],
-            "Error: --older-than 'soon' is not an age; write days, weeks or years: 90d 12w 1y\n",
+            "Error: --older-than 'soon' is not an age; write hours, days, weeks or "
+            "years: 36h 90d 12w 1y\n",
         ),
         (
             ["--older-than", "999999y"],

@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from ingest.cli import LazyCommand, main
+from ingest.database import ValidationDatabase
+from ingest.database.references import ReferenceLevel, replace_levels
 from tests.conftest import StudyFolder
 from tests.effort import examples
 from tests.odd_study import run_study
@@ -27,7 +29,8 @@ COMPLETE = {
     "economics": [], "indicators": [], "report": [],
     "explain": ["KEN", "null"], "export": [],
     "gc": [], "import": ["numbers.csv"], "init": ["new"], "plan": [], "plugins": [],
-    "query": ["SELECT 1"], "reference list": [], "reference load": ["figures.csv", "--name", "x"],
+    "query": ["SELECT 1"], "reference fit": ["y"], "reference list": [],
+    "reference load": ["figures.csv", "--name", "x"],
     "rename-study": ["y", "--reason", "z"], "run": ["--dry-run"], "serve": ["-d", "none.db"],
     "status": [], "tag": ["latest", "mine"],
 }  # fmt: skip
@@ -53,6 +56,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study.write_settings(MEASURES)
     run_study(study)
     run_study(study, "--force", "--countries", "KEN")
+    with ValidationDatabase(study.database).writing() as database:
+        replace_levels(database.db, "y", [ReferenceLevel("Population", "", "KEN", 2025, 5.0)])
     return study.root
 
 
@@ -116,6 +121,8 @@ def test_every_command_is_swept() -> None:
         (["diff", "--rtol", "nan"], "Invalid value for '--rtol': nan is no finite number."),
         (["diff", "--atol", "inf"], "Invalid value for '--atol': inf is no finite number."),
         (["diff", "--atol", "1e999"], "Invalid value for '--atol': 1e999 is no finite number."),
+        (["diff", "--since", "9" * 20], f"'{'9' * 20}' is no time; write an age or a date"),
+        (["diff", "--since", "0001-01-01"], "'0001-01-01'"),
         (["query", "SELECT 1", "--limit", "-1"], "Invalid value for '--limit': -1 is not in"),
         (["gc", "--keep", "9" * 20], f"Invalid value for '--keep': {'9' * 20} is too large."),
         (["tag", "latest", "a\0b"], "'a\\x00b' holds a NUL character; type it without"),

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ingest.database import ValidationDatabase
+from ingest.database.study_settings import keep_settings
+from tests.browser.questions.test_page import Site
 from tests.conftest import Ingest, StudyFolder
 from tests.questions.test_canned_queries import LABEL, store_run, store_two_runs
 
@@ -72,12 +77,20 @@ def test_loading_again_replaces(stored: Path, ingest: Ingest) -> None:
     load(ingest)
     assert "in place of 3" in load(ingest)
     (listed,) = json.loads(ingest("reference", "list", "--json").stdout)
+    nothing_said = dict.fromkeys(
+        ("baseline", "discount_rate_percent", "until_year", "base_year", "currency",
+         "currency_year", "source", "first_year", "last_year")
+    )  # fmt: skip
     assert listed == {
+        **nothing_said,
         "reference": "a3",
         "element_label": LABEL,
         "scenario": "up",
+        "kind": "difference",
+        "figures": 3,
         "countries": 3,
         "total": 1011.0,
+        "intervals": 0,
     }
 
 
@@ -85,10 +98,14 @@ def test_another_label_of_the_same_reference_is_kept_beside(stored: Path, ingest
     load(ingest)
     assert "in place" not in load(ingest, "--label", "Population")
     assert ingest("reference", "list").stdout == (
-        "reference    label                scenario      countries    total\n"
-        "-----------  -------------------  ----------  -----------  -------\n"
-        "a3           Healthy Years Lived  up                    3    1,011\n"
-        "a3           Population           up                    3    1,011\n"
+        "reference    label                kind        scenario      countries    figures    total"
+        "  holds for\n"
+        "-----------  -------------------  ----------  ----------  -----------  ---------  -------"
+        "  -----------\n"
+        "a3           Healthy Years Lived  difference  up                    3          3    1,011"
+        "  not said\n"
+        "a3           Population           difference  up                    3          3    1,011"
+        "  not said\n"
     )
     answer = json.loads(
         ingest(
@@ -184,6 +201,135 @@ def test_a_run_on_the_database_is_not_disturbed(stored: Path, ingest: Ingest) ->
         result = ingest("reference", "load", "figures.csv", "--name", "a3", "--column", "CR1=up")
     assert result.exit_code == 2
     assert "is writing to validation_results.db already" in result.stderr
+
+
+# --- what the figures hold for -------------------------------------------------------------------
+
+SAID = ("--baseline", "null", "--discount", "3%", "--base-year", "2025", "--until", "2026")
+
+
+def compared(ingest: Ingest, *arguments: str) -> tuple[dict[str, Any], str]:
+    result = ingest("compare", *arguments, "--reference", "a3", "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout), str(result.stderr)
+
+
+def test_what_figures_hold_for_is_kept_and_listed(stored: Path, ingest: Ingest) -> None:
+    load(ingest, *SAID, "--currency", "USD", "--currency-year", "2021", "--source", "Appendix 3")
+    (listed,) = json.loads(ingest("reference", "list", "--json").stdout)
+    assert listed["discount_rate_percent"] == 3.0
+    assert (listed["baseline"], listed["until_year"], listed["base_year"]) == ("null", 2026, 2025)
+    assert (listed["currency"], listed["currency_year"]) == ("USD", 2021)
+    assert (
+        ingest("reference", "list")
+        .stdout.rstrip()
+        .endswith(
+            "baseline null, discounted at 3 % a year to 2025, until 2026, USD 2021, Appendix 3"
+        )
+    )
+    load(ingest)
+    assert ingest("reference", "list").stdout.rstrip().endswith("not said")
+
+
+def test_a_comparison_is_as_the_reference_is_and_says_so(stored: Path, ingest: Ingest) -> None:
+    load(ingest, *SAID)
+    answer, told = compared(ingest, "null", "up")
+    assert "(as a3 is: until 2026, discounted at 3 % a year, to 2025)\n" in told
+    assert "published figures" not in told
+    assert answer["reference_taken"] == ["until 2026", "discounted at 3 % a year", "to 2025"]
+    assert (answer["discount_rate_percent"], answer["base_year"]) == (3.0, 2025)
+    assert (answer["last_year"], answer["reference_notes"]) == (2026, [])
+    assert answer["reference_holds_for"]["discount_rate_percent"] == 3.0
+    # Kenya: (12.3 - 10.1) + (24.1 - 20.2) / 1.03
+    assert answer["rows"][0]["model_value"] == pytest.approx(2.2 + 3.9 / 1.03, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "notes"),
+    [
+        (["null", "up", "--discount", "5%"],
+         ["a3 is discounted at 3 % a year, the results are discounted at 5 % a year"]),
+        (["null", "up", "--discount", "0%"],
+         ["a3 is discounted at 3 % a year, the results are not discounted"]),
+        (["null", "up", "--discount", "3%", "--base-year", "2020"],
+         ["a3 is discounted to 2025, the results are to 2020"]),
+        (["null", "up", "--until", "2027"], ["a3 is until 2026, the results are until 2027"]),
+        (["up", "up", "--until", "2025"],
+         ["a3 is against null, the results are against up",
+          "a3 is until 2026, the results are until 2025"]),
+    ],
+)  # fmt: skip
+def test_a_comparison_that_holds_for_something_else_says_so(
+    stored: Path, ingest: Ingest, arguments: list[str], notes: list[str]
+) -> None:
+    load(ingest, *SAID)
+    answer, told = compared(ingest, *arguments)
+    assert answer["reference_notes"] == notes
+    assert [line for line in told.splitlines() if "published" in line] == [
+        f"(published figures: {note})" for note in notes
+    ]
+    asked = {"baseline": arguments[0], "scenario": "up", "reference": "a3"}
+    options = dict(zip(arguments[2::2], arguments[3::2], strict=True))
+    names = {"--discount": "discount_rate", "--until": "until", "--base-year": "base_year"}
+    page = Site(stored).get(
+        "reference_against_model", **asked, **{names[key]: each for key, each in options.items()}
+    )
+    shown = page.text
+    assert shown.count("Published figures: ") == len(notes)
+    assert all(f"Published figures: {note}." in shown for note in notes)
+
+
+def test_the_page_takes_what_the_reference_holds_for(stored: Path, ingest: Ingest) -> None:
+    load(ingest, *SAID)
+    page = Site(stored).get("reference_against_model")
+    assert "discounted at 3 % a year to 2025" in page.text
+    assert "Published figures: " not in page.text
+    rows = Site(stored).get("reference_against_model.json", _shape="array").json
+    assert rows[0]["model_value"] == pytest.approx(2.2 + 3.9 / 1.03, rel=1e-12)
+
+
+def test_what_is_not_summed_is_not_discounted_for_a_reference(stored: Path, ingest: Ingest) -> None:
+    load(ingest, *SAID, "--label", "Population")
+    answer, _ = compared(ingest, "null", "up", "--label", "Population")
+    assert answer["reference_notes"] == [
+        "a3 is discounted at 3 % a year, the results are not discounted"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "note"),
+    [
+        (("USD", "2021"), {"currency": "USD", "currency_year": 2015}, "in USD 2021, the results "
+         "are in USD 2015"),
+        (("EUR", "2015"), {"currency": "USD", "currency_year": 2015}, "in EUR 2015, the results "
+         "are in USD 2015"),
+        (("usd", "2015"), {"currency": "USD", "currency_year": 2015}, ""),
+    ],
+)  # fmt: skip
+def test_another_currency_or_year_of_prices_is_said(
+    stored: Path, ingest: Ingest, given: tuple[str, str], kept: dict[str, Any], note: str
+) -> None:
+    with ValidationDatabase(stored).writing() as database:
+        settings = {"cost": "Cost", "effect": LABEL, **kept}
+        keep_settings(database.db, {"economics": {"settings": settings, "values": {}}})
+    load(ingest, "--currency", given[0], "--currency-year", given[1])
+    answer, _ = compared(ingest, "null", "up")
+    assert answer["reference_notes"] == ([f"a3 is {note}"] if note else [])
+
+
+def test_a_reference_of_an_older_version_still_compares(stored: Path, ingest: Ingest) -> None:
+    load(ingest)
+    with closing(sqlite3.connect(stored)) as connection, connection:
+        connection.execute("DROP TABLE reference_facts")
+        connection.execute("DROP TABLE reference_levels")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm019%'")
+    assert "older schema" in ingest("reference", "list").stderr
+    with ValidationDatabase(stored).writing():
+        pass
+    answer, _ = compared(ingest, "null", "up")
+    assert (answer["reference_notes"], answer["reference_taken"]) == ([], [])
+    assert answer["total"]["reference_value"] == 1006.0
+    assert set(answer["reference_holds_for"].values()) == {None}
 
 
 def test_the_published_table_beside_results_of_its_scenarios(

@@ -7,10 +7,12 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import docx
 import pytest
 from python_calamine import CalamineWorkbook
 
@@ -37,6 +39,9 @@ until = [2026, 2027]
 name = "Cost | year"
 ratio = ["Extra cost", "Healthy years gained"]
 """
+HAS_WRITER = bool(found := shutil.which("soffice")) and any(
+    Path(found).resolve().parent.glob("libswlo.*")
+)
 BY = ("--by", "country,region,total")
 SHEETS = [
     "Summary", "Indicators", "Cost-effectiveness", "Investment case", "Years", "Changes", "Notes",
@@ -132,9 +137,14 @@ def test_each_sheet_names_its_run_keeps_its_header_and_charts_are_native(
     with ZipFile(path) as parts:
         sheets = [parts.read(f"xl/worksheets/sheet{n + 1}.xml") for n in range(len(SHEETS))]
         charts = [parts.read(name) for name in parts.namelist() if "charts/chart" in name]
+        drawing = parts.read("xl/drawings/drawing1.xml").decode()
     assert all(b'state="frozen"' in sheet for sheet in sheets)
     kinds = [kind for kind in (b"<c:barChart", b"<c:scatterChart", b"<c:lineChart")
              for chart in charts if kind in chart]  # fmt: skip
+    texts = re.findall(r'descr="([^"]*)"', drawing)
+    assert len(texts) == len(charts)
+    assert texts[0].startswith("Healthy years gained until 2027")
+    assert ": scatter chart, " in texts[3]
     assert kinds == [b"<c:barChart"] * 3 + [b"<c:scatterChart", b"<c:lineChart"]
 
 
@@ -153,6 +163,61 @@ def test_a_country_that_lacks_the_baseline_or_values_says_so(
     assert "| Investment case | left out: no country has gdp |" in text
 
 
+def convert(path: Path, form: str) -> None:
+    """Convert a file by LibreOffice, beside it."""
+    profile = f"-env:UserInstallation=file://{path.parent / 'profile'}"
+    subprocess.run(
+        ["soffice", profile, "--headless", "--convert-to", form, "--outdir", path.parent, path],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def document(stored: StudyFolder, ingest: Ingest, tmp_path: Path) -> Path:
+    path = tmp_path / "report.docx"
+    printed(ingest, *BY, "-o", str(path))
+    return path
+
+
+def test_the_document_has_the_content_of_the_other_formats(document: Path, ingest: Ingest) -> None:
+    markdown = printed(ingest, *BY)
+    found = docx.Document(str(document))
+    styled = [(part.style.name, part.text) for part in found.paragraphs if part.style]
+    heads = [text for style, text in styled if style == "Title" or style.startswith("Heading")]
+    assert heads == headings(markdown)
+    cells = [row.cells[0].text for table in found.tables for row in table.rows]
+    rows = re.findall(r"^\| *((?:[^|\\]|\\.)*?) *\|", markdown, re.MULTILINE)
+    plain = [re.sub(r"\\(.)", r"\1", text) for text in rows if not re.fullmatch(r":?-+:?", text)]
+    assert cells == plain
+    assert all("w:tblHeader" in table.rows[0]._tr.xml for table in found.tables)
+    assert not any("w:tblHeader" in row._tr.xml for t in found.tables for row in t.rows[1:])
+    texts = [shape._inline.docPr.get("descr") for shape in found.inline_shapes]
+    assert len(texts) == 2
+    assert texts == [text for style, text in styled if style == "Caption" and text in texts]
+    footer = found.sections[0].footer.paragraphs[0]
+    assert footer.text == "tiny · as of run 2, commit ccccccc, 2026-11-23 09:00 UTC · page "
+    assert "PAGE" in footer._p.xml
+
+
+def test_a_document_holds_any_title_and_misses_pictures_in_words(
+    stored: StudyFolder, ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    monkeypatch.setattr("ingest.charts.pictures.find_spec", lambda _: None)
+    path = tmp_path / "odd.docx"
+    printed(ingest, "--set", "report.title=a <b> & \x0b]]>", "-o", str(path))
+    found = docx.Document(str(path))
+    assert found.paragraphs[0].text == "a <b> & \N{REPLACEMENT CHARACTER}]]>"
+    assert "No pictures: vl-convert was not installed." in [p.text for p in found.paragraphs]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_WRITER, reason="LibreOffice Writer is not installed")
+def test_the_document_becomes_a_pdf(document: Path) -> None:
+    convert(document, "pdf")
+    assert (document.parent / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice is not installed")
 def test_libreoffice_reads_the_same_numbers(
@@ -160,12 +225,7 @@ def test_libreoffice_reads_the_same_numbers(
 ) -> None:
     printed(ingest, *BY, "-o", str(tmp_path / "report.xlsx"))
     every_sheet = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,-1"
-    profile = f"-env:UserInstallation=file://{tmp_path / 'profile'}"
-    command = ["soffice", profile, "--headless", "--convert-to", every_sheet, "--outdir"]
-    subprocess.run(
-        [*command, str(tmp_path), str(tmp_path / "report.xlsx")],
-        check=True, capture_output=True, timeout=120,
-    )  # fmt: skip
+    convert(tmp_path / "report.xlsx", every_sheet)
     text = (tmp_path / "report-Cost-effectiveness.csv").read_text(encoding="utf-8")
     head, *cells = list(csv.reader(text.splitlines()))[4:]
     rows = as_json(ingest, "economics", *BY)["rows"]
@@ -352,7 +412,7 @@ def test_a_file_without_its_marks_stays_as_it_is(
     [
         (["--check"], "--check goes with --update"),
         (["--update", "a.md", "-o", "b.md"], "choose one"),
-        (["-o", "report.pdf"], "must end in .md, .xlsx or .html"),
+        (["-o", "report.pdf"], "must end in .md, .xlsx, .docx or .html"),
         (["-o", "gdp.csv", "--force"], "a file of the study"),
         (["-o", "there.md"], "overwrite it with --force"),
         (["--update", "missing.md"], "missing.md cannot be read: No such file"),

@@ -493,9 +493,11 @@ WRONG_HOOKS = [
     ("ingest_discover_scenarios(settings)", "yield 1 / 0", "ZeroDivisionError: division by zero"),
     ("ingest_load_countries(settings)", "import sys; sys.exit(0)", "SystemExit: 0"),
     ("ingest_load_countries(settings)", "return open('gone')", "FileNotFoundError: [Errno 2] No"),
+    ("ingest_load_countries(settings)", "raise LookupError('x' * 5_000_000)",
+     f"LookupError: {'x' * 667} [... 4,999,000 bytes left out ...] {'x' * 333}"),
     ("ingest_register_executors()", "raise SystemExit(1)", "SystemExit: 1"),
     ("ingest_register_executors()", "return [int]", "<class 'int'> is no subclass of Executor"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.slow

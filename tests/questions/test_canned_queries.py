@@ -60,7 +60,7 @@ Values = Mapping[tuple[str, str], Sequence[float]]
 QUERIES = load_canned_queries()
 PROMISED = (
     "biggest_changes", "compare_scenarios", "data_quality", "failed_jobs", "history_of_a_number",
-    "label_catalogue", "label_trend", "metrics_pivot", "missing_combinations",
+    "label_catalogue", "label_trend", "metrics_pivot", "missing_combinations", "model_fit",
     "reference_against_model", "run_against_run", "run_history", "scenario_impact",
     "scenario_impact_by_group", "scenario_totals", "suspicious_values",
 )  # fmt: skip
@@ -204,7 +204,10 @@ def test_options_of_every_parameter_hold_its_default(
 
 
 # Nothing is published in these runs, so there is nothing to choose from.
-NOT_LOADED = {"reference_against_model": ("reference", "scenario", "label")}
+NOT_LOADED = {
+    "reference_against_model": ("reference", "scenario", "label"),
+    "model_fit": ("reference", "label"),
+}
 
 
 def plan_of(connection: sqlite3.Connection, query: CannedQuery) -> list[str]:
@@ -222,7 +225,7 @@ def plan_of(connection: sqlite3.Connection, query: CannedQuery) -> list[str]:
 
 @pytest.mark.parametrize("name", QUERIES)
 def test_no_question_looks_at_every_number(name: str, connection: sqlite3.Connection) -> None:
-    tables = ("metric_values", "low", "high", "series_changes")
+    tables = ("metric_values", "low", "high", "model", "series_changes")
     scans = [
         step
         for step in plan_of(connection, QUERIES[name])

@@ -399,3 +399,11 @@ def test_an_upload_error_of_boto3_is_one_line() -> None:
 
     error = translate(S3UploadFailedError("no\nway"), AwsCall("s3", "PutObject", "s3://b/k"))
     assert str(error) == "PutObject failed for s3://b/k: no way"
+
+
+def test_a_long_message_of_a_service_loses_its_middle() -> None:
+    refused = ClientError({"Error": {"Code": "Odd", "Message": "x" * 5_000_000}}, "SubmitJob")
+    message = str(translate(refused, AwsCall("batch", "SubmitJob", "queue q")))
+    assert message.startswith("AWS refuses")
+    assert "bytes left out" in message
+    assert len(message) < 1_100

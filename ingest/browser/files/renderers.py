@@ -16,6 +16,7 @@ from ingest.browser.files.drawing import BusyError, Drawings
 from ingest.browser.files.whole_csv import file_name
 from ingest.browser.protocols import Datasette, Request
 from ingest.browser.questions.routes import asked_question, question_of
+from ingest.browser.server.datasette_internals import work_limit
 from ingest.charts.question_charts import standalone_chart
 from ingest.charts.style import Spec
 from ingest.errors import ConfigError
@@ -110,12 +111,12 @@ async def _all_rows(
     datasette: Datasette, database: str, sql: str, values: Mapping[str, Any]
 ) -> Rows:
     """Every row of a query. Raises ConfigError: there are too many, or it takes too long."""
-    from datasette.utils import sqlite3, sqlite_timelimit
+    from datasette.utils import sqlite3
 
     limit_ms = datasette.sql_time_limit_ms
 
     def read(connection: Any) -> Any:
-        with sqlite_timelimit(connection, limit_ms):
+        with work_limit(connection, limit_ms):
             return connection.execute(sql, values).fetchmany(_MOST_DRAWN + 1)
 
     try:

@@ -31,6 +31,7 @@ _TABLES = {
     "run": ("validation_runs", "run_id"),
     "scenario": ("scenarios", "name"),
 }
+_LEVELS = ("reference_levels", "reference")
 _KINDS = {
     ParameterType.NUMBER: "number",
     ParameterType.RATE: "rate a year as 3% or 3, at most 30%; SQL gets 0.03",
@@ -138,6 +139,8 @@ def _describe_parameter(parameter: QueryParameter) -> ApiParameter:
     elif parameter.options is not None and parameter.type is ParameterType.TEXT:
         kind = "one of its values"
     table = _TABLES.get(parameter.name, ("", "")) if parameter.options is not None else ("", "")
+    if _LEVELS[0] in (parameter.options or ""):
+        table = _LEVELS
     return ApiParameter(parameter.name, parameter.title, kind, _default_text(parameter), table)
 
 

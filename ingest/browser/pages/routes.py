@@ -29,6 +29,7 @@ from ingest.browser.pages.overview import read_overview
 from ingest.browser.pages.run import read_run_page
 from ingest.browser.pages.runs import Progress, read_progress, read_runs_page, run_number
 from ingest.browser.protocols import Database, Datasette, Request
+from ingest.browser.server.datasette_internals import work_limit
 from ingest.database.states import newest_run
 from ingest.errors import ConfigError, IngestError
 from ingest.text.csv_rows import CsvWriter
@@ -193,17 +194,23 @@ async def _read(
     datasette: Datasette, database: Database, read: Callable[[sqlite3.Connection], T]
 ) -> T:
     """What a reader gives, within the time that any query has."""
-    from datasette.utils import sqlite_timelimit
     from datasette.utils.asgi import BadRequest
 
+    limit_ms = datasette.sql_time_limit_ms
+
     def within_limit(connection: sqlite3.Connection) -> T:
-        with sqlite_timelimit(connection, datasette.sql_time_limit_ms):
+        with work_limit(connection, limit_ms):
             return read(connection)
 
     try:
         return await database.execute_fn(within_limit)
     except IngestError as exc:
         raise BadRequest(str(exc)) from exc
+    except sqlite3.OperationalError as exc:
+        if str(exc) != "interrupted":
+            raise
+        message = f"This takes more than {limit_ms / 1000:g} s. Choose less"
+        raise BadRequest(message) from exc
 
 
 def _known(found: T | None, message: str) -> T:

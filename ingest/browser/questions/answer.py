@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ingest.errors import ConfigError
+from ingest.questions.model_fit import fit_of
 from ingest.questions.wording import (
     NO_LABEL,
     Wording,
@@ -86,6 +87,7 @@ def _functions(rows: Sequence[Row]) -> dict[str, Callable[..., Any]]:
         "lowest": lambda column: min(numbers(column), key=lambda row: row[column]),
         "share": share,
         "percent_of": percent_of,
+        "fit": lambda: fit_of(rows),
     }
 
 

@@ -12,7 +12,7 @@ from ingest.browser.questions.answer import answer_text
 from ingest.charts.question_charts import question_chart, source_text
 from ingest.charts.style import Spec
 from ingest.questions.asked import AskedQuestion, Choice
-from ingest.questions.files import CannedQuery, ParameterType
+from ingest.questions.files import CannedQuery, ParameterType, is_sql
 from ingest.questions.marks import MARKS
 
 Rows = Sequence[Sequence[Any]]
@@ -35,7 +35,8 @@ class QuestionPage:
     """Everything that the template needs beside Datasette's own values.
 
     unit: of the numbers. conditions: what the answer's numbers depend on, the run among it. notes:
-    where its years are not those that a reader expects. choices stand in the form, further ones
+    where its years are not those that a reader expects. reference_notes: where published figures
+    hold for something else. choices stand in the form, further ones
     behind "More choices". pinned: the query string with every value, the run among them, which
     gives the same page after later runs. related: the other questions of the topic, title and
     address below the database. warning: what of the results does not belong together.
@@ -47,6 +48,7 @@ class QuestionPage:
     answer: str
     conditions: str
     notes: tuple[str, ...]
+    reference_notes: tuple[str, ...]
     warning: str
     consistent_address: str
     is_empty: bool
@@ -96,6 +98,7 @@ def build_question_page(
         answer=answer,
         conditions="; ".join(parts) if rows else "",
         notes=conditions.horizon.notes,
+        reference_notes=asked.reference_notes,
         warning=asked.warning[:1].upper() + asked.warning[1:],
         consistent_address=_consistent_address(asked),
         is_empty=not rows,
@@ -137,7 +140,10 @@ def _is_further(choice: Choice) -> bool:
     parameter = choice.parameter
     if parameter.name == "consistent":
         return True
-    blank = parameter.default in ("", "0%", 0, 0.0, 100)
+    default = parameter.default
+    blank = default in ("", "0%", 0, 0.0, 100) or (
+        choice.is_default and choice.value in ("", "0%") and is_sql(str(default))
+    )
     return (parameter.options is None and blank) or (parameter.many and parameter.default == "")
 
 

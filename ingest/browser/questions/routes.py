@@ -14,8 +14,8 @@ from ingest.browser.files.whole_csv import (
     question_statement,
 )
 from ingest.browser.links import Links, decode, encode, static_version
-from ingest.browser.memo import memo_of
-from ingest.browser.own_database import find_database, has_results, own_tables
+from ingest.browser.memo import memo_of, remembered
+from ingest.browser.own_database import find_database, holds_results, own_tables
 from ingest.browser.protocols import Database, Datasette, Request, T
 from ingest.browser.questions.catalogue import question_problems, questions_of
 from ingest.browser.questions.page import QuestionPage, build_question_page
@@ -39,6 +39,7 @@ from ingest.questions.catalogue import depends_on_database, sql_for, sql_values
 from ingest.questions.files import CannedQuery
 
 SCOPE_KEY = "ingest_question"
+ASKED_KEY = "ingest_asked_question"
 
 
 # --- which questions there are -------------------------------------------------------------------
@@ -47,19 +48,19 @@ SCOPE_KEY = "ingest_question"
 async def datasette_queries(datasette: Datasette, database: str) -> dict[str, dict[str, Any]]:
     """The questions as Datasette's canned queries; none for a database that ingest did not make."""
     source = datasette.get_database(database)
-    if not await source.execute_fn(has_results):
+    if not await holds_results(source):
         return {}
     questions = questions_of(source.path)
     changing = [query for query in questions.values() if depends_on_database(query)]
-    memo = memo_of(source.path)
-    key = ("", tuple(query.sql for query in changing))
-    if key not in memo:
-        memo[key] = await source.execute_fn(
-            lambda conn: {query.name: sql_for(conn, query) for query in changing}
-        )
+    changed = await remembered(
+        source,
+        "changing",
+        lambda conn: {query.name: sql_for(conn, query) for query in changing},
+        *(query.sql for query in changing),
+    )
     return {
         query.name: {
-            "sql": memo[key].get(query.name, query.sql),
+            "sql": changed.get(query.name, query.sql),
             "title": query.title,
             "description": query.description,
             "params": [parameter.name for parameter in query.parameters],
@@ -131,7 +132,7 @@ async def _find_question(database: Database | None, name: str) -> CannedQuery | 
 
     Raises ConfigError: its file is wrong.
     """
-    if database is None or not await database.execute_fn(has_results):
+    if database is None or not await holds_results(database):
         return None
     query = questions_of(database.path).get(decode(name))
     problem = question_problems(database.path).get(decode(name))
@@ -168,7 +169,11 @@ def question_of(request: Request) -> CannedQuery | None:
 
 async def asked_question(datasette: Datasette, request: Request) -> AskedQuestion | None:
     """The question that a request asks, with its names for people; None for another page."""
-    return await _read_of_question(datasette, request, describe_question)
+    if request and ASKED_KEY not in request.scope:
+        found = await _read_of_question(datasette, request, describe_question)
+        request.scope[ASKED_KEY] = found
+    asked: AskedQuestion | None = request.scope[ASKED_KEY] if request else None
+    return asked
 
 
 async def question_consistency(datasette: Datasette, request: Request) -> Consistency | None:

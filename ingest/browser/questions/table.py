@@ -38,6 +38,8 @@ _HEADINGS = {
     "value_before": "year before",
     "error_kind": "kind of error",
 }
+FOR_CHART = "for the chart:"
+"""With this begins the meaning of a column that the table leaves out."""
 # Columns that percent may be a change from.
 _CHANGED_FROM = {"before_value", "value_before", "first_value"}
 # Columns in the unit of the question's label.
@@ -91,6 +93,8 @@ def build_question_table(
     headings, cells = [], []
     for at, column in enumerate(columns):
         values = [row[at] for row in rows]
+        if _is_hidden(asked, column, values):
+            continue
         are_numbers = _are_numbers(values)
         is_duration = are_numbers and column == "duration_s"
         is_figure = are_numbers and not (is_duration or column in RUNS or is_plain_number(column))
@@ -103,6 +107,12 @@ def build_question_table(
             shown = [row[at] for row in display_rows]
             cells.append(_shown_cells(values, shown, css_class, is_duration or column in TIMES))
     return QuestionTable(tuple(headings), _body(zip(*cells, strict=True)))
+
+
+def _is_hidden(asked: AskedQuestion, column: str, values: Sequence[Any]) -> bool:
+    """Whether a column is for the question's chart alone, or of notes where there are none."""
+    is_helper = asked.query.columns.get(column, "").startswith(FOR_CHART)
+    return is_helper or (column == "note" and not any(values))
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:

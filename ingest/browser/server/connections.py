@@ -8,8 +8,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ingest.browser.file_state import file_key
@@ -17,16 +18,17 @@ from ingest.browser.protocols import Database, Datasette, T
 from ingest.browser.server.datasette_internals import (
     is_immutable,
     limit_statements,
+    limit_work,
     prepare_connection,
     replace_connections,
     sql_threads,
 )
 from ingest.database.files import DatabaseForm, connect_read_only, database_form, refuse_unusable
+from ingest.database.sql_limits import LONGEST_VALUE, LimitedConnection
 from ingest.errors import DatabaseError
+from ingest.questions.catalogue import Memo
 
 _LOCK_TIMEOUT_S = 5.0
-# In bytes: several times what a database holds in one place, and no burden for the machine.
-_LONGEST_VALUE = 64_000_000
 # What only reads. A temporary table or an open transaction would stay for the next visitor.
 _ALLOWED = {
     sqlite3.SQLITE_SELECT,
@@ -54,6 +56,7 @@ class Reading:
 
     is_outdated: a file was another one, or could not be read, so the answer must not be sent.
     sql_s: processor time of its statements so far that have a time limit; they take turns.
+    memos: what it has read of each path, see memo.py.
     """
 
     files: dict[str, Identity] = field(default_factory=dict)
@@ -61,6 +64,7 @@ class Reading:
     is_outdated: bool = False
     sql_s: float = 0.0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    memos: dict[str, Memo] = field(default_factory=dict)
 
 
 reading: ContextVar[Reading | None] = ContextVar("reading", default=None)
@@ -84,6 +88,7 @@ class ServedFile:
         self._lock = threading.Lock()
         replace_connections(database, self._connect_once, self._execute)
         limit_statements(database, self._turn)
+        limit_work()
 
     @property
     def identity(self) -> Identity:
@@ -134,10 +139,20 @@ class ServedFile:
 
     def _connect(self) -> sqlite3.Connection:
         path = Path(self.path)
-        connection = connect_read_only(path, immutable=self._immutable, timeout_s=_LOCK_TIMEOUT_S)
+        connection = connect_read_only(
+            path,
+            immutable=self._immutable,
+            timeout_s=_LOCK_TIMEOUT_S,
+            factory=LimitedConnection if self._has_visitors_sql() else sqlite3.Connection,
+        )
         connection.set_authorizer(_only_reading)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
         return connection
+
+    def _has_visitors_sql(self) -> bool:
+        """Whether any visitor may write SQL: by --allow-sql, or by metadata of the user's own."""
+        by_metadata = self._datasette.metadata("allow_sql", database=self.database.name)
+        return bool(self._datasette.setting("default_allow_sql") or by_metadata)
 
     def _connect_once(self) -> sqlite3.Connection:
         """Datasette's connect(): for one use, to the file that the request has read before."""
@@ -234,10 +249,16 @@ def _outdated(request: Reading | None, message: str) -> Exception:
 
 
 async def _in(threads: object, read: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(threads, read)  # type: ignore[arg-type]
+    """What is read in a thread, which knows its request."""
+    known = partial(copy_context().run, read)
+    return await asyncio.get_running_loop().run_in_executor(threads, known)  # type: ignore[arg-type]
 
 
 def _only_reading(action: int, name: str | None, value: str | None, *_: str | None) -> int:
+    if "sqlite_stmt" in (name, value) or value == "fts3_tokenizer":  # others' SQL, an address
+        return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_READ and (name, value) == ("pragma_database_list", "file"):
+        return sqlite3.SQLITE_IGNORE  # a path of this machine is NULL
     tells = action == sqlite3.SQLITE_PRAGMA and (value is None or str(name).endswith(_TELLING))
     # how a table-valued function such as json_each() tells its columns
     declares = action == sqlite3.SQLITE_UPDATE and name == "sqlite_master"

@@ -10,6 +10,7 @@ import importlib
 import re
 import sqlite3
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -19,6 +20,10 @@ from typing import Any
 from ingest.browser.protocols import Database, Datasette, Request, T
 
 Counts = dict[str, int | None]
+
+# SQLite does about so many of its steps in a millisecond.
+_STEPS_OF_MS = 10_000
+_MOST_STEPS = 50_000
 
 # How the SQL for a page of one row ends; it reads a row more to know if there are more.
 _PAGE_END = re.compile(r" limit 2( offset \d+)?$")
@@ -85,6 +90,26 @@ def replace_connections(
     """Have everything that reads a database do it over these connections."""
     private: Any = database
     private.connect, private.execute_fn = connect, execute_fn
+
+
+@contextmanager
+def work_limit(connection: sqlite3.Connection, ms: float) -> Iterator[None]:
+    """Interrupts what a connection does once it has worked so long; waiting for others is free.
+
+    Seldom looked at, for each look waits until no other thread runs Python.
+    """
+    deadline = time.thread_time() + ms / 1000
+    steps = max(1, min(_MOST_STEPS, int(ms * _STEPS_OF_MS / 10)))
+    connection.set_progress_handler(lambda: time.thread_time() > deadline, steps)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, steps)
+
+
+def limit_work() -> None:
+    """Have Datasette's own time limit of a statement be that."""
+    importlib.import_module("datasette.database").__dict__["sqlite_timelimit"] = work_limit
 
 
 def limit_statements(

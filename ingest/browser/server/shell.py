@@ -8,6 +8,7 @@ from typing import Any
 
 from ingest.browser import states
 from ingest.browser.links import Links
+from ingest.browser.memo import remembered
 from ingest.browser.own_database import results_databases
 from ingest.browser.pages.routes import place_of
 from ingest.browser.protocols import Datasette
@@ -84,7 +85,7 @@ async def read_shell(datasette: Datasette, database: str | None = None, path: st
     navigation = (Place(title, url(links), title == current) for title, url in PLACES.items())
     switch = (Place(one.name, Links(one.route, base_url).overview(), one is chosen) for one in own)
     return Shell(
-        study=await chosen.execute_fn(read_study_name),
+        study=await remembered(chosen, "study", read_study_name),
         links=links,
         navigation=tuple(navigation),
         databases=tuple(switch) if len(own) > 1 else (),

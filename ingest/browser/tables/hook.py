@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from markupsafe import Markup
 
 from ingest.browser.links import Links
-from ingest.browser.memo import memo_of
+from ingest.browser.memo import remembered
 from ingest.browser.own_database import has_results
 from ingest.browser.protocols import Database, Datasette
 from ingest.browser.tables.cells import CellContext, may_render, render_value
@@ -51,11 +51,7 @@ def render_cell(
 async def cell_context(datasette: Datasette, source: Database) -> CellContext | None:
     """What the cells of a database need, as of now; None for one that ingest did not make."""
     links = Links(source.route, datasette.setting("base_url"))
-    memo = memo_of(source.path)
-    key = ("cells", (links,))
-    if key not in memo:
-        memo[key] = await source.execute_fn(lambda connection: _read_context(connection, links))
-    context: CellContext | None = memo[key]
+    context = await remembered(source, "cells", lambda conn: _read_context(conn, links), links)
     _trusted[source] = (time.monotonic() + _TRUSTED_S, context)
     return context
 

@@ -12,6 +12,7 @@ import click
 from ingest.commands.common.options import wants_raw
 from ingest.findings import Finding, Severity
 from ingest.text.csv_rows import CsvWriter
+from ingest.text.foreign import show_unseen
 from ingest.text.json_text import json_text
 from ingest.text.numbers import at_most, count_text
 from ingest.text.text_table import TextTable
@@ -40,8 +41,9 @@ def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], right: Iterable
 
     numbers = set(right)
     align = ["right" if header in numbers else "left" for header in headers]
+    shown = [[show_unseen(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     return tabulate(
-        rows, headers, tablefmt="simple", colalign=align, disable_numparse=True, missingval=""
+        shown, headers, tablefmt="simple", colalign=align, disable_numparse=True, missingval=""
     )
 
 
@@ -65,8 +67,8 @@ def show_findings(findings: Iterable[Finding]) -> None:
 def show_failure_causes(causes: Iterable[dict[str, Any]]) -> None:
     """Print why jobs failed, one line a cause: the message of its first job, a few of its jobs."""
     for cause in causes:
-        jobs = cause["jobs"]
-        click.echo(f"  {len(jobs):,} x {cause['error_kind']}: {cause['error']}  [{at_most(jobs)}]")
+        jobs, error = cause["jobs"], show_unseen(cause["error"] or "")
+        click.echo(f"  {len(jobs):,} x {cause['error_kind']}: {error}  [{at_most(jobs)}]")
 
 
 def warn(*messages: str) -> None:

@@ -303,12 +303,13 @@ def test_rows_that_take_too_long_are_given_up(sql: str) -> None:
         written(sql, FileLimits(0.2, 0))
 
 
-def test_the_limit_counts_work_and_no_waiting() -> None:
-    """As on a machine whose processor others use: the first row takes longer than the limit."""
+@pytest.mark.parametrize("row", [1, 2_500, 5_000])
+def test_the_limit_counts_work_and_no_waiting(row: int) -> None:
+    """As on a machine whose processor others use: one row takes longer than the limit."""
     file = io.BytesIO()
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.row_factory = sqlite3.Row
-        connection.create_function("wait", 1, lambda n: time.sleep(0.5) if n == 1 else n)
+        connection.create_function("wait", 1, lambda n: time.sleep(0.5) if n == row else n)
         statement = Statement(
             f"{ENDLESS.replace('SELECT n FROM', 'SELECT wait(n) FROM')} LIMIT 5000", {}
         )

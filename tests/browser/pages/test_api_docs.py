@@ -30,6 +30,11 @@ pytest.importorskip("datasette")
 PAGE = (PROJECT / "docs" / "api.md").read_text(encoding="utf-8")
 SITE = "http://localhost:8001"
 QUESTIONS = {question.query.name: question for question in documented_questions()}
+LEVELS = """iso3,year,label,value,low,high
+KEN,2030,Healthy Years Lived,900,500,1500
+KEN,2031,Healthy Years Lived,950,600,1500
+UGA,2030,Healthy Years Lived,400,,
+"""
 REFERENCE = "ISO3,all_treatments\nKEN,1000\nUGA,2000\n"
 RULE = """
 [[rules]]
@@ -81,6 +86,8 @@ def asthma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     run_ingest(folder, "run", "--quiet", "--countries", "KEN,UGA,NAM")
     (folder / "reference.csv").write_text(REFERENCE)
     run_ingest(folder, "reference", "load", "reference.csv", "--name", "published")
+    (folder / "levels.csv").write_text(LEVELS)
+    run_ingest(folder, "reference", "load", "levels.csv", "--name", "observed")
     running = start_site(folder / "validation_results.db")
     try:
         yield running

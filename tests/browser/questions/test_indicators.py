@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 
@@ -53,3 +54,20 @@ def test_mixed_inputs_are_told(site: Site) -> None:
 def test_what_is_not_there_is_told(site: Site, more: str, status: int, words: str) -> None:
     answer = site.request(ASKED.format("", 1) + more)
     assert (answer.status, words in answer.text) == (status, True), answer.text[:2000]
+
+
+def shown_columns(site: Site, more: str) -> list[str]:
+    page = site.get(ASKED.format("", 1) + more).text
+    return re.findall(r'data-column="([^"]*)"', page)
+
+
+def test_the_table_leaves_out_helpers_and_empty_notes(site: Site) -> None:
+    columns = shown_columns(site, "&scenario=scale_up&group_1=country")
+    assert {"value", "unit", "scenario"} < set(columns)
+    assert not {"bar", "note"} & set(columns)
+    page = site.get(ASKED.format("", 1) + "&scenario=scale_up").text
+    row = page.partition("<tbody")[2].partition("</tr>")[0]
+    assert len(re.findall("<t[hd]", row)) == len(shown_columns(site, "&scenario=scale_up"))
+    assert "note" in shown_columns(site, "&until=2090")
+    rows = site.get(ASKED.format(".json", 1) + "&_shape=array").json()
+    assert {"bar", "note"} < set(rows[0])

@@ -162,7 +162,7 @@ def test_every_question_opens_without_parameters(site: Site, name: str) -> None:
 
 
 # Nothing was published, moved or found in these runs.
-EMPTY = ("reference_against_model", "biggest_changes", "data_quality")
+EMPTY = ("reference_against_model", "model_fit", "biggest_changes", "data_quality")
 
 
 @pytest.mark.parametrize("name", [name for name in QUERIES if name not in EMPTY])

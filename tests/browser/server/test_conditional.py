@@ -17,6 +17,7 @@ import pytest
 from ingest.browser.file_state import settled_state
 from ingest.browser.memo import memo_of
 from ingest.browser.server.conditional import _UNSTEADY
+from ingest.browser.server.connections import Reading, reading
 from ingest.questions.catalogue import load_canned_queries
 from tests.browser.site import Answer, Site, run_ingest, start_site
 from tests.conftest import StudyFolder
@@ -421,6 +422,19 @@ def test_what_was_read_is_remembered_of_settled_files_alone(tmp_path: Path) -> N
     settle(file)
     memo_of(str(file))["key", ()] = "read"
     assert memo_of(str(file)) == {("key", ()): "read"}
+
+
+def test_a_request_remembers_what_it_read_of_a_file_that_just_changed(tmp_path: Path) -> None:
+    file = tmp_path / "file.db"
+    file.write_bytes(b"x")
+    token = reading.set(Reading())
+    try:
+        memo_of(str(file))["key", ()] = "read in this request"
+        file.write_bytes(b"xy")
+        assert memo_of(str(file)) == {("key", ()): "read in this request"}
+    finally:
+        reading.reset(token)
+    assert memo_of(str(file)) == {}
 
 
 @pytest.mark.parametrize("name", QUERIES)

@@ -7,6 +7,8 @@ import importlib
 import inspect
 import sqlite3
 import sys
+import time
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -171,3 +173,20 @@ def test_references_to_a_row_are_those_that_are_left(served_study: StudyFolder) 
         datasette.get_database(DB), "result_sets", ("job_results", "result_set_id")
     )
     assert before - tables() == {"job_results"}
+
+
+def test_time_limit_of_statements_counts_work_and_no_waiting() -> None:
+    internals.limit_work()
+    limit = importlib.import_module("datasette.database").__dict__["sqlite_timelimit"]
+    endless = (
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT max(n) FROM n"
+    )
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.create_function("wait", 0, lambda: time.sleep(0.3))
+        with limit(connection, 200):
+            connection.execute("SELECT wait()").fetchall()
+            connection.execute("SELECT * FROM sqlite_master").fetchall()
+        begin = time.thread_time()
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"), limit(connection, 50):
+            connection.execute(endless).fetchall()
+        assert time.thread_time() - begin < 0.5

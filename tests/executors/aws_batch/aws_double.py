@@ -1,4 +1,4 @@
-"""AWS on loopback: S3 and STS of moto, and a Batch that really runs each job's command.
+"""AWS on loopback: S3 and STS of moto, and a Batch that really runs each job's container.
 
 Batch is written here and not taken from moto, whose jobs have all succeeded when SubmitJob
 answers: nothing could be seen running, failing, timing out, terminated or forgotten. What it
@@ -15,7 +15,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -23,25 +22,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
+from moto.moto_api._internal import moto_api_backend
+from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 
 from tests.executors.aws_batch.aws_executor import BUCKET, DEFINITION, QUEUE
+from tests.executors.aws_batch.containers import Container
 
 REGION = "eu-west-1"
-WORKER = (sys.executable, "-P", "-m", "ingest.executors.aws_batch.container_worker")
 FINAL = ("SUCCEEDED", "FAILED")
 _BATCH_CALLS = {
     "submitjob": "SubmitJob",
@@ -61,10 +58,12 @@ _S3_CALLS = {  # by method, and whether a key is named
     ("DELETE", True): "DeleteObject",
 }
 _S3_ACTIONS = {"HeadBucket": "ListBucket", "HeadObject": "GetObject"}
+# boto3's descriptions of the services are megabytes of JSON, which each session reads anew
+botocore.session.create_loader = cache(botocore.session.create_loader)
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 Environment = Mapping[str, str]
-Command = tuple[str, ...] | Callable[[Environment], int]
+Command = Callable[[Environment], int]
 
 
 class ClientFault(Exception):
@@ -73,9 +72,12 @@ class ClientFault(Exception):
 
 @dataclass
 class Definition:
-    """A job definition; the image is a folder, the command is run in it."""
+    """A job definition; the image is a folder, the worker is run in it.
 
-    command: Command
+    command: what gives the exit code in the worker's place, within this process.
+    """
+
+    command: Command | None
     folder: Path
     revision: int = 1
     status: str = "ACTIVE"
@@ -119,8 +121,8 @@ class BatchJob:
     attempts: list[dict[str, Any]] = field(default_factory=list)
     created_at: int = 0
     stop_reason: str | None = None
-    process: subprocess.Popen[bytes] | None = None
-    output: bytes = b""
+    process: Container | None = None
+    log: bytes = b""
 
     @property
     def status(self) -> str:
@@ -172,7 +174,6 @@ class AwsDouble:
         self.go.set()
         self._waiting: SimpleQueue[BatchJob | None] = SimpleQueue()
         self._lock = threading.RLock()
-        self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = make_server(
             "127.0.0.1", 0, self._answer, threaded=True, request_handler=MotoRequestHandler
         )
@@ -216,7 +217,7 @@ class AwsDouble:
             config=Config(max_pool_connections=self.slots + 2),
         )
 
-    def prepare(self, folder: Path, command: Command = WORKER, bucket: str = BUCKET) -> None:
+    def prepare(self, folder: Path, command: Command | None = None, bucket: str = BUCKET) -> None:
         """A queue, a bucket, and a job definition whose image is a folder."""
         self.queues[QUEUE] = {"state": "ENABLED", "status": "VALID"}
         self.definitions[DEFINITION] = [Definition(command, folder)]
@@ -261,7 +262,7 @@ class AwsDouble:
         for thread in self._threads:  # while they work they need the server
             thread.join(20)
         self.s3.close()
-        run_wsgi_app(self._moto, _reset_request(self._server.server_port))
+        moto_api_backend.reset()
         self._server.shutdown()
         self._server_thread.join(20)
         self._server.server_close()
@@ -305,7 +306,8 @@ class AwsDouble:
         self, operation: str, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
         if not environ["PATH_INFO"].startswith("/v1/"):
-            return self._moto(environ, start_response)  # type: ignore[no-any-return]
+            service = "sts" if operation == "GetCallerIdentity" else "s3"
+            return _moto(service)(environ, start_response)  # type: ignore[no-any-return]
         size = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(size)
         handler = getattr(self, f"_{environ['PATH_INFO'].removeprefix('/v1/')}")
@@ -471,7 +473,7 @@ class AwsDouble:
         definition = max(self._revisions(job.request["jobDefinition"]), key=lambda d: d.revision)
         variables = job.request["containerOverrides"]["environment"]
         environment = {
-            **{k: v for k, v in os.environ.items() if k.startswith("COVERAGE") or k == "PATH"},
+            "PATH": os.environ["PATH"],
             **self.environ,
             **{variable["name"]: variable["value"] for variable in variables},
             "AWS_BATCH_JOB_ID": job.job_id,
@@ -481,31 +483,25 @@ class AwsDouble:
         }
         if job.index is not None:
             environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.index)
-        if not isinstance(definition.command, tuple):
+        if definition.command:
             code = definition.command(environment)
             self._lose_host(job)
             return code
-        job.process = subprocess.Popen(
-            definition.command,
-            cwd=definition.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        job.process = Container(definition.folder, environment)
         return self._wait(job, job.process)
 
-    def _wait(self, job: BatchJob, process: subprocess.Popen[bytes]) -> int:
+    def _wait(self, job: BatchJob, process: Container) -> int:
         if self._lose_host(job):
             process.kill()
         try:
-            job.output, _ = process.communicate(timeout=self.timeout_s)
+            _, job.log = process.communicate(timeout=self.timeout_s)
         except subprocess.TimeoutExpired:
             job.stop_reason = "Job attempt duration exceeded timeout"
             process.terminate()
-            job.output, _ = process.communicate(timeout=30)
+            _, job.log = process.communicate(timeout=30)
         job.process = None
         code = process.returncode
+        assert code is not None
         return code if code >= 0 else 128 - code
 
     def _lose_host(self, job: BatchJob) -> bool:
@@ -547,6 +543,10 @@ class AwsDouble:
         return True
 
 
+# moto's own dispatcher looks through its two hundred folders at each request
+_moto = cache(create_backend_app)
+
+
 def _fits(text: str, pattern: str) -> bool:
     if pattern.endswith("*"):
         return text.startswith(pattern[:-1])
@@ -586,16 +586,9 @@ def _error(operation: str, fault: Fault, start_response: Any) -> list[bytes]:
     return [f"<Error>{inner}</Error>".encode()]
 
 
-def _reset_request(port: int) -> dict[str, Any]:
-    from werkzeug.test import EnvironBuilder
-
-    builder = EnvironBuilder("/moto-api/reset", f"http://127.0.0.1:{port}", method="POST")
-    return builder.get_environ()
-
-
 @contextmanager
 def running_double(
-    folder: Path, command: Command = WORKER, *, slots: int = 2
+    folder: Path, command: Command | None = None, *, slots: int = 2
 ) -> Iterator[AwsDouble]:
     """A double with queue, definition and bucket; the image is the folder."""
     double = AwsDouble(slots)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
-import botocore.loaders
 import pytest
 
 from ingest.executors.aws_batch.executor import AwsBatchExecutor
@@ -42,13 +40,8 @@ def write_study(root: Path, local: str = 'entry_point = "model:simulate"') -> Pa
     return root
 
 
-# boto3's descriptions of the services are megabytes of JSON, which each session reads anew
-_one_loader = cache(botocore.loaders.create_loader)
-
-
 def use_double(double: AwsDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lead boto3 in this process to the double."""
-    monkeypatch.setattr(botocore.loaders, "create_loader", _one_loader)
     for name, value in double.environ.items():
         monkeypatch.setenv(name, value)
 

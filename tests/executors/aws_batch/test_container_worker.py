@@ -1,4 +1,7 @@
-"""The container's entry point, as a process of its own against S3 of the double."""
+"""The container's entry point, as a process of its own against S3 of the double.
+
+How it starts and how it is stopped is shown with the plain command, the rest with forks.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,10 @@ from ingest.executors.aws_batch.container_worker import read_order
 from ingest.executors.aws_batch.image import read_code_digest, read_model_settings
 from ingest.executors.aws_batch.result_csv import as_csv
 from tests.conftest import PROJECT
-from tests.executors.aws_batch.aws_double import WORKER, AwsDouble, running_double
+from tests.executors.aws_batch.aws_double import AwsDouble, running_double
 from tests.executors.aws_batch.aws_drive import object_of, write_study
 from tests.executors.aws_batch.aws_executor import BUCKET
+from tests.executors.aws_batch.containers import PLAIN, Container
 from tests.executors.drive import assert_ends, wait_for_text
 
 ULID = "01JOB"
@@ -60,7 +64,7 @@ def environment(double: AwsDouble, study: Path, **more: str) -> dict[str, str]:
 
 def start(study: Path, environ: Mapping[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        WORKER,
+        PLAIN,
         cwd=study,
         env=environ,
         stdout=subprocess.PIPE,
@@ -69,12 +73,17 @@ def start(study: Path, environ: Mapping[str, str]) -> subprocess.Popen[str]:
     )
 
 
-def work(double: AwsDouble, study: Path, document: Any, **more: str) -> tuple[int, str, str]:
+def contain(study: Path, environ: Mapping[str, str]) -> tuple[int | None, str, str]:
+    """Exit code, stdout and stderr of a worker."""
+    container = Container(study, environ)
+    out, err = container.communicate(timeout=60)
+    return container.returncode, out.decode(), err.decode()
+
+
+def work(double: AwsDouble, study: Path, document: Any, **more: str) -> tuple[int | None, str, str]:
     """Exit code, stdout and stderr of a worker on a document."""
     put(double, f"runs/jobs/{ULID}/model.json", document)
-    process = start(study, environment(double, study, **more))
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
+    return contain(study, environment(double, study, **more))
 
 
 def error_document(double: AwsDouble) -> dict[str, Any]:
@@ -94,8 +103,10 @@ def has(double: AwsDouble, name: str) -> bool:
 
 
 def test_results_are_csv_with_every_digit(double: AwsDouble, study: Path) -> None:
-    code, _, err = work(double, study, {"factor": 0.1, "years": 1})
-    assert code == 0
+    put(double, f"runs/jobs/{ULID}/model.json", {"factor": 0.1, "years": 1})
+    process = start(study, environment(double, study))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
     assert err == (
         f"ingest worker: ran {study / 'model.py'}\ningest worker: job 01JOB: 134 bytes of results\n"
     )
@@ -197,9 +208,7 @@ def test_an_image_without_a_study_is_told(double: AwsDouble, study: Path, tmp_pa
     environ = environment(double, study)
     put(double, f"runs/jobs/{ULID}/model.json", {})
     (tmp_path / "empty").mkdir()
-    process = start(tmp_path / "empty", environ)
-    process.communicate(timeout=60)
-    assert process.returncode == 65
+    assert contain(tmp_path / "empty", environ)[0] == 65
     left = error_document(double)
     assert left["kind"] == "wrong image"
     assert left["message"].startswith("no ingest.toml in ")
@@ -218,9 +227,8 @@ def test_an_entry_point_that_is_not_there_is_told(double: AwsDouble, tmp_path: P
 
 
 def test_a_document_that_is_not_there_is_told(double: AwsDouble, study: Path) -> None:
-    process = start(study, environment(double, study))
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 65
+    code, _, err = contain(study, environment(double, study))
+    assert code == 65
     message = f"no {PLACE}/jobs/{ULID}/model.json"
     assert err == f"ingest worker: job {ULID}: storage error: {message}\n"
     assert error_document(double)["message"] == message
@@ -270,9 +278,8 @@ def test_storage_that_is_denied_is_not_tried_again(double: AwsDouble, study: Pat
 def test_storage_that_is_denied_altogether_is_in_the_log(double: AwsDouble, study: Path) -> None:
     double.break_next("GetObject", status=403, code="AccessDenied", times=9)
     double.break_next("PutObject", status=403, code="AccessDenied", times=9)
-    process = start(study, environment(double, study))
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 65
+    code, _, err = contain(study, environment(double, study))
+    assert code == 65
     assert [line.partition(" on ")[0] for line in err.splitlines()] == [
         f"ingest worker: job {ULID}: storage error: AWS denies s3:GetObject",
         "ingest worker: AWS denies s3:PutObject",
@@ -289,7 +296,7 @@ def test_files_named_like_modules_of_ours_do_not_stop_it(
     for name in ("json", "struct", "signal", "calendar", *(["ingest"] if flags else [])):
         (study / f"{name}.py").write_text("raise RuntimeError('the study has one, too')\n")
     put(double, f"runs/jobs/{ULID}/model.json", {"factor": 1.0})
-    command = [sys.executable, *flags, *WORKER[-2:]]
+    command = [sys.executable, *flags, *PLAIN[-2:]]
     environ = environment(double, study)
     result = subprocess.run(command, cwd=study, env=environ, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (
@@ -365,27 +372,52 @@ def test_a_stopped_container_ends_what_its_command_started(
     assert_ends(pid)
 
 
-STARTS = """
-import os, signal, subprocess, sys
-from ingest.executors.aws_batch import container_worker as worker
+# When SIGTERM comes: what the worker's process does then, and its command. Who is to end writes its
+# process id to MARKER.
+MOMENTS = {
+    "while the command is started": (
+        """
 started = subprocess.Popen._execute_child
 def execute_child(self, *arguments, **options):
     started(self, *arguments, **options)
-    open({marker!r}, "w").write(str(self.pid))
+    open("MARKER", "w").write(str(self.pid))
     os.kill(os.getpid(), signal.SIGTERM)  # before the worker has the child in its hands
 subprocess.Popen._execute_child = execute_child
+""",
+        '["sleep", "600"]',
+    ),
+    "when the command has ended and left a child": (
+        "worker.as_csv = lambda raw: os.kill(os.getpid(), signal.SIGTERM)",
+        '["sh", "model.sh", "{result}"]',
+    ),
+    "from the command itself": (
+        "",
+        '["sh", "-c", "echo $$ > MARKER; kill -TERM $PPID; exec sleep 600"]',
+    ),
+}
+LEAVES_A_CHILD = "sleep 600 > /dev/null 2>&1 &\necho $! > MARKER\necho a,2030,1 > $1\n"
+WITH_MOMENT = """
+import os, signal, subprocess, sys
+from ingest.executors.aws_batch import container_worker as worker
+{moment}
 sys.exit(worker.main())
 """
 
 
-def test_sigterm_while_the_command_is_started_ends_it(double: AwsDouble, tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_sigterm_ends_the_child_whenever_it_comes(
+    double: AwsDouble, tmp_path: Path, moment: str
+) -> None:
     marker = tmp_path / "marker"
-    study = write_study(tmp_path / "command", 'command = ["sleep", "600"]')
+    code, model = (text.replace("MARKER", str(marker)) for text in MOMENTS[moment])
+    study = write_study(tmp_path / "command", f"command = {model}")
+    (study / "model.sh").write_text(LEAVES_A_CHILD.replace("MARKER", str(marker)))
     put(double, f"runs/jobs/{ULID}/model.json", {})
-    command = [sys.executable, "-c", STARTS.format(marker=str(marker))]
+    command = [sys.executable, "-c", WITH_MOMENT.format(moment=code)]
     result = subprocess.run(command, cwd=study, env=environment(double, study), timeout=60)
     assert result.returncode == 75
     assert_ends(int(marker.read_text()))
+    assert not has(double, "results.csv")
 
 
 # --- the order -----------------------------------------------------------------------------------

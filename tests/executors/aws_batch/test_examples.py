@@ -15,9 +15,10 @@ from ingest.executors.aws_batch.executor import AwsBatchExecutor
 from ingest.executors.aws_batch.settings import AwsBatchSettings
 from ingest.study.setting_fields import section_fields
 from tests.conftest import PROJECT
-from tests.executors.aws_batch.aws_double import WORKER, AwsDouble, running_double
+from tests.executors.aws_batch.aws_double import AwsDouble, running_double
 from tests.executors.aws_batch.aws_drive import use_double, write_study
 from tests.executors.aws_batch.aws_executor import SETTINGS, started
+from tests.executors.aws_batch.containers import PLAIN
 from tests.executors.aws_batch.test_once import earlier
 from tests.executors.drive import make_context, make_job, run_jobs
 
@@ -98,7 +99,7 @@ def test_no_policy_allows_everything() -> None:
 
 
 def test_definition_and_image_start_the_worker() -> None:
-    command = ["python", *WORKER[1:]]
+    command = ["python", *PLAIN[1:]]
     assert read_json("job-definition.json")["containerProperties"]["command"] == command
     dockerfile = (EXAMPLES / "Dockerfile").read_text()
     assert f"CMD {json.dumps(command)}" in dockerfile

@@ -126,10 +126,11 @@ def test_any_answer_has_an_outcome_and_only_a_success_is_accepted(status: int, b
         (b"<html>\n\t<b>Bad   Request\x1b[31m</b>", "<html> <b>Bad Request [31m</b>"),
         (b"", ""),
         (b"\xff\xfe", "��"),
-        (b"x" * 1000, "x" * 300),
+        (b"x" * 300, "x" * 300),
+        (b"x" * 5_000_000, f"{'x' * 200} [... 4,999,700 bytes left out ...] {'x' * 100}"),
     ],
 )  # fmt: skip
-def test_detail_is_one_line_of_at_most_300_characters(body: bytes, detail: str) -> None:
+def test_detail_is_one_line_of_which_300_characters_are_kept(body: bytes, detail: str) -> None:
     assert read_detail(body) == detail
 
 
