@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -120,40 +121,51 @@ def economics(
     if undiscounted and investment_case:
         raise ConfigError("--investment-case shows both, discounted and not: no --undiscounted")
     file = None if xlsx is None else choice.output(xlsx, ".xlsx", force=force)
-    settings = choice.settings()[0] if choice.has_study else None
     with choice.reading() as connection:
-        if settings is None:
-            section, values = read_kept_economics(connection)
-        else:
-            section, values = settings.economics, read_country_values(settings)
-        if investment_case and section.is_set and not section.benefits:
-            raise ConfigError(_NO_BENEFITS)
-        run = find_run(connection, run_name)
         request = EconomicsRequest(
-            run=run,
+            run=find_run(connection, run_name),
             by=_names(by) or ((COUNTRY,) if countries else (TOTAL,)),
             countries=countries,
             scenarios=scenarios,
             is_discounted=not undiscounted,
             consistent=consistent or only_consistent(choice),
         )
-        definitions = read_definitions(connection, settings)
-        found = read_economics_of(connection, section, definitions, values, request)
+        found = _read(connection, choice, request, needs_benefits=investment_case)
+        scenarios_read = (found.baseline, *found.scenarios)
         consistency = read_consistency(
-            connection, run.run_id, (found.baseline, *found.scenarios), tuple(found.complete)
+            connection, request.run.run_id, scenarios_read, tuple(found.complete)
         )
     _tell(found)
     show_consistency(consistency, request.consistent)
-    head = {**run_as_json(run), **_head(found), **consistency.as_json()}
+    head = {**run_as_json(request.run), **_head(found), **consistency.as_json()}
     if file is not None:
         with file.whole() as temporary:
             _write_workbook(temporary, found, consistency.warning, investment_case)
-        click.echo(f"Run {run.run_id} in {file.path}", err=True)
+        click.echo(f"Run {request.run.run_id} in {file.path}", err=True)
     elif investment_case:
         _print_cases(found, investment_cases(found), head, show_years, as_csv, as_json)
     else:
         _print_evaluations(found, evaluate(found), head, as_csv, as_json)
     refuse_inconsistent(consistency, require_consistent)
+
+
+def _read(
+    connection: sqlite3.Connection,
+    choice: StudyChoice,
+    request: EconomicsRequest,
+    *,
+    needs_benefits: bool,
+) -> Economics:
+    """The state, with [economics] of the study at hand, else as its newest run kept it."""
+    settings = choice.settings()[0] if choice.has_study else None
+    if settings is None:
+        section, values = read_kept_economics(connection)
+    else:
+        section, values = settings.economics, read_country_values(settings)
+    if needs_benefits and section.is_set and not section.benefits:
+        raise ConfigError(_NO_BENEFITS)
+    definitions = read_definitions(connection, settings)
+    return read_economics_of(connection, section, definitions, values, request)
 
 
 _NO_BENEFITS = (

@@ -34,7 +34,7 @@ from ingest.database.choice import Chosen, NameChoice, StatePart, choose_results
 from ingest.database.consistency import read_consistency
 from ingest.database.study_settings import read_definitions
 from ingest.errors import ConfigError
-from ingest.exchange.export import FORMATS, format_of
+from ingest.exchange.export import FORMATS, ExportFormat, format_of
 
 _STDOUT = "-"
 _SUFFIXES = ", ".join(suffix for form in FORMATS.values() for suffix in form.suffixes)
@@ -118,14 +118,7 @@ def export(
     if path is None and form.needs_file:
         raise ConfigError(f"--format {form.name} needs a file: -o FILE")
     part = StatePart(only_run, all_history, consistent)
-    if form.is_whole_run and (countries or scenarios or labels or part != StatePart()):
-        raise ConfigError(
-            f"a {form.name} holds a whole run: leave out --countries, --scenarios, --labels and "
-            "what chooses a part of the state"
-        )
-    if form.name == "indicators" and (labels or only_run or all_history):
-        raise ConfigError("indicators are of a whole state: leave out --labels and what chooses "
-                          "a part of it")  # fmt: skip
+    _check_choice(form, wanted, part)
     part = replace(part, consistent=consistent or only_consistent(choice))
     file = None if path is None else choice.output(path, *form.endings, force=force)
     with choice.reading() as connection:
@@ -146,6 +139,19 @@ def export(
             written = form.write(connection, results, file, raw=wants_raw())
     if path is not None:
         click.echo(f"Run {chosen_run.run_id} in {path}: {written}", err=True)
+
+
+def _check_choice(form: ExportFormat, wanted: NameChoice, part: StatePart) -> None:
+    """Raises ConfigError: a part is chosen of what the format has as a whole."""
+    if form.is_whole_run and (wanted != NameChoice() or part != StatePart()):
+        raise ConfigError(
+            f"a {form.name} holds a whole run: leave out --countries, --scenarios, --labels and "
+            "what chooses a part of the state"
+        )
+    if form.name == "indicators" and (wanted.labels or part.only_run or part.all_history):
+        raise ConfigError(
+            "indicators are of a whole state: leave out --labels and what chooses a part of it"
+        )
 
 
 def _one_run(names: tuple[str, ...], checked_run: str | None, has_others: bool) -> str:

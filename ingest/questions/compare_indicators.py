@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -133,10 +134,11 @@ def _check_has_levels(
 ) -> None:
     """Raises ConfigError: a ratio of differences."""
     if indicator.ratio and compares(indicator, {one.name: one for one in indicators}):
+        command = ["ingest", "indicators", "--baseline", asked.baseline]
+        command += ["--scenarios", asked.scenario, "--indicator", indicator.name]
         raise ConfigError(
             f"{indicator.name!r} is a ratio of differences, so neither scenario has a number of "
-            f"its own. See: ingest indicators --baseline {asked.baseline} --scenarios "
-            f"{asked.scenario} --indicator {indicator.name!r}"
+            f"its own. See: {shlex.join(command)}"
         )
 
 
