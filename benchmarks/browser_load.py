@@ -39,7 +39,7 @@ PICTURES = 12
 # Of ten requests: pages and questions, data, pictures.
 MIX = ("html",) * 6 + ("json",) * 2 + ("png",) * 2
 AIMS_S = {"html": 0.150, "json": 0.150, "png": 0.300}
-AIM_CPU_S = 0.025  # of the server for an answer: fifty visitors leave it half of one processor
+AIM_CPU_S = 0.045  # of the server for an answer: fifty visitors keep it busy for 3/4 of the time
 MOST_MB = 1500
 MOST_GROWTH_MB = 100  # in the second half: what grows without end is seen
 ONE_BY_ONE = 60

@@ -53,7 +53,7 @@ class Completeness:
         by_labels_alone = all(text.strip().startswith(LABEL) for text in analytics.filters)
         self._has_all_years = by_labels_alone and analytics.event_type in ("ECHO", "*")
         self._kept: dict[Combination, _Extent] = {}
-        self._earlier: set[Combination] = set()
+        self._runs: dict[Combination, int] = {}  # of answers that may turn out to be short
         self._countries: dict[str, _Group] = defaultdict(_Group)
         self._scenarios: dict[str, _Group] = defaultdict(_Group)
         self._reaches_end = False  # any answer does; else it may be the model that does not
@@ -92,13 +92,13 @@ class Completeness:
         result_set: ResultSet,
         end_year: int | None = None,
         *,
-        is_own: bool = True,
+        run_id: int | None = None,
     ) -> None:
-        """Results that were taken for whole; is_own: of this run, not of an earlier one."""
+        """Results that were taken for whole; run_id: of their run, None where they are for sure."""
         if not self._is_on or combination in self._kept:
             return
-        if not is_own:
-            self._earlier.add(combination)
+        if run_id is not None:
+            self._runs[combination] = run_id
         extent = _extent_of(result_set, end_year if self._has_all_years else None)
         self._kept[combination] = extent
         for group in self._groups(combination):
@@ -108,21 +108,21 @@ class Completeness:
     def forget(self, combination: Combination) -> None:
         """Results that turned out to be another job's."""
         extent = self._kept.pop(combination, None)
+        self._runs.pop(combination, None)
         if extent is not None:
             for group in self._groups(combination):
                 group.jobs -= 1
                 group.parts.subtract(extent.parts)
 
-    def find_late(self) -> dict[Combination, str]:
-        """What results of this run lack by what came after them."""
-        found = {}
-        for combination, extent in self._kept.items():
-            if combination in self._earlier:
-                continue
+    def find_late(self) -> dict[int, dict[Combination, str]]:
+        """What results lack by what came after them, by their run."""
+        found: dict[int, dict[Combination, str]] = {}
+        for combination, run_id in self._runs.items():
+            extent = self._kept[combination]
             short = extent.years_short and self._reaches_end
             lack = (short and self._years_lack(extent)) or self._labels_lack(combination, extent)
             if lack:
-                found[combination] = lack
+                found.setdefault(run_id, {})[combination] = lack
         return found
 
     def _groups(self, combination: Combination) -> tuple[_Group, _Group]:

@@ -275,14 +275,14 @@ def read_job_names(connection: sqlite3.Connection) -> Iterator[tuple[str, int, C
 
 def read_labels_as_of(
     connection: sqlite3.Connection, run_id: int
-) -> Iterator[tuple[Combination, int | None, ResultSet, bool]]:
+) -> Iterator[tuple[Combination, int | None, ResultSet, int | None]]:
     """The whole results of a run, and of earlier ones with its model, by their last values alone.
 
-    Gives combination, end year, the last value of each label (seeks, not a scan), and whether the
-    job is one of this run. Of earlier runs, combinations whose newest job is a success.
+    Gives combination, end year, the last value of each label (seeks, not a scan), and the run, None
+    for one of another executor. Of earlier runs, combinations whose newest job is a success.
     """
-    found: dict[tuple[Combination, int | None, bool], list[Metric]] = {}
-    for country, scenario, end_year, is_own, label, last_year in connection.execute(
+    found: dict[tuple[Combination, int | None, int | None], list[Metric]] = {}
+    for country, scenario, end_year, of_run, label, last_year in connection.execute(
         """WITH newest AS MATERIALIZED (
                SELECT country, scenario, max(run_id) AS run_id FROM job_results
                 WHERE run_id <= ?1 GROUP BY country, scenario
@@ -291,10 +291,13 @@ def read_labels_as_of(
                SELECT DISTINCT model_version_id FROM input_sets WHERE input_set_id IN (
                    SELECT input_set_id FROM job_results WHERE run_id = ?1)
            )
-           SELECT j.country, j.scenario, j.end_year, j.run_id = ?1, e.element_label,
+           SELECT j.country, j.scenario, j.end_year, CASE WHEN run.executor IS (
+                      SELECT executor FROM validation_runs WHERE run_id = ?1)
+                  THEN j.run_id END, e.element_label,
                   (SELECT max(timestamp_year) FROM metric_values AS m
                     WHERE m.result_set_id = j.result_set_id AND m.element_id = e.element_id) AS last
              FROM newest CROSS JOIN job_results AS j USING (run_id, country, scenario)
+             JOIN validation_runs AS run USING (run_id)
              LEFT JOIN input_sets AS s ON s.input_set_id = j.input_set_id
             CROSS JOIN elements AS e
             WHERE (j.run_id = ?1 OR s.model_version_id IN versions)
@@ -303,10 +306,10 @@ def read_labels_as_of(
             ORDER BY 1, 2, 5""",
         [run_id],
     ):
-        job = (Combination(country, scenario), end_year, bool(is_own))
+        job = (Combination(country, scenario), end_year, of_run)
         found.setdefault(job, []).append(Metric(label, last_year, 0.0))
-    for (combination, end_year, is_own), metrics in found.items():
-        yield combination, end_year, ResultSet(metrics), is_own
+    for (combination, end_year, of_run), metrics in found.items():
+        yield combination, end_year, ResultSet(metrics), of_run
 
 
 def read_runs(

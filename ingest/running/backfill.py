@@ -230,7 +230,8 @@ class Backfill:
         counts.run_id = job.run_id
         counts.runs.add(job.run_id)
         if not processed.lack:
-            self._completeness(job.run_id).keep(job.combination, results, job.end_year)
+            known = self._completeness(job.run_id)
+            known.keep(job.combination, results, job.end_year, run_id=job.run_id)
 
     def _progress(self, pending: int) -> RunProgress:
         return RunProgress(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from ingest.study.settings import Settings
 
 if TYPE_CHECKING:
     from ingest.changes.diff import SeriesChange
+
+log = logging.getLogger("ingest.run")
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,7 @@ def close_leftovers(database: ValidationDatabase, settings: Settings, now: str) 
         why = "the run was cut off before this job ended, and was not taken up again"
         write.close_open_run(database.db, left.run_id, now, why)
     elif left.status is RunStatus.RUNNING:
-        mark_late(
-            database, left.run_id, read_known_results(database, left.run_id, settings), settings
-        )
+        mark_late(database, read_known_results(database, left.run_id, settings), settings)
         end_run(database, left.run_id, settings, now)
 
 
@@ -70,18 +71,21 @@ def read_known_results(
     known = Completeness(settings.analytics)
     if known.is_on:
         with database.reading() as connection:
-            for combination, end_year, labels, is_own in read_labels_as_of(connection, run_id):
-                known.keep(combination, labels, end_year, is_own=is_own)
+            for combination, end_year, labels, of_run in read_labels_as_of(connection, run_id):
+                known.keep(combination, labels, end_year, run_id=of_run)
     return known
 
 
 def mark_late(
-    database: ValidationDatabase, run_id: int, known: Completeness, settings: Settings
-) -> dict[Combination, str]:
-    """Mark and give the results of a run that lack something by what came after them."""
+    database: ValidationDatabase, known: Completeness, settings: Settings
+) -> dict[int, dict[Combination, str]]:
+    """Mark and give the results, by run, that lack something by what came after them."""
     lacks = known.find_late()
     is_failure = settings.analytics.incomplete == "fail"
-    mark_incomplete(database.db, run_id, lacks, is_failure=is_failure)
+    for run_id, of_run in lacks.items():
+        mark_incomplete(database.db, run_id, of_run, is_failure=is_failure)
+        for combination, lack in of_run.items():
+            log.warning("run %d: %s is incomplete: %s", run_id, combination, lack)
     return lacks
 
 

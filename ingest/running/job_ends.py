@@ -154,7 +154,7 @@ class JobEnds:
             self.attempt_failed(combination, processed.fault)
         else:
             assert results is not None
-            session.completeness.keep(combination, results, end_year)
+            session.completeness.keep(combination, results, end_year, run_id=session.run_id)
             self.store(combination, JobStatus.SUCCESS, processed=processed)
 
     def _store_incomplete(self, combination: Combination, processed: ProcessedResults) -> None:

@@ -450,13 +450,13 @@ class ValidationRunner(RunPlanner):
     def _ask_for_late(self, backend: Backend) -> None:
         """Ask again for results that lack something by what came after them."""
         session, settings = self._session, self.study.settings
-        lacks = mark_late(self._database, session.run_id, session.completeness, settings)
+        lacks = mark_late(self._database, session.completeness, settings)
         if not lacks:
             return
         with self._database.reading() as connection:
-            jobs = read_jobs_without_results(connection, session.run_id)
+            jobs = read_jobs_without_results(connection)
         self._filler = Backfill(self._database, backend, settings, self._plugins, self._clock)
-        self._filler.execute([job for job in jobs if job.combination in lacks])
+        self._filler.execute([job for job in jobs if job.combination in lacks.get(job.run_id, ())])
         session.failed = len(self._database.get_failed_jobs(session.run_id))
         session.succeeded = session.total - session.failed
 

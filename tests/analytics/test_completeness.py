@@ -34,10 +34,11 @@ def of_run(*short: tuple[str, str], labels: str = "A") -> Completeness:
     for country in COUNTRIES:
         for scenario in SCENARIOS:
             has = labels if (country, scenario) in short else "AB"
-            known.keep(Combination(country, scenario), results(has), END)
+            known.keep(Combination(country, scenario), results(has), END, run_id=RUN)
     return known
 
 
+RUN = 2
 KEN_NULL = Combination("KEN", "null")
 
 
@@ -96,11 +97,11 @@ def test_a_model_that_ends_a_year_before_its_document_is_asked_once_and_believed
 def test_what_was_believed_is_taken_back_when_another_job_reaches_the_end() -> None:
     known = knowing()
     known.find_lack(KEN_NULL, until(2049), END, is_last=True)
-    known.keep(KEN_NULL, until(2049), END)
+    known.keep(KEN_NULL, until(2049), END, run_id=RUN)
     assert known.find_late() == {}
     other = Combination("UGA", "t1")
     assert known.find_lack(other, until(2050), END) == ""
-    assert set(known.find_late()) == {KEN_NULL}
+    assert set(known.find_late()[RUN]) == {KEN_NULL}
 
 
 def test_labels_that_most_jobs_of_the_country_and_of_the_scenario_have_are_missed() -> None:
@@ -108,10 +109,21 @@ def test_labels_that_most_jobs_of_the_country_and_of_the_scenario_have_are_misse
     lack = known.find_lack(Combination("KEN", "t3"), results("A"), END)
     assert lack == ""  # no other job of the scenario says what it has
     again = of_run(("KEN", "null"))
-    assert again.find_late() == {
-        KEN_NULL: "the results lack labels, or the last years of labels, that other jobs of the "
-        "same country and of the same scenario have: B"
-    }
+    lack = (
+        "the results lack labels, or the last years of labels, that other jobs of the same country "
+        "and of the same scenario have: B"
+    )
+    assert again.find_late() == {RUN: {KEN_NULL: lack}}
+
+
+@pytest.mark.parametrize(("run_id", "late"), [(RUN - 1, {RUN - 1: {KEN_NULL}}), (None, {})])
+def test_results_of_an_earlier_run_are_short_by_what_came_since(
+    run_id: int | None, late: dict[int, set[Combination]]
+) -> None:
+    known = of_run()
+    known.forget(KEN_NULL)
+    known.keep(KEN_NULL, results("A"), END, run_id=run_id)
+    assert {run: set(lacks) for run, lacks in known.find_late().items()} == late
 
 
 def test_a_label_that_ends_before_the_others_is_missed() -> None:

@@ -115,6 +115,23 @@ def test_what_stays_short_is_kept_as_incomplete_told_and_found_by_backfill(
         assert server.counts()["largest_count"] == 1
 
 
+@pytest.mark.parametrize("incomplete", ["keep", "fail"])
+def test_results_that_a_later_run_shows_to_be_short_are_asked_for_again(
+    study: StudyFolder, ingest: Ingest, incomplete: str
+) -> None:
+    first = ("--countries", "KEN", "--scenarios", "null")
+    with DevServer(faults={"analytics-few-labels": 1.0}) as server:
+        options = given(server, f"analytics.incomplete={incomplete}")
+        assert ingest("run", *options, *first).exit_code == 0  # nothing says what it lacks
+        assert select(study.database, STATES) == [("success", None)]
+        server.change_faults(rates={})
+        rest = ingest("run", *options)
+        assert rest.exit_code == 0, rest.output
+        assert "run 1: KEN / null is incomplete: the results lack labels" in rest.stderr
+        assert select(study.database, STATES) == [("success", None)]
+        assert digests(study.database) == whole(study, ingest, server)
+
+
 def test_what_stays_short_fails_where_that_is_set(study: StudyFolder, ingest: Ingest) -> None:
     with DevServer(faults={"analytics-few-years": 1.0}) as server:
         assert ingest("run", *given(server, "analytics.incomplete=fail")).exit_code == 1
