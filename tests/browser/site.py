@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MODEL_CODE, PROJECT, StudyFolder, scenario
+from tests.forks import Fork
 
 # Everything that a page could take for markup, or for an end of it.
 _HEBREW = "\u05e9\u05dc\u05d5\u05dd"
@@ -125,7 +126,7 @@ class Answer:
 class Site:
     """A running `ingest serve`. said: the lines it wrote to stderr so far."""
 
-    process: subprocess.Popen[str]
+    process: Fork | subprocess.Popen[bytes]
     port: int
     database: Path
     lines: Queue[str] = field(default_factory=Queue)
@@ -173,18 +174,29 @@ def start_site(
     folder: Path | None = None,
     extra: Sequence[str] = (),
     files: int | None = None,
+    plain: bool = False,
 ) -> Site:
-    """`ingest serve` on a free port, once it says that it serves. files: as many may be open."""
-    command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh"] if files else []
-    command += [sys.executable, "-m", "ingest", "serve", "-d", str(database), "--port", "0"]
+    """`ingest serve` on a free port, once it says that it serves.
+
+    files: as many may be open. plain: a new interpreter, no fork of one that has imported all.
+    """
+    command = ["ingest", "serve", "-d", str(database), "--port", "0"]
     command += [*options, *(["--", *extra] if extra else [])]
+    folder = folder or database.parent
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(PROJECT)}
-    process = subprocess.Popen(
-        command, cwd=folder or database.parent, env=environment, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    process: Fork | subprocess.Popen[bytes]
+    if plain or any(name.startswith("COVERAGE_PROCESS") for name in os.environ):
+        words = [sys.executable, "-m", *command]
+        process = subprocess.Popen(words, cwd=folder, env=environment, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        errors = os.dup(process.stderr.fileno())
+        process.stderr.close()
+    else:
+        process = Fork("tests.browser.ready", command, folder, environment, files)
+        os.close(process.out)
+        errors = process.err
     site = Site(process, 0, database)
-    threading.Thread(target=_read, args=[site], daemon=True).start()
+    threading.Thread(target=_read, args=[site, errors], daemon=True).start()
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
@@ -201,8 +213,7 @@ def start_site(
     pytest.fail(f"ingest serve did not begin within 120 s: {site.said}")
 
 
-def _read(site: Site) -> None:
-    assert site.process.stderr is not None
-    for line in site.process.stderr:
-        site.lines.put(line.rstrip("\n"))
-    site.process.stderr.close()
+def _read(site: Site, errors: int) -> None:
+    with os.fdopen(errors) as lines:
+        for line in lines:
+            site.lines.put(line.rstrip("\n"))

@@ -38,7 +38,7 @@ def ended(site: Site, number: signal.Signals = signal.SIGINT) -> list[str]:
 def test_serve_says_where_and_ends_cleanly(
     served_study: StudyFolder, number: signal.Signals
 ) -> None:
-    site = start_site(served_study.database)
+    site = start_site(served_study.database, plain=True)
     assert "tiny" in site.get("/").text
     assert ended(site, number) == [
         f"Serving validation_results.db at http://127.0.0.1:{site.port} (Ctrl-C to stop)",
