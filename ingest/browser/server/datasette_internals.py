@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager, contextmanager
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 from ingest.browser.protocols import Database, Datasette, Request, T
@@ -24,6 +24,7 @@ Counts = dict[str, int | None]
 # SQLite does about so many of its steps in a millisecond.
 _STEPS_OF_MS = 10_000
 _MOST_STEPS = 50_000
+_MOST_TABLES = 1_000
 
 # How the SQL for a page of one row ends; it reads a row more to know if there are more.
 _PAGE_END = re.compile(r" limit 2( offset \d+)?$")
@@ -67,6 +68,18 @@ def prepare_connection(datasette: Datasette, connection: sqlite3.Connection, nam
     """What Datasette does to each of its connections: texts, rows, functions of plugins."""
     private: Any = datasette
     private._prepare_connection(connection, name)
+
+
+def read_table_rules_once(datasette: Datasette) -> None:
+    """Have the rules of metadata on who sees a table looked up once for each table.
+
+    Datasette copies all metadata for each table of a page. Where a plugin gives metadata, they may
+    change, and are looked up each time.
+    """
+    hooks: Any = importlib.import_module("datasette.plugins").pm.hook
+    if not hooks.get_metadata.get_hookimpls():
+        private: Any = datasette
+        private._table_permission_allows = lru_cache(_MOST_TABLES)(private._table_permission_allows)
 
 
 def is_immutable(database: Database) -> bool:

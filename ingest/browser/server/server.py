@@ -15,7 +15,11 @@ from typing import Any
 
 from ingest.browser.protocols import App, Datasette
 from ingest.browser.server.base_path import base_path
-from ingest.browser.server.datasette_internals import hide_local_variables, serve_command
+from ingest.browser.server.datasette_internals import (
+    hide_local_variables,
+    read_table_rules_once,
+    serve_command,
+)
 from ingest.browser.server.diagnostics import without_diagnostics
 from ingest.browser.server.hosts import only_known_hosts
 from ingest.browser.server.log_lines import limit_log_lines
@@ -122,6 +126,7 @@ def make_site(options: ServeOptions) -> Site:
         asyncio.run(datasette.invoke_startup())
     except StartupError as exc:
         raise ConfigError(f"Datasette: {exc}") from exc
+    read_table_rules_once(datasette)
     ssl = {name: given[name] for name in ("ssl_keyfile", "ssl_certfile") if given[name]}
     return Site(datasette, ssl)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import json
 import sqlite3
 import sys
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +50,29 @@ def test_serve_is_a_click_command_with_the_parameters_that_are_set() -> None:
     names = {parameter.name for parameter in command.params}
     assert {"files", "immutable", "metadata", "ssl_keyfile", "ssl_certfile"} <= names
     assert "return_instance" in inspect.signature(inspect.unwrap(command.callback)).parameters
+
+
+def test_rules_of_a_table_are_those_of_metadata_and_read_once(
+    served_study: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = importlib.import_module("datasette.app")
+    found = app.Datasette._table_permission_allows
+    asked = []
+    monkeypatch.setattr(
+        app.Datasette,
+        "_table_permission_allows",
+        lambda self, database, table: asked.append(table) or found(self, database, table),
+    )
+    rules = tmp_path / "rules.json"
+    tables = {"metrics": {"allow": False}, "countries": {"allow": {"id": "*"}}, "elements": {}}
+    rules.write_text(json.dumps({"databases": {DB: {"tables": tables}}}))
+    extra = ("--metadata", str(rules))
+    limited: Any = make_site(ServeOptions(served_study.database, extra=extra)).datasette
+    expected = {"metrics": [False], "countries": [{"id": "*"}], "elements": [], "METRICS": [False]}
+    for _ in range(2):
+        for table, rule in expected.items():
+            assert limited._table_permission_allows(DB, table) == rule
+    assert sorted(asked) == sorted(expected)
 
 
 def test_errors_are_printed_by_rich_from_a_variable_of_the_module(
