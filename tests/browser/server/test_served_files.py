@@ -203,10 +203,14 @@ def test_answers_of_one_tag_are_of_one_file_while_files_are_moved(
     ]
     with ThreadPoolExecutor(8) as threads:
         moved = threads.submit(lambda: [os.replace(file, served.database) for file in files])
-        answers = list(threads.map(lambda _: served.get(TAGS), range(60)))
+        all_answers = list(threads.map(lambda _: served.request(TAGS), range(60)))
         moved.result()
     assert tags(served) == [names[-1]]
     by_tag: dict[str, set[str]] = {}
+    answers = [answer for answer in all_answers if answer.status == 200]
+    assert len(answers) > 30
+    refused = [answer for answer in all_answers if answer.status != 200]  # moved at each try
+    assert all(each.status == 503 and "being replaced" in each.text for each in refused)
     for answer in answers:
         by_tag.setdefault(answer.headers.get("etag", ""), set()).add(answer.text)
     by_tag.pop("", None)
